@@ -1,0 +1,18 @@
+"""The layers: ACTION and its parts. Every tensor is `(B·T, H, W, C)`: time is folded into the batch."""
+
+from keras_action.layers.action import Action
+from keras_action.layers.channel_excitation import ChannelExcitation
+from keras_action.layers.motion_excitation import MotionExcitation
+from keras_action.layers.segments import FoldTime, UnfoldTime
+from keras_action.layers.spatio_temporal_excitation import SpatioTemporalExcitation
+from keras_action.layers.temporal_shift import TemporalShift
+
+__all__ = [
+    "Action",
+    "ChannelExcitation",
+    "FoldTime",
+    "MotionExcitation",
+    "SpatioTemporalExcitation",
+    "TemporalShift",
+    "UnfoldTime",
+]

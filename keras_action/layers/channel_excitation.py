@@ -1,0 +1,84 @@
+"""CE, the second path of ACTION: which channels matter, as they change over time."""
+
+import keras
+from keras import ops
+
+from keras_action.layers.initializers import fan_in_uniform
+from keras_action.layers.segments import check_frames_shape, check_num_segments
+
+
+def squeezed_channels(channels, reduction):
+    """C // reduction, and one where that would be none."""
+    return max(1, channels // reduction)
+
+
+@keras.saving.register_keras_serializable(package="keras_action")
+class ChannelExcitation(keras.layers.Layer):
+    """Channel excitation (CE): one mask value for each frame and channel.
+
+    The spatial mean (equation 5), squeezed to C / r channels (6), a convolution over time of kernel 3 (7), ReLU,
+    expanded to C channels and a sigmoid (8); the output is x + x ⊙ M (9). No convolution has a bias. The ReLU is in
+    the released code, not in the paper's text; here it stands.
+
+    Args:
+        num_segments: Integer T, the frames of one clip.
+        reduction: Integer r; the squeezed tensor has C // r channels, and at least one.
+
+    Input shape: `(B·T, H, W, C)`.
+    Output shape: the same.
+
+    Raises:
+        ValueError: where T does not divide the batch.
+
+    Example:
+
+    >>> layer = keras_action.layers.ChannelExcitation(num_segments=8)
+    >>> layer(np.zeros((16, 56, 56, 24))).shape
+    (16, 56, 56, 24)
+    >>> layer.excitation(np.zeros((16, 56, 56, 24))).shape  # the mask alone
+    (16, 1, 1, 24)
+
+    Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3.2.
+    """
+
+    def __init__(self, num_segments=8, reduction=16, **kwargs):
+        super().__init__(**kwargs)
+        if reduction < 1:
+            raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}")
+        self.num_segments = check_num_segments(num_segments)
+        self.reduction = int(reduction)
+
+    def build(self, input_shape):
+        check_frames_shape(input_shape, self.num_segments, "ChannelExcitation")
+        channels = input_shape[-1]
+        squeezed = squeezed_channels(channels, self.reduction)
+        self.squeeze_kernel = self.add_weight(
+            name="squeeze_kernel", shape=(channels, squeezed), initializer=fan_in_uniform(channels)
+        )
+        self.temporal_kernel = self.add_weight(
+            name="temporal_kernel", shape=(3, squeezed, squeezed), initializer=fan_in_uniform(3 * squeezed)
+        )
+        self.expand_kernel = self.add_weight(
+            name="expand_kernel", shape=(squeezed, channels), initializer=fan_in_uniform(squeezed)
+        )
+
+    def excitation(self, inputs, training=None):
+        """The mask M `(B·T, 1, 1, C)`, in 0..1, of the built layer."""
+        squeezed = self.squeeze_kernel.shape[-1]
+        x = ops.mean(inputs, axis=(1, 2))
+        x = ops.matmul(x, self.squeeze_kernel)
+        x = ops.reshape(x, (-1, self.num_segments, squeezed))
+        x = ops.conv(x, ops.convert_to_tensor(self.temporal_kernel), padding="same")
+        x = ops.relu(ops.reshape(x, (-1, squeezed)))
+        x = ops.sigmoid(ops.matmul(x, self.expand_kernel))
+        return ops.expand_dims(x, (1, 2))
+
+    def call(self, inputs, training=None):
+        check_frames_shape(inputs.shape, self.num_segments, "ChannelExcitation")
+        return inputs * (1 + self.excitation(inputs, training=training))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "num_segments": self.num_segments, "reduction": self.reduction}

@@ -1,0 +1,160 @@
+"""ME, the third path of ACTION: which channels change from one frame to the next."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_action.layers.channel_excitation import squeezed_channels
+from keras_action.layers.initializers import fan_in_uniform
+from keras_action.layers.segments import check_frames_shape, check_num_segments
+
+# What a zero-padded 3×3 convolution sums over: everything, less the border that each tap cannot reach. A row for
+# each of the nine sums of `border_means`; a column for each tap (dy, dx) of the kernel, row by row from (−1, −1).
+# The tap dy = +1 never reads the first row, dy = −1 never the last one; what both lose, the corner, comes back.
+_SUMS_TO_TAPS = np.array(
+    [
+        [1, 1, 1, 1, 1, 1, 1, 1, 1],  # total
+        [0, 0, 0, 0, 0, 0, -1, -1, -1],  # first row
+        [-1, -1, -1, 0, 0, 0, 0, 0, 0],  # last row
+        [0, 0, -1, 0, 0, -1, 0, 0, -1],  # first column
+        [-1, 0, 0, -1, 0, 0, -1, 0, 0],  # last column
+        [0, 0, 0, 0, 0, 0, 0, 0, 1],  # first row, first column
+        [0, 0, 0, 0, 0, 0, 1, 0, 0],  # first row, last column
+        [0, 0, 1, 0, 0, 0, 0, 0, 0],  # last row, first column
+        [1, 0, 0, 0, 0, 0, 0, 0, 0],  # last row, last column
+    ],
+    "float32",
+)
+
+
+def border_means(x):
+    """Nine sums of `x`, each over H·W: total, first and last row, first and last column, four corners.
+
+    Args:
+        x: Tensor `(N, H, W, C)`.
+
+    Returns:
+        Tensor `(N, 9, C)`. They are divided by H·W so that they stay in the range of float16.
+    """
+    height, width = x.shape[1:3]
+    rows = [ops.mean(x[:, row], axis=1) / height for row in (0, height - 1)]
+    columns = [ops.mean(x[:, :, column], axis=1) / width for column in (0, width - 1)]
+    corners = [x[:, row, column] / (height * width) for row in (0, height - 1) for column in (0, width - 1)]
+    return ops.stack([ops.mean(x, axis=(1, 2)), *rows, *columns, *corners], axis=1)
+
+
+def pixel_shares(height, width):
+    """The share of the pixels `(9, 1)` that each of the nine sums runs over."""
+    row, column, pixel = 1 / height, 1 / width, 1 / (height * width)
+    return np.array([1, row, row, column, column, pixel, pixel, pixel, pixel], "float32")[:, None]
+
+
+def mean_of_depthwise_conv(means, kernel):
+    """The spatial mean of a zero-padded depthwise 3×3 convolution, without the convolution.
+
+    Identity: the sum over all outputs is, tap by tap, the kernel's weight times the sum of the inputs which that
+    tap reads; a tap reads everything but at most one border row and one border column.
+
+    Args:
+        means: `border_means` of the convolution's input, `(N, 9, C)`.
+        kernel: Depthwise kernel `(3, 3, C, 1)`.
+
+    Returns:
+        Tensor `(N, C)`.
+    """
+    taps = ops.reshape(kernel, (9, -1))
+    weights = ops.matmul(ops.convert_to_tensor(_SUMS_TO_TAPS, dtype=means.dtype), taps)
+    return ops.sum(means * weights, axis=1)
+
+
+@keras.saving.register_keras_serializable(package="keras_action")
+class MotionExcitation(keras.layers.Layer):
+    """Motion excitation (ME): one mask value for each frame and channel, from the change to the next frame.
+
+    Squeezed to C / r channels and batch-normalised to F; the motion is K ∗ F(t + 1) − F(t) with a depthwise 3×3
+    convolution K, zero for the last frame; its spatial mean is expanded to C channels, and a sigmoid; the output is
+    x + x ⊙ M. No convolution has a bias. The batch normalisation is in the released code, not in the paper's text,
+    and the text's 3×3 convolution is depthwise in the code; here the code is followed.
+
+    Neither the convolution nor the difference is computed at full size: `mean_of_depthwise_conv` gives their
+    spatial mean from nine sums of F. At inference even F is not needed: the squeeze and the batch normalisation
+    are affine, so the nine sums of x go through them instead of x.
+
+    Args:
+        num_segments: Integer T, the frames of one clip.
+        reduction: Integer r; F has C // r channels, and at least one.
+
+    Input shape: `(B·T, H, W, C)`.
+    Output shape: the same.
+
+    Raises:
+        ValueError: where T does not divide the batch.
+
+    Example:
+
+    >>> layer = keras_action.layers.MotionExcitation(num_segments=8)
+    >>> layer(np.zeros((16, 56, 56, 24))).shape
+    (16, 56, 56, 24)
+    >>> layer.excitation(np.zeros((16, 56, 56, 24))).shape  # the mask alone
+    (16, 1, 1, 24)
+
+    Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3.2.
+    """
+
+    def __init__(self, num_segments=8, reduction=16, **kwargs):
+        super().__init__(**kwargs)
+        if reduction < 1:
+            raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}")
+        self.num_segments = check_num_segments(num_segments)
+        self.reduction = int(reduction)
+        self.norm = keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name="norm"
+        )
+
+    def build(self, input_shape):
+        check_frames_shape(input_shape, self.num_segments, "MotionExcitation")
+        channels = input_shape[-1]
+        squeezed = squeezed_channels(channels, self.reduction)
+        self.squeeze_kernel = self.add_weight(
+            name="squeeze_kernel", shape=(channels, squeezed), initializer=fan_in_uniform(channels)
+        )
+        self.norm.build((*input_shape[:-1], squeezed))
+        self.spatial_kernel = self.add_weight(
+            name="spatial_kernel", shape=(3, 3, squeezed, 1), initializer=fan_in_uniform(3 * 3)
+        )
+        self.expand_kernel = self.add_weight(
+            name="expand_kernel", shape=(squeezed, channels), initializer=fan_in_uniform(squeezed)
+        )
+
+    def excitation(self, inputs, training=None):
+        """The mask M `(B·T, 1, 1, C)`, in 0..1, of the built layer."""
+        if training and self.norm.trainable:
+            squeezed = ops.conv(inputs, self.squeeze_kernel[None, None], padding="same")
+            means = border_means(self.norm(squeezed, training=True))
+        else:
+            means = self._normalised_means(inputs)
+        convolved = mean_of_depthwise_conv(means, ops.convert_to_tensor(self.spatial_kernel))
+        time = (-1, self.num_segments, self.squeeze_kernel.shape[-1])
+        motion = ops.reshape(convolved, time)[:, 1:] - ops.reshape(means[:, 0], time)[:, :-1]
+        motion = ops.reshape(ops.pad(motion, ((0, 0), (0, 1), (0, 0))), (-1, time[-1]))
+        x = ops.sigmoid(ops.matmul(motion, self.expand_kernel))
+        return ops.expand_dims(x, (1, 2))
+
+    def _normalised_means(self, inputs):
+        """`border_means` of F from those of x: with stored statistics the way from x to F is affine."""
+        norm = self.norm
+        scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
+        offset = norm.beta - norm.moving_mean * scale
+        shares = ops.convert_to_tensor(pixel_shares(*inputs.shape[1:3]), dtype=inputs.dtype)
+        means = ops.matmul(border_means(inputs), self.squeeze_kernel)
+        return means * ops.cast(scale, means.dtype) + shares * ops.cast(offset, means.dtype)
+
+    def call(self, inputs, training=None):
+        check_frames_shape(inputs.shape, self.num_segments, "MotionExcitation")
+        return inputs * (1 + self.excitation(inputs, training=training))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "num_segments": self.num_segments, "reduction": self.reduction}

@@ -1,0 +1,79 @@
+"""STE, the first path of ACTION: where and when to look."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_action.layers.initializers import fan_in_uniform
+from keras_action.layers.segments import check_frames_shape, check_num_segments
+
+
+def banded_kernel(kernel, num_segments):
+    """A 3D kernel `(3, 3, 3, 1, 1)` over (T, H, W) as a 2D kernel `(3, 3, T, T)` with time on the channel axis.
+
+    Identity: a zero-padded 3D convolution of one channel is a 2D convolution from T channels to T channels whose
+    kernel joins frame s to frame t by the 3D kernel's slice s − t + 1, and by zero where |s − t| > 1. It is exact,
+    needs no 5-D tensor, is faster than a 3D convolution on a CPU, and LiteRT quantises it.
+    """
+    band = np.stack([np.eye(num_segments, k=1 - tap) for tap in range(3)])  # (tap, s, t)
+    band = ops.convert_to_tensor(band, dtype=kernel.dtype)
+    return ops.einsum("khw,kst->hwst", kernel[..., 0, 0], band)
+
+
+@keras.saving.register_keras_serializable(package="keras_action")
+class SpatioTemporalExcitation(keras.layers.Layer):
+    """Spatio-temporal excitation (STE): one mask value for each frame and pixel.
+
+    The channels' mean, a 3×3×3 convolution from one channel to one without bias, a sigmoid (equations 1 to 3 of
+    the paper); the output is x + x ⊙ M (equation 4).
+
+    Args:
+        num_segments: Integer T, the frames of one clip.
+
+    Input shape: `(B·T, H, W, C)`.
+    Output shape: the same.
+
+    Raises:
+        ValueError: where T does not divide the batch.
+
+    Example:
+
+    >>> layer = keras_action.layers.SpatioTemporalExcitation(num_segments=8)
+    >>> layer(np.zeros((16, 56, 56, 24))).shape
+    (16, 56, 56, 24)
+    >>> layer.excitation(np.zeros((16, 56, 56, 24))).shape  # the mask alone
+    (16, 56, 56, 1)
+
+    Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3.2.
+    """
+
+    def __init__(self, num_segments=8, **kwargs):
+        super().__init__(**kwargs)
+        self.num_segments = check_num_segments(num_segments)
+
+    def build(self, input_shape):
+        check_frames_shape(input_shape, self.num_segments, "SpatioTemporalExcitation")
+        self.kernel = self.add_weight(
+            name="kernel", shape=(3, 3, 3, 1, 1), initializer=fan_in_uniform(3 * 3 * 3)
+        )
+
+    def excitation(self, inputs, training=None):
+        """The mask M `(B·T, H, W, 1)`, in 0..1, of the built layer."""
+        height, width = inputs.shape[1:3]
+        x = ops.mean(inputs, axis=-1)
+        x = ops.reshape(x, (-1, self.num_segments, height, width))
+        x = ops.transpose(x, (0, 2, 3, 1))
+        kernel = banded_kernel(ops.convert_to_tensor(self.kernel), self.num_segments)
+        x = ops.conv(x, kernel, padding="same")
+        x = ops.transpose(x, (0, 3, 1, 2))
+        return ops.sigmoid(ops.reshape(x, (-1, height, width, 1)))
+
+    def call(self, inputs, training=None):
+        check_frames_shape(inputs.shape, self.num_segments, "SpatioTemporalExcitation")
+        return inputs * (1 + self.excitation(inputs, training=training))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "num_segments": self.num_segments}

@@ -1,0 +1,104 @@
+"""The temporal shift: some channels look one frame ahead, some one frame back."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_action.layers.segments import check_frames_shape, check_num_segments
+
+
+def shift_kernel(channels, shift_divisor):
+    """The shift as a depthwise kernel `(3, 1, C, 1)`: the first C // divisor channels take frame t + 1, the
+    next C // divisor frame t − 1, the rest frame t.
+    """
+    fold = channels // shift_divisor
+    kernel = np.zeros((3, 1, channels, 1), "float32")  # its first axis reads t − 1, t, t + 1
+    kernel[2, 0, :fold] = 1
+    kernel[0, 0, fold : 2 * fold] = 1
+    kernel[1, 0, 2 * fold :] = 1
+    return kernel
+
+
+@keras.saving.register_keras_serializable(package="keras_action")
+class TemporalShift(keras.layers.Layer):
+    """Shifts a part of the channels along time, by a depthwise convolution over time.
+
+    With `mode="fixed"` it is TSM's shift: no parameters. With `mode="learnable"` the kernel starts as that shift
+    and is trained, three weights a channel: this stands before ACTION's three paths. Outside the clip frames
+    count as zero. The text of the ACTION paper does not have the learnable shift; its released code does, and the
+    parameter counts of the paper's Tables 3 and 5 come out only with it.
+
+    Args:
+        num_segments: Integer T, the frames of one clip.
+        shift_divisor: Integer; C // shift_divisor channels are shifted each way.
+        mode: `"learnable"` or `"fixed"`.
+
+    Input shape: `(B·T, H, W, C)`, with C at least `shift_divisor`.
+    Output shape: the same.
+
+    Raises:
+        ValueError: where T does not divide the batch, or where C is below `shift_divisor`, so that nothing would
+            be shifted.
+
+    Example:
+
+    >>> layer = keras_action.layers.TemporalShift(num_segments=8, mode="fixed")
+    >>> layer(np.zeros((16, 56, 56, 24))).shape
+    (16, 56, 56, 24)
+
+    Reference: TSM, [Lin et al., 2019](https://arxiv.org/abs/1811.08383).
+    """
+
+    def __init__(self, num_segments=8, shift_divisor=8, mode="learnable", **kwargs):
+        super().__init__(**kwargs)
+        if mode not in ("learnable", "fixed"):
+            raise ValueError(f'`mode` must be "learnable" or "fixed". Received: mode={mode!r}')
+        if shift_divisor < 2:
+            raise ValueError(
+                "`shift_divisor` must be at least 2: C // shift_divisor channels go each way. "
+                f"Received: shift_divisor={shift_divisor}"
+            )
+        self.num_segments = check_num_segments(num_segments)
+        self.shift_divisor = int(shift_divisor)
+        self.mode = mode
+
+    def build(self, input_shape):
+        check_frames_shape(input_shape, self.num_segments, "TemporalShift")
+        channels = input_shape[-1]
+        if channels < self.shift_divisor:
+            raise ValueError(
+                f"TemporalShift with shift_divisor={self.shift_divisor} shifts nothing below "
+                f"{self.shift_divisor} channels: lower shift_divisor. Received: input_shape={input_shape}"
+            )
+        self._initial_kernel = shift_kernel(channels, self.shift_divisor)
+        if self.mode == "learnable":
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=self._initial_kernel.shape,
+                initializer=lambda shape, dtype=None: ops.convert_to_tensor(
+                    self._initial_kernel, dtype=dtype
+                ),
+            )
+
+    def call(self, inputs):
+        check_frames_shape(inputs.shape, self.num_segments, "TemporalShift")
+        height, width, channels = inputs.shape[1:]
+        if self.mode == "learnable":
+            kernel = ops.convert_to_tensor(self.kernel)
+        else:
+            kernel = ops.convert_to_tensor(self._initial_kernel, dtype=inputs.dtype)
+        # Time becomes the height of a picture whose width holds the pixels: 4-D, and nothing is transposed.
+        x = ops.reshape(inputs, (-1, self.num_segments, height * width, channels))
+        x = ops.depthwise_conv(x, kernel, padding="same")
+        return ops.reshape(x, (-1, height, width, channels))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_segments": self.num_segments,
+            "shift_divisor": self.shift_divisor,
+            "mode": self.mode,
+        }
