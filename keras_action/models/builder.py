@@ -1,0 +1,162 @@
+"""Building ACTION-Net and its baselines, TSM and TSN: one graph, with or without the temporal layers."""
+
+import os
+
+import keras
+
+from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
+from keras_action.layers.action import PATHS
+from keras_action.models.backbones import get_backbone, get_geometry
+from keras_action.models.insertion import apply_model, copy_weights
+
+
+def build_action_net(
+    backbone, num_classes, num_segments=8, *, paths=PATHS, shift="learnable", name="action_net", **options
+):
+    """ACTION-Net: a 2D backbone with an ACTION module at the start of its residual branches.
+
+    Args:
+        backbone: Name of the backbone: `"mobilenet_v2"`.
+        num_classes: Integer, the number of classes.
+        num_segments: Integer T, the frames of one clip.
+        paths: Which excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
+        shift: The temporal shift before them: `"learnable"` as in the released code, `"fixed"`, or `None` as in the
+            paper's text.
+        name: Name of the model.
+        input_size: Integer, or (height, width), in pixels; 224 by default.
+        weights: `None` (random, the default), `"imagenet"`, or the path of a file with the backbone's weights: a
+            `.weights.h5` of Keras Applications without its top, or a PyTorch state dict of NumPy arrays (`.npz`).
+            The classifier and the temporal layers start fresh.
+        dropout: Float, the share of pooled features dropped in training; 0.5 by default.
+        include_preprocessing: Whether the model normalises RGB 0..255 by itself, as it does by default. If not, it
+            takes frames as the backbone's weights expect them.
+        geometry: `"keras"` (Keras Applications) or `"torchvision"` (symmetric padding, epsilon 1e-5, torchvision's
+            normalisation). By default what `weights` are for.
+        batch_norm_momentum: Float, of every batch normalisation; 0.9 by default, as in the paper. The 0.999 of
+            Keras' MobileNetV2 would keep ImageNet's statistics through all of a short fine-tuning.
+        **options: Anything else is for the backbone's constructor: `alpha=0.35` for a narrower MobileNetV2.
+
+    Returns:
+        A functional `keras.Model`: `(B, T, H, W, 3)` → logits `(B, num_classes)`. Inside, every tensor is 4-D,
+        `(B·T, H, W, C)`. The classifier is applied to each frame and the mean is taken over the frames, as in TSN.
+
+    Raises:
+        ValueError: for an unknown backbone or geometry, or for weights that do not fit.
+        FileNotFoundError: where `weights` names no file.
+
+    Example:
+
+    >>> model = keras_action.build_action_net("mobilenet_v2", num_classes=83)
+    >>> model(np.zeros((1, 8, 224, 224, 3))).shape
+    (1, 83)
+
+    Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372).
+    """
+
+    def make_layer(layer_name):
+        return Action(num_segments, paths=paths, shift=shift, name=f"{layer_name}_action")
+
+    return _build(backbone, num_classes, num_segments, make_layer, name=name, **options)
+
+
+def build_tsm(backbone, num_classes, num_segments=8, *, shift="fixed", name="tsm", **options):
+    """TSM, the baseline that shifts channels along time where ACTION-Net has its modules.
+
+    Args:
+        shift: `"fixed"`, as in TSM, or `"learnable"`.
+
+    All else is as in `keras_action.build_action_net`.
+
+    Example:
+
+    >>> model = keras_action.build_tsm("mobilenet_v2", num_classes=27)
+
+    Reference: TSM, [Lin et al., 2019](https://arxiv.org/abs/1811.08383).
+    """
+
+    def make_layer(layer_name):
+        return TemporalShift(num_segments, mode=shift, name=f"{layer_name}_shift")
+
+    return _build(backbone, num_classes, num_segments, make_layer, name=name, **options)
+
+
+def build_tsn(backbone, num_classes, num_segments=8, *, name="tsn", **options):
+    """TSN, the baseline that looks at each frame alone: it cannot tell a clip from its reverse.
+
+    All arguments are as in `keras_action.build_action_net`.
+
+    Example:
+
+    >>> model = keras_action.build_tsn("mobilenet_v2", num_classes=27)
+
+    Reference: TSN, [Wang et al., 2016](https://arxiv.org/abs/1608.00859).
+    """
+    return _build(backbone, num_classes, num_segments, make_layer=None, name=name, **options)
+
+
+def _build(
+    backbone,
+    num_classes,
+    num_segments,
+    make_layer,
+    *,
+    name,
+    input_size=224,
+    weights=None,
+    dropout=0.5,
+    include_preprocessing=True,
+    geometry=None,
+    batch_norm_momentum=0.9,
+    **backbone_options,
+):
+    entry = get_backbone(backbone)
+    height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
+    is_file = weights not in (None, "imagenet")
+    if is_file and not os.path.isfile(weights):
+        raise FileNotFoundError(
+            f'`weights` must be None, "imagenet" or the path of a file. Received: weights={weights!r}'
+        )
+    is_torch_file = is_file and not str(weights).endswith(".h5")
+    geometry = get_geometry(backbone, geometry or ("torchvision" if is_torch_file else "keras"))
+
+    # === Backbone over frames ===
+    frames_model = entry.constructor(
+        input_shape=(height, width, 3),
+        include_top=False,
+        weights=None if is_torch_file else weights,
+        **backbone_options,
+    )
+    before = {layer_name: make_layer(layer_name) for layer_name in entry.insertion_points if make_layer}
+    before.update(geometry.padding_layers(entry))
+
+    # === Functional model ===
+    clip = keras.Input((num_segments, height, width, 3), name="clip")
+    x = FoldTime(name="fold_time")(clip)
+    if include_preprocessing:
+        preprocessing = geometry.preprocessing
+        x = keras.layers.Rescaling(
+            list(preprocessing.scale), list(preprocessing.offset), name="preprocessing"
+        )(x)
+    x = apply_model(
+        frames_model, x, before=before, replace=geometry.layer_replacement(entry, batch_norm_momentum)
+    )
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    x = keras.layers.Dropout(dropout, name="dropout")(x)
+    # The head stays in float32 under mixed precision: logits are summed and compared.
+    x = keras.layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
+        dtype="float32",
+        name="classifier",
+    )(x)
+    x = UnfoldTime(num_segments, dtype="float32", name="unfold_time")(x)
+    logits = keras.layers.GlobalAveragePooling1D(dtype="float32", name="logits")(x)
+    model = keras.Model(clip, logits, name=name)
+
+    if is_torch_file:
+        from keras_action.weights import load_torch_backbone
+
+        load_torch_backbone(model, weights)
+    else:
+        copy_weights(frames_model, model)
+    return model
