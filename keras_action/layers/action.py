@@ -45,9 +45,7 @@ class Action(keras.layers.Layer):
     Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3 and Figure 2.
     """
 
-    def __init__(
-        self, num_segments=8, reduction=16, shift_divisor=8, paths=PATHS, shift="learnable", **kwargs
-    ):
+    def __init__(self, num_segments=8, reduction=16, shift_divisor=8, paths=PATHS, shift="learnable", **kwargs):
         super().__init__(**kwargs)
         paths = (paths,) if isinstance(paths, str) else tuple(paths)
         if not paths or set(paths) - set(PATHS) or len(set(paths)) < len(paths):
@@ -63,9 +61,7 @@ class Action(keras.layers.Layer):
         dtype = self.dtype_policy
         self.temporal_shift = None
         if shift is not None:
-            self.temporal_shift = TemporalShift(
-                num_segments, shift_divisor, mode=shift, dtype=dtype, name="shift"
-            )
+            self.temporal_shift = TemporalShift(num_segments, shift_divisor, mode=shift, dtype=dtype, name="shift")
         self.ste = self.ce = self.me = None
         if "ste" in paths:
             self.ste = SpatioTemporalExcitation(num_segments, dtype=dtype, name="ste")
@@ -90,9 +86,7 @@ class Action(keras.layers.Layer):
         """The masks of the paths, by name, of already shifted frames `(B·T, H, W, C)`."""
         layers = {"ce": self.ce, "me": self.me, "ste": self.ste}  # the two small masks are added first
         return {
-            name: layer.excitation(shifted, training=training)
-            for name, layer in layers.items()
-            if layer is not None
+            name: layer.excitation(shifted, training=training) for name, layer in layers.items() if layer is not None
         }
 
     def compute_output_shape(self, input_shape):

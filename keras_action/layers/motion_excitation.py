@@ -107,9 +107,7 @@ class MotionExcitation(keras.layers.Layer):
             raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}")
         self.num_segments = check_num_segments(num_segments)
         self.reduction = int(reduction)
-        self.norm = keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name="norm")
 
     def build(self, input_shape):
         check_frames_shape(input_shape, self.num_segments, "MotionExcitation")

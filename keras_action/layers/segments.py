@@ -45,8 +45,7 @@ class FoldTime(keras.layers.Layer):
     def build(self, input_shape):
         if len(input_shape) < 3 or None in input_shape[1:]:
             raise ValueError(
-                "FoldTime expects clips of shape (B, T, …) with all but B known. "
-                f"Received: input_shape={input_shape}"
+                f"FoldTime expects clips of shape (B, T, …) with all but B known. Received: input_shape={input_shape}"
             )
 
     def call(self, inputs):

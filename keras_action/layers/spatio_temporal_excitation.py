@@ -53,9 +53,7 @@ class SpatioTemporalExcitation(keras.layers.Layer):
 
     def build(self, input_shape):
         check_frames_shape(input_shape, self.num_segments, "SpatioTemporalExcitation")
-        self.kernel = self.add_weight(
-            name="kernel", shape=(3, 3, 3, 1, 1), initializer=fan_in_uniform(3 * 3 * 3)
-        )
+        self.kernel = self.add_weight(name="kernel", shape=(3, 3, 3, 1, 1), initializer=fan_in_uniform(3 * 3 * 3))
 
     def excitation(self, inputs, training=None):
         """The mask M `(B·T, H, W, 1)`, in 0..1, of the built layer."""

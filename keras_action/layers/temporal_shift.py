@@ -75,9 +75,7 @@ class TemporalShift(keras.layers.Layer):
             self.kernel = self.add_weight(
                 name="kernel",
                 shape=self._initial_kernel.shape,
-                initializer=lambda shape, dtype=None: ops.convert_to_tensor(
-                    self._initial_kernel, dtype=dtype
-                ),
+                initializer=lambda shape, dtype=None: ops.convert_to_tensor(self._initial_kernel, dtype=dtype),
             )
 
     def call(self, inputs):

@@ -83,9 +83,7 @@ BACKBONES = {
         # The stride-1 residual blocks with expansion.
         insertion_points=tuple(f"block_{i}_expand" for i in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)),
         geometries={
-            "keras": Geometry(
-                Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3), epsilon=1e-3, symmetric_padding=False
-            ),
+            "keras": Geometry(Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3), epsilon=1e-3, symmetric_padding=False),
             "torchvision": Geometry(
                 Preprocessing.from_mean_and_std(_IMAGENET_MEAN, _IMAGENET_STD),
                 epsilon=1e-5,
@@ -108,7 +106,5 @@ def get_geometry(backbone, name):
     """A backbone's geometry; a `ValueError` lists those it has."""
     geometries = get_backbone(backbone).geometries
     if name not in geometries:
-        raise ValueError(
-            f"`geometry` of {backbone!r} must be one of {sorted(geometries)}. Received: geometry={name!r}"
-        )
+        raise ValueError(f"`geometry` of {backbone!r} must be one of {sorted(geometries)}. Received: geometry={name!r}")
     return geometries[name]

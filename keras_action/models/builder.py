@@ -134,12 +134,8 @@ def _build(
     x = FoldTime(name="fold_time")(clip)
     if include_preprocessing:
         preprocessing = geometry.preprocessing
-        x = keras.layers.Rescaling(
-            list(preprocessing.scale), list(preprocessing.offset), name="preprocessing"
-        )(x)
-    x = apply_model(
-        frames_model, x, before=before, replace=geometry.layer_replacement(entry, batch_norm_momentum)
-    )
+        x = keras.layers.Rescaling(list(preprocessing.scale), list(preprocessing.offset), name="preprocessing")(x)
+    x = apply_model(frames_model, x, before=before, replace=geometry.layer_replacement(entry, batch_norm_momentum))
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     # The head stays in float32 under mixed precision: logits are summed and compared.

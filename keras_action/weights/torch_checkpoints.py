@@ -15,9 +15,7 @@ _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")  # the order of 
 _ACTION = "action_"
 
 
-def load_torch_checkpoint(
-    path_or_state_dict, num_segments=8, input_size=224, include_preprocessing=True, kind=None
-):
+def load_torch_checkpoint(path_or_state_dict, num_segments=8, input_size=224, include_preprocessing=True, kind=None):
     """The Keras model of a PyTorch checkpoint: ACTION-Net, TSM or TSN on MobileNetV2.
 
     Class count and kind are found in the keys. The model is in torchvision's geometry and gives the original's
@@ -125,8 +123,7 @@ def _load(model, state_dict, with_temporal_layers):
         values[layer.name] = (keys, found)
     if missing or state_dict:
         raise ValueError(
-            "The state dict does not fit the model. "
-            f"Missing keys: {_some(missing)}. Unused keys: {_some(state_dict)}"
+            f"The state dict does not fit the model. Missing keys: {_some(missing)}. Unused keys: {_some(state_dict)}"
         )
 
     arrays = {}
@@ -136,8 +133,8 @@ def _load(model, state_dict, with_temporal_layers):
         for key, value, array, weight in zip(keys, found, arrays[name], weights, strict=True):
             if array is None:
                 raise ValueError(
-                    f"The state dict does not fit the model: expected {key} for a Keras weight of shape "
-                    f"{tuple(weight.shape)}. Received: shape {value.shape}"
+                    f"The state dict does not fit the model: expected an array for a Keras weight of shape "
+                    f"{tuple(weight.shape)}. Received: {key} of shape {value.shape}"
                 )
     for name, layer_arrays in arrays.items():
         model.get_layer(name).set_weights(layer_arrays)
@@ -213,3 +210,10 @@ def _to_keras(value, weight):
         if array.ndim == 4 and len(target) == 2:  # a 1×1 convolution as a matrix
             array = array.reshape(array.shape[2:]) if array.shape[:2] == (1, 1) else array
     return array if array.shape == target else None
+
+
+def _some(keys, most=8):
+    """The first keys, and how many more there are."""
+    keys = list(keys)
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return f"{keys[:most]}{more}"
