@@ -1,0 +1,84 @@
+"""Which clips of a data set can't be decoded, and when there are too many of them."""
+
+import threading
+import warnings
+
+
+class TooManyFailuresError(RuntimeError):
+    """More than a set share of the clips of a data set can't be decoded."""
+
+
+class FailureLog:
+    """The clips that can't be decoded, with the reasons. Safe to use from many threads.
+
+    The first failure of each file is a warning. `TooManyFailuresError` is raised when more than `max_share`
+    of the clips have failed. TensorFlow turns an error raised inside a `tf.data` pipeline into one of its
+    own; call `raise_if_too_many` where such an error is caught, to get the plain one.
+
+    Args:
+        max_share: Share of the clips, from 0 to 1, that may fail.
+        total: Clips in the set; None to have it set by the data set that the log is given to.
+
+    Example:
+
+    ```python
+    failures = FailureLog()
+    dataset = training_dataset(annotations, num_segments=8, input_size=64, batch_size=16, failures=failures)
+    try:
+        model.fit(dataset, steps_per_epoch=steps_per_epoch(len(annotations), 16))
+    except tf.errors.OpError:
+        failures.raise_if_too_many()
+        raise
+    print(failures.summary())
+    ```
+    """
+
+    def __init__(self, max_share=0.1, total=None):
+        if not 0 <= max_share <= 1:
+            raise ValueError(f"`max_share` must be from 0 to 1. Received: max_share={max_share}")
+        self.max_share = max_share
+        self.total = total
+        self._reasons = {}
+        self._lock = threading.Lock()
+
+    def __len__(self):
+        return len(self._reasons)
+
+    def __contains__(self, clip):
+        return clip in self._reasons
+
+    @property
+    def failures(self):
+        """The failed clips and the reasons: a dictionary of `Clip` → text, in the order of the paths."""
+        with self._lock:
+            return dict(sorted(self._reasons.items(), key=lambda item: (item[0].path, item[0].start or 0)))
+
+    def add(self, clip, reason):
+        """Notes that `clip`, a `Clip`, failed for `reason`, a text or an exception."""
+        with self._lock:
+            if clip in self._reasons:
+                return
+            known = any(other.path == clip.path for other in self._reasons)
+            self._reasons[clip] = str(reason)
+        if not known:
+            warnings.warn(f"A clip is left out: {reason}", stacklevel=2)
+        self.raise_if_too_many()
+
+    def raise_if_too_many(self):
+        """Raises `TooManyFailuresError` if more than `max_share` of the clips have failed."""
+        if self.total is not None and len(self) > self.max_share * self.total:
+            raise TooManyFailuresError(
+                f"More than {self.max_share:.0%} of {self.total} clips can't be decoded.\n{self.summary()}"
+            )
+
+    def summary(self, limit=20):
+        """A text that counts the failed clips and names the first `limit` of them with the reasons."""
+        failures = self.failures
+        if not failures:
+            return "All clips that were read could be decoded."
+        of_total = "" if self.total is None else f" of {self.total}"
+        lines = [f"{len(failures)}{of_total} clips could not be decoded:"]
+        lines += [f"  {reason}" for reason in list(failures.values())[:limit]]
+        if len(failures) > limit:
+            lines.append(f"  … and {len(failures) - limit} more")
+        return "\n".join(lines)
