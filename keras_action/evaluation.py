@@ -1,0 +1,167 @@
+"""Run a model over annotated clips and report what it gets right."""
+
+import keras
+import numpy as np
+
+from keras_action.evaluation_report import EvaluationReport
+
+__all__ = ["EvaluationReport", "evaluate", "evaluate_batches"]
+
+
+def evaluate(
+    model,
+    annotations,
+    *,
+    num_segments,
+    input_size,
+    batch_size=8,
+    failures=None,
+    progress=True,
+):
+    """Evaluate a model on annotated videos: one clip of middle frames each, centre crop.
+
+    Args:
+        model: A Keras model, or any callable, from clips `(B, T, H, W, 3)`,
+            uint8, to logits `(B, classes)`.
+        annotations: `keras_action.data.Annotations`, read with the labels
+            the model was trained with.
+        num_segments: T, the number of frames of a clip.
+        input_size: The frames' size, an integer or `(height, width)`.
+        batch_size: The number of clips the model sees at a time.
+        failures: A `keras_action.data.FailureLog` that is told of the files
+            that can't be decoded. They count as wrong, with a log or without.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        An `EvaluationReport`.
+
+    Raises:
+        ValueError: If the model's classes aren't as many as the annotations'
+            labels, or its logits aren't finite.
+        keras_action.data.TooManyFailuresError: If more of the clips can't be
+            decoded than `failures` allows, by default a tenth.
+
+    Example:
+
+    ```python
+    annotations = keras_action.data.read_annotations("val.csv", labels=run.labels)
+    report = keras_action.evaluate(model, annotations, num_segments=8, input_size=224)
+    print(report)
+    report.pair_accuracy([("swipe_left", "swipe_right")])
+    report.save_json("evaluation.json")
+    ```
+    """
+    # Here, so that evaluating arrays needs nothing of the data pipeline.
+    import tensorflow as tf
+
+    from keras_action.data import FailureLog, evaluation_dataset
+
+    _check_classes(model, annotations.labels)  # before the first video is decoded
+    failures = FailureLog() if failures is None else failures
+    batches = evaluation_dataset(
+        annotations,
+        num_segments=num_segments,
+        input_size=input_size,
+        batch_size=batch_size,
+        failures=failures,
+    )
+    try:
+        return evaluate_batches(
+            model,
+            batches,
+            labels=annotations.labels,
+            paths=[clip.path for clip in annotations.clips],
+            progress=progress,
+        )
+    except tf.errors.OpError:
+        # tf.data makes its own error of the one the log raised; the log has the plain one.
+        failures.raise_if_too_many()
+        raise
+
+
+def evaluate_batches(model, batches, *, labels, paths, progress=False):
+    """Evaluate a model on clips that are there already.
+
+    Args:
+        model: As in `evaluate`.
+        batches: Yields `(clips, label_ids)` or `(clips, label_ids, weights)`:
+            uint8 `(B, T, H, W, 3)`, integers `(B,)`, and numbers `(B,)` that
+            are 0 for a clip that could not be decoded.
+        labels: The names of the classes.
+        paths: The name of each clip, in the batches' order.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        An `EvaluationReport`.
+
+    Example:
+
+    >>> model = lambda clips: clips.mean(axis=(1, 2, 3))  # red, green or blue?
+    >>> clips = np.zeros((2, 4, 32, 32, 3), "uint8")
+    >>> clips[..., 1] = 255
+    >>> batches = [(clips, np.array([1, 2]))]
+    >>> labels = ("red", "green", "blue")
+    >>> evaluate_batches(model, batches, labels=labels, paths=("a", "b")).top1
+    0.5
+    """
+    _check_classes(model, labels)
+    bar = keras.utils.Progbar(len(paths), unit_name="clip", verbose=1 if progress else 0)
+    ids, logits, done = [], [], 0
+    for clips, batch_ids, *weights in batches:
+        batch_ids = np.asarray(batch_ids)
+        batch_logits = _predict(model, np.asarray(clips), len(labels))
+        decoded = np.asarray(weights[0]) > 0 if weights else np.ones(len(batch_ids), dtype=bool)
+        batch_paths = paths[done : done + len(batch_ids)]
+        done += len(batch_ids)
+        if done > len(paths):
+            break
+        _check_finite(batch_logits[decoded], [p for p, d in zip(batch_paths, decoded, strict=True) if d])
+        batch_logits[~decoded] = np.nan
+        ids.append(batch_ids)
+        logits.append(batch_logits)
+        hits = (batch_logits.argmax(axis=-1) == batch_ids) & decoded
+        bar.update(done, [("top-1", hits.mean())], finalize=done == len(paths))
+    if done != len(paths):
+        raise ValueError(
+            f"There must be one path for each clip of the batches. "
+            f"Received: {len(paths)} paths, {'at least ' if done > len(paths) else ''}{done} clips"
+        )
+    return EvaluationReport(
+        labels=tuple(labels),
+        paths=tuple(paths),
+        true_ids=np.concatenate(ids) if ids else np.zeros(0),
+        logits=np.concatenate(logits) if logits else np.zeros((0, len(labels))),
+    )
+
+
+def _predict(model, clips, num_classes):
+    """A batch's logits as a NumPy array of our own, `(B, num_classes)` float32."""
+    # A Keras model runs as a compiled graph this way, not operation by operation.
+    predict = model.predict_on_batch if isinstance(model, keras.Model) else model
+    # A copy: an interpreter may hand out its own memory, and we write NaN into the rows.
+    logits = np.array(keras.ops.convert_to_numpy(predict(clips)), dtype="float32")
+    if logits.shape != (len(clips), num_classes):
+        raise ValueError(
+            f"The model must give logits ({len(clips)}, {num_classes}) for a batch of {len(clips)} clips and "
+            f"{num_classes} labels. Received: logits.shape={logits.shape}"
+        )
+    return logits
+
+
+def _check_classes(model, labels):
+    classes = model.output_shape[-1] if isinstance(model, keras.Model) else None
+    if classes is not None and classes != len(labels):
+        raise ValueError(
+            f"The model has {classes} classes, the annotations have {len(labels)} labels; they must be the "
+            f"same. Read the annotations with the labels the model was trained with. "
+            f"Received: labels={tuple(labels)}"
+        )
+
+
+def _check_finite(logits, paths):
+    for path, row in zip(paths, logits, strict=True):
+        if not np.isfinite(row).all():
+            raise ValueError(
+                f"The model's logits must be finite; it may have diverged in training. "
+                f"Received: logits={row} for {path}"
+            )

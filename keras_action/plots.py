@@ -1,0 +1,224 @@
+"""Figures of what was trained and evaluated; they need Matplotlib.
+
+Each function returns a `matplotlib.figure.Figure` that belongs to no window
+and no global state: they work without a display, in threads and in notebooks
+(where a figure at the end of a cell is shown).
+
+Colours are Okabe and Ito's and a single-hue map, both safe for colour-blind eyes.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from keras_action.files import write_whole
+
+TRAIN_COLOR, VALIDATION_COLOR = "#0072B2", "#D55E00"
+FORMATS = ("png", "svg", "pdf")
+MAX_CLASSES_WITH_NUMBERS = 15
+INCHES_PER_LETTER = 0.08  # at 9 points, on the safe side
+
+
+def confusion_matrix_figure(confusion, labels, title=None):
+    """Draw a confusion matrix; the colour is the share of the row, the numbers are counts.
+
+    Args:
+        confusion: Counts `(classes, classes)`; rows are the true classes,
+            columns the predicted.
+        labels: The names of the classes.
+        title: A line above the matrix.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Example:
+
+    >>> figure = confusion_matrix_figure([[9, 1], [2, 8]], ["left", "right"], title="TSM")
+    >>> save_figure(figure, "confusion.png")
+    """
+    confusion = np.asarray(confusion)
+    classes = len(labels)
+    if confusion.shape != (classes, classes) or not classes:
+        raise ValueError(
+            f"`confusion` must be square, with a row for each label. "
+            f"Received: confusion.shape={confusion.shape}, {classes} labels"
+        )
+    if not np.isfinite(confusion).all() or confusion.min() < 0:
+        raise ValueError(f"`confusion` must hold counts of at least 0. Received: confusion={confusion}")
+    totals = confusion.sum(axis=1, keepdims=True)
+    shares = confusion / np.maximum(totals, 1)
+
+    # In inches: a cell has room for its number, or at least for a line of its class's name.
+    cell = max(0.42 if classes <= MAX_CLASSES_WITH_NUMBERS else 0.25, 1.8 / classes)
+    font_size = 9 if classes <= MAX_CLASSES_WITH_NUMBERS else 8
+    side = cell * classes + 1.5
+    figure = _new_figure(side + 0.8, side)
+    axes = figure.add_subplot()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    names = [_shorten(label) for label in labels]
+    slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    narrow = max(map(len, names)) * INCHES_PER_LETTER > cell
+    axes.set_xticks(range(classes), names, **(slanted if narrow else {}))
+    axes.set_yticks(range(classes), names)
+    axes.tick_params(length=0, labelsize=font_size)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    # White lines between the cells, drawn as the minor grid.
+    axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1)
+    axes.tick_params(which="minor", length=0)
+    axes.spines[:].set_visible(False)
+    if classes <= MAX_CLASSES_WITH_NUMBERS:
+        for (row, column), count in np.ndenumerate(confusion):
+            if count:
+                color = _text_color(image.cmap(image.norm(shares[row, column])))
+                axes.text(column, row, f"{count:.6g}", ha="center", va="center", color=color, fontsize=9)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25, ticks=[0, 0.5, 1], format="{x:.0%}")
+    bar.set_label("share of the true class", fontsize=font_size)
+    bar.ax.tick_params(labelsize=font_size)
+    bar.outline.set_visible(False)
+    if title:
+        axes.set_title(title, fontsize=11)
+    return figure
+
+
+def curves_figure(log_csv_path, title=None):
+    """Draw loss and accuracy over the epochs of a training run, from its log.
+
+    Args:
+        log_csv_path: What `keras.callbacks.CSVLogger` wrote: the columns
+            `epoch` (from 0), and any of `loss`, `val_loss`, `accuracy` and
+            `val_accuracy`. Where a resumed run has an epoch twice, the later
+            line counts; a last line cut off by an interruption doesn't.
+        title: A line above the two plots.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    epochs, columns = _read_log(log_csv_path)
+    figure = _new_figure(8.4, 3.4)
+    axes_pair = figure.subplots(1, 2)
+    for axes, name, top in zip(axes_pair, ("loss", "accuracy"), (None, 1.02), strict=True):
+        for column, label, color in (
+            (name, "train", TRAIN_COLOR),
+            (f"val_{name}", "validation", VALIDATION_COLOR),
+        ):
+            if column in columns:
+                style = "-" if label == "train" else "--"
+                # A marker, for a run of one epoch has no line.
+                axes.plot(epochs, columns[column], style, color=color, label=label, marker=".", markersize=5)
+        axes.set_title(name, fontsize=11)
+        axes.set_xlabel("epoch")
+        axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axes.set_ylim(bottom=0, top=top)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        if axes.lines:
+            axes.legend(frameon=False)
+        else:
+            axes.text(0.5, 0.5, "no values in the log", ha="center", transform=axes.transAxes, color="0.4")
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def contact_sheet_figure(clips, titles):
+    """Draw the frames of clips, a clip a row.
+
+    Args:
+        clips: uint8 `(N, T, H, W, 3)`, RGB.
+        titles: N texts, one above each row.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    clips = np.asarray(clips)
+    if clips.dtype != np.uint8 or clips.ndim != 5 or clips.shape[-1] != 3 or not clips.size:
+        raise ValueError(
+            f"`clips` must be uint8 of shape (N, T, H, W, 3). Received: dtype={clips.dtype}, shape={clips.shape}"
+        )
+    count, segments, height, width, _ = clips.shape
+    if len(titles) != count:
+        raise ValueError(f"There must be a title for each of {count} clips. Received: titles={titles}")
+    gap = max(width // 32, 1)
+    # One image a row: an axes for each frame would be slow for many clips.
+    padded = np.pad(clips, [(0, 0), (0, 0), (0, 0), (0, gap), (0, 0)], constant_values=255)
+    strips = padded.transpose(0, 2, 1, 3, 4).reshape(count, height, -1, 3)[:, :, :-gap]
+    sheet_width = min(max(segments * 1.1, 3.0), 12.0)
+    row_height = sheet_width * height / strips.shape[2]
+    figure = _new_figure(sheet_width, count * (row_height + 0.3) + 0.1)
+    for axes, strip, title in zip(figure.subplots(count, 1, squeeze=False)[:, 0], strips, titles, strict=True):
+        axes.imshow(strip)
+        axes.set_axis_off()
+        axes.set_title(_shorten(title, int(sheet_width / INCHES_PER_LETTER)), loc="left", fontsize=9, pad=3)
+    return figure
+
+
+def figure_to_png_bytes(figure, dpi=144):
+    """The figure as the bytes of a PNG file."""
+    return _render(figure, "png", dpi)
+
+
+def save_figure(figure, path, dpi=144):
+    """Write the figure to `path`, whole or not at all; its ending (.png, .svg, .pdf) gives the format."""
+    file_format = Path(path).suffix[1:].lower()
+    if file_format not in FORMATS:
+        raise ValueError(f"A figure's file must end in one of {FORMATS}. Received: path={path}")
+    write_whole(path, _render(figure, file_format, dpi))
+
+
+def _render(figure, file_format, dpi):
+    buffer = io.BytesIO()
+    # "tight" cuts the blank margins that a square matrix leaves, and never a label.
+    figure.savefig(buffer, format=file_format, dpi=dpi, bbox_inches="tight", pad_inches=0.08)
+    return buffer.getvalue()
+
+
+def _new_figure(width, height):
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("Drawing needs Matplotlib. Install it with: pip install 'keras_action[plot]'") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _shorten(text, limit=30):
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _text_color(background):
+    """Black or white, whichever has the greater contrast (WCAG) on an RGB(A) colour of 0..1."""
+    rgb = np.asarray(background[:3])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
+
+
+def _read_log(path):
+    """The epochs, counted from 1, and a list of values for each column that has any."""
+    rows = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            # The last line may be cut off: it lacks columns then.
+            if (row.get("epoch") or "").isdecimal() and None not in row.values():
+                rows[int(row["epoch"])] = row
+    if not rows:
+        raise ValueError(f"A training log must have a column `epoch` and a line. Received: {path}")
+    epochs = sorted(rows)
+    columns = {}
+    for name in rows[epochs[0]]:
+        values = [_number(rows[epoch].get(name)) for epoch in epochs]
+        if np.isfinite(values).any():
+            columns[name] = values
+    return [epoch + 1 for epoch in epochs], columns
+
+
+def _number(text):
+    try:
+        return float(text)
+    except (TypeError, ValueError):  # CSVLogger writes NA for what an epoch doesn't have
+        return float("nan")
