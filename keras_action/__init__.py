@@ -1,16 +1,62 @@
-"""keras_action: video gesture and action recognition for Keras 3, after ACTION-Net (arXiv 2103.07372)."""
+"""keras_action: video gesture and action recognition for Keras 3, after ACTION-Net (arXiv 2103.07372).
+
+What builds models is imported at once; data, training, LiteRT and recognition on first use.
+"""
+
+import importlib
 
 from keras_action import layers
 from keras_action.models import build_action_net, build_tsm, build_tsn, insert_layers
 from keras_action.version import __version__
 from keras_action.weights import load_torch_checkpoint
 
+# Name → the module that it is imported from on first use; a submodule stands for itself.
+_LAZY = {
+    "EvaluationReport": "keras_action.evaluation",
+    "GestureRecognizer": "keras_action.recognition",
+    "HtmlReport": "keras_action.report",
+    "Recipe": "keras_action.recipes",
+    "Run": "keras_action.runs",
+    "data": None,
+    "evaluate": "keras_action.evaluation",
+    "litert": None,
+    "plots": None,
+    "read_run": "keras_action.runs",
+    "recognition": None,
+    "train": "keras_action.fitting",
+}
+
 __all__ = [
+    "EvaluationReport",
+    "GestureRecognizer",
+    "HtmlReport",
+    "Recipe",
+    "Run",
     "__version__",
     "build_action_net",
     "build_tsm",
     "build_tsn",
+    "data",
+    "evaluate",
     "insert_layers",
     "layers",
+    "litert",
     "load_torch_checkpoint",
+    "plots",
+    "read_run",
+    "recognition",
+    "train",
 ]
+
+
+def __getattr__(name):
+    if name not in _LAZY:
+        raise AttributeError(f"module 'keras_action' has no attribute {name!r}")
+    module = _LAZY[name]
+    if module is None:
+        return importlib.import_module(f"keras_action.{name}")
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__():
+    return __all__

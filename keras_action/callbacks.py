@@ -1,0 +1,85 @@
+"""Callbacks of a training run that can be killed at any moment and goes on where it was."""
+
+import csv
+import os
+import time
+from pathlib import Path
+
+import keras
+
+from keras_action.files import write_whole
+from keras_action.runs import BEST, LAST, LOG
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes `last.keras` after each epoch, and `best.keras` when validation accuracy rose; each whole or not at all.
+
+    Args:
+        folder: The run's folder.
+        best: The highest validation accuracy so far.
+        monitor: Name of the value that decides what is best; higher is better. Without validation, the last is best.
+    """
+
+    def __init__(self, folder, best=-1.0, monitor="val_accuracy"):
+        super().__init__()
+        self.folder = Path(folder)
+        self.best = best
+        self.monitor = monitor
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get(self.monitor)
+        if value is None or value > self.best:
+            self._save(BEST)
+            self.best = self.best if value is None else value
+        # Last: its step count says which epochs are done, so all else of this epoch must be on disk by now.
+        self._save(LAST)
+
+    def _save(self, name):
+        part = self.folder / f"part-{name}"  # Keras insists on the ending
+        self.model.save(part)
+        os.replace(part, self.folder / name)
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Writes `log.csv`: a row an epoch, with the learning rate at its end and clips a second.
+
+    Args:
+        folder: The run's folder.
+        rows: The rows of earlier epochs, as `read_log` gives them.
+        clips_per_epoch: Integer, to know the clips a second.
+    """
+
+    def __init__(self, folder, rows=(), clips_per_epoch=None):
+        super().__init__()
+        self.path = Path(folder) / LOG
+        self.rows = list(rows)
+        self.clips_per_epoch = clips_per_epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._started = time.monotonic()
+        self._trained = None
+
+    def on_test_begin(self, logs=None):
+        self._trained = time.monotonic()  # validation inside an epoch: its training is over
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch, **{name: float(value) for name, value in (logs or {}).items()}}
+        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        if self.clips_per_epoch:
+            row["clips_per_second"] = self.clips_per_epoch / ((self._trained or time.monotonic()) - self._started)
+        self.rows.append(row)
+        lines = [",".join(self.rows[0])]
+        lines += [",".join(f"{row.get(name, '')}" for name in self.rows[0]) for row in self.rows]
+        write_whole(self.path, "\n".join(lines) + "\n")
+
+
+def read_log(folder, before_epoch=None):
+    """The rows of a run's `log.csv` as dicts of floats, up to an epoch; none where there is no log."""
+    path = Path(folder) / LOG
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    for row in rows:
+        row["epoch"] = int(row["epoch"])
+    return [row for row in rows if before_epoch is None or row["epoch"] < before_epoch]

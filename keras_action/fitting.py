@@ -1,0 +1,221 @@
+"""Training: from a recipe and annotations to a run's folder."""
+
+import os
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_action.callbacks import Checkpoints, EpochLog, read_log
+from keras_action.data import FailureLog, evaluation_dataset, probe, steps_per_epoch, training_dataset
+from keras_action.data.decoding import DecodingError
+from keras_action.models import build_action_net, build_tsm, build_tsn
+from keras_action.runs import DESCRIPTION, LAST, read_description, read_run, write_run
+
+_BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
+
+
+def build_model(recipe, num_classes):
+    """The model of a recipe, not compiled."""
+    options = {"alpha": recipe.alpha} if recipe.backbone.startswith("mobilenet") else {}
+    return _BUILDERS[recipe.model](
+        recipe.backbone,
+        num_classes=num_classes,
+        num_segments=recipe.num_segments,
+        input_size=recipe.input_size,
+        weights=recipe.weights,
+        dropout=recipe.dropout,
+        **options,
+    )
+
+
+def make_optimizer(recipe, steps):
+    """AdamW with a linear warm-up and a cosine decay over all steps of the run."""
+    warmup = round(recipe.warmup_epochs * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else recipe.learning_rate,
+        decay_steps=max(1, recipe.epochs * steps - warmup),
+        warmup_target=recipe.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clipnorm)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True):
+    """Trains a recipe's model, and leaves in the folder all that is needed to use it.
+
+    The folder holds `best.keras` (by validation accuracy), `last.keras`, `run.json` (recipe, labels, length of clips),
+    `log.csv`, and TensorBoard's logs. Killed at any moment and called again with the same arguments, it goes on at the
+    epoch where it was, with the clips that would have come. Clips that cannot be decoded are named in a warning each,
+    replaced by others, and counted at the end.
+
+    Args:
+        recipe: A `keras_action.Recipe`.
+        training: `keras_action.data.Annotations` to train on.
+        validation: `keras_action.data.Annotations` with the same labels, or `None`.
+        folder: Path of the run's folder; it is made where there is none.
+        callbacks: More Keras callbacks.
+        tensorboard: Whether to write TensorBoard's logs; where TensorBoard is not installed none are written.
+
+    Returns:
+        The `keras_action.Run`.
+
+    Raises:
+        ValueError: where the folder holds a run of another recipe or other labels, or the sets do not fit.
+        keras_action.data.TooManyFailuresError: where more clips than the recipe allows cannot be decoded.
+        FloatingPointError: where the loss is no longer finite.
+
+    Example:
+
+    >>> training = keras_action.data.read_annotations("videos/train.csv")
+    >>> validation = keras_action.data.read_annotations("videos/val.csv", labels=training.labels)
+    >>> run = keras_action.train(keras_action.Recipe(input_size=128), training, validation, "runs/mine")
+    """
+    folder = Path(folder)
+    if validation is not None and validation.labels != training.labels:
+        raise ValueError(
+            "Training and validation must have the same labels in the same order; read the latter with "
+            f"labels=training.labels. Received: {training.labels} and {validation.labels}"
+        )
+    steps = steps_per_epoch(len(training), recipe.batch_size)
+    _describe(folder, recipe, training)
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
+
+    # === Model: a fresh one, or the one of the last whole epoch ===
+    if (folder / LAST).is_file():
+        model = keras.saving.load_model(folder / LAST)
+    else:
+        model = build_model(recipe, len(training.labels))
+        model.compile(
+            optimizer=make_optimizer(recipe, steps),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+            weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        )
+    initial_epoch = int(model.optimizer.iterations) // steps
+    rows = read_log(folder, before_epoch=initial_epoch)
+    if initial_epoch:
+        print(f"Going on after epoch {initial_epoch} of {recipe.epochs}.")
+
+    # === Data ===
+    failures = FailureLog(max_share=recipe.max_failed_share)
+    validation_failures = FailureLog(max_share=recipe.max_failed_share)
+    sizes = {
+        "num_segments": recipe.num_segments,
+        "input_size": recipe.input_size,
+        "batch_size": recipe.batch_size,
+    }
+    train_batches = training_dataset(
+        training,
+        seed=recipe.seed,
+        initial_epoch=initial_epoch,
+        color_jitter=recipe.color_jitter,
+        failures=failures,
+        cache=recipe.cache,
+        **sizes,
+    )
+    validation_batches = None
+    if validation is not None:
+        validation_batches = evaluation_dataset(validation, failures=validation_failures, **sizes)
+        if recipe.cache:
+            validation_batches = validation_batches.cache()
+        validation_batches = validation_batches.map(_one_hot(len(training.labels)))
+
+    # === Fit ===
+    best = max((row.get("val_accuracy", -1.0) for row in rows), default=-1.0)
+    watchers = [
+        *callbacks,
+        _StopOnBadLoss(),
+        *(_tensorboard(folder) if tensorboard else ()),
+        EpochLog(folder, rows, clips_per_epoch=steps * recipe.batch_size),
+        Checkpoints(folder, best),
+    ]
+    import tensorflow as tf
+
+    try:
+        model.fit(
+            train_batches.map(_one_hot(len(training.labels))),
+            steps_per_epoch=steps,
+            epochs=recipe.epochs,
+            initial_epoch=initial_epoch,
+            validation_data=validation_batches,
+            callbacks=watchers,
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    except tf.errors.OpError:
+        # tf.data makes its own error of the one that a log raised; the log has the plain one.
+        failures.raise_if_too_many()
+        validation_failures.raise_if_too_many()
+        raise
+    for name, log in (("training", failures), ("validation", validation_failures)):
+        if len(log):
+            print(f"In the {name} set, {log.summary()}")
+    return read_run(folder)
+
+
+def median_clip_seconds(annotations):
+    """Median length of the clips, in seconds; files that cannot be read do not count."""
+    lengths = []
+    for clip in annotations.clips:
+        if clip.start is not None and clip.end is not None:
+            lengths.append(clip.end - clip.start)
+            continue
+        try:
+            lengths.append((clip.end or probe(clip.path).duration) - (clip.start or 0.0))
+        except DecodingError:
+            continue
+    if not lengths:
+        raise ValueError(f"None of the {len(annotations)} clips can be read. The first is {annotations.clips[0].path}")
+    return float(np.median(lengths))
+
+
+def _describe(folder, recipe, training):
+    """Writes `run.json`, or checks that the one there is of the same run."""
+    if not (folder / DESCRIPTION).is_file():
+        os.makedirs(folder, exist_ok=True)
+        write_run(folder, recipe, training.labels, median_clip_seconds(training))
+        return
+    old, labels, _ = read_description(folder)
+    new_values, old_values = recipe.to_dict(), old.to_dict()
+    changed = {
+        name: (old_values[name], new_values[name]) for name in new_values if old_values[name] != new_values[name]
+    }
+    if changed or labels != training.labels:
+        differences = [f"{name}={new!r}, there {name}={old!r}" for name, (old, new) in changed.items()]
+        if labels != training.labels:
+            differences.append(f"labels={training.labels}, there labels={labels}")
+        raise ValueError(
+            f"{folder} holds another run; a run is gone on with by the same recipe and labels. Choose another folder, "
+            f"or delete this one. Received: {'; '.join(differences)}"
+        )
+
+
+def _one_hot(num_classes):
+    import tensorflow as tf
+
+    def convert(clips, labels, *weights):
+        return (clips, tf.one_hot(labels, num_classes), *weights)
+
+    return convert
+
+
+def _tensorboard(folder):
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        print("No TensorBoard logs are written: it is not installed (pip install 'keras_action[tensorboard]').")
+        return []
+    return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
+
+
+class _StopOnBadLoss(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss is no longer finite, in step {batch + 1} of the epoch: a lower learning rate may help. "
+                f"Received: loss={loss}"
+            )

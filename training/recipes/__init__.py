@@ -1,0 +1,1 @@
+"""Recipes: each module has a function `recipe()`, and a docstring with the command and what comes out."""
