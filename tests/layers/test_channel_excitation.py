@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from keras_action.layers import ChannelExcitation
+from tests.layers import literal
+from tests.test_case import frames, randomise, run_layer_test
+
+
+@pytest.mark.parametrize(("t", "channels"), [(1, 16), (2, 3), (4, 24), (8, 64)])
+def test_equals_the_literal_formula(t, channels):
+    inputs = frames(2 * t, 5, 6, channels)
+    layer = ChannelExcitation(num_segments=t)
+    layer.build(inputs.shape)
+    assert layer.squeeze_kernel.shape == (channels, max(1, channels // 16))
+    randomise(layer)
+    weights = (np.asarray(w) for w in (layer.squeeze_kernel, layer.temporal_kernel, layer.expand_kernel))
+    mask = literal.channel_mask(inputs, t, *weights)
+    np.testing.assert_allclose(layer.excitation(inputs), mask, atol=1e-6)
+    np.testing.assert_allclose(layer(inputs), inputs + inputs * mask, atol=1e-5)
+
+
+def test_layer(tmp_path):
+    run_layer_test(lambda **extra: ChannelExcitation(4, reduction=4, **extra), frames(8, 5, 6, 16), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "shape", "message"),
+    [({"reduction": 0}, (8, 4, 4, 16), "at least 1"), ({}, (6, 4, 4, 16), "num_segments=4 divides")],
+)
+def test_bad_arguments(kwargs, shape, message):
+    with pytest.raises(ValueError, match=message):
+        ChannelExcitation(4, **kwargs)(frames(*shape))

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from keras_action.layers import MotionExcitation
+from keras_action.layers.motion_excitation import border_means, mean_of_depthwise_conv
+from tests.layers import literal
+from tests.test_case import frames, randomise, run_layer_test
+
+
+def literal_mask(layer, inputs, t, training):
+    norm = layer.norm
+    statistics = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+    weights = (layer.squeeze_kernel, *statistics, layer.spatial_kernel, layer.expand_kernel)
+    return literal.motion_mask(inputs, t, *(np.asarray(w) for w in weights), training=training)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 4), (2, 2), (3, 1), (5, 7)])
+def test_nine_sums_give_the_mean_of_the_convolution(height, width):
+    x, kernel = frames(3, height, width, 4), frames(3, 3, 4, 1, seed=1)
+    expected = literal.depthwise_conv(x, kernel).mean(axis=(1, 2))
+    np.testing.assert_allclose(mean_of_depthwise_conv(border_means(x), kernel), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("t", "channels"), [(1, 16), (2, 3), (4, 24), (8, 64)])
+def test_equals_the_literal_formula(t, channels, training):
+    inputs = frames(2 * t, 5, 6, channels)
+    layer = MotionExcitation(num_segments=t)
+    layer.build(inputs.shape)
+    randomise(layer)
+    mask = literal_mask(layer, inputs, t, training)
+    np.testing.assert_allclose(layer.excitation(inputs, training=training), mask, atol=2e-6)
+    np.testing.assert_allclose(layer(inputs, training=training), inputs + inputs * mask, atol=1e-5)
+
+
+def test_last_frame_has_no_motion():
+    layer = MotionExcitation(num_segments=4)
+    inputs = frames(8, 5, 6, 16)
+    layer.build(inputs.shape)
+    randomise(layer)
+    mask = np.asarray(layer.excitation(inputs)).reshape(2, 4, 16)
+    np.testing.assert_allclose(mask[:, -1], 0.5, atol=1e-6)
+
+
+def test_layer(tmp_path):
+    run_layer_test(lambda **extra: MotionExcitation(4, reduction=4, **extra), frames(8, 5, 6, 16), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "shape", "message"),
+    [({"reduction": 0}, (8, 4, 4, 16), "at least 1"), ({}, (6, 4, 4, 16), "num_segments=4 divides")],
+)
+def test_bad_arguments(kwargs, shape, message):
+    with pytest.raises(ValueError, match=message):
+        MotionExcitation(4, **kwargs)(frames(*shape))

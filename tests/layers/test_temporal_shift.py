@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from keras_action.layers import TemporalShift
+from tests.layers import literal
+from tests.test_case import frames, randomise, run_layer_test
+
+
+@pytest.mark.parametrize("mode", ["fixed", "learnable"])
+@pytest.mark.parametrize(("t", "channels", "divisor"), [(4, 16, 8), (4, 24, 8), (1, 8, 8), (8, 9, 4), (2, 7, 3)])
+def test_starts_as_the_shift_of_tsm(mode, t, channels, divisor):
+    inputs = frames(2 * t, 3, 4, channels)
+    outputs = np.asarray(TemporalShift(t, divisor, mode=mode)(inputs)).reshape(2, t, 3, 4, channels)
+    clips, fold = inputs.reshape(outputs.shape), channels // divisor
+    expected = clips.copy()
+    expected[..., : 2 * fold] = 0
+    expected[:, :-1, ..., :fold] = clips[:, 1:, ..., :fold]
+    expected[:, 1:, ..., fold : 2 * fold] = clips[:, :-1, ..., fold : 2 * fold]
+    np.testing.assert_allclose(outputs, expected, atol=1e-6)
+
+
+def test_any_kernel_equals_the_literal_formula():
+    inputs = frames(8, 3, 4, 16)
+    layer = TemporalShift(num_segments=4)
+    layer.build(inputs.shape)
+    randomise(layer)
+    np.testing.assert_allclose(layer(inputs), literal.shift(inputs, 4, np.asarray(layer.kernel)), atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["fixed", "learnable"])
+def test_layer(mode, tmp_path):
+    run_layer_test(lambda **extra: TemporalShift(4, mode=mode, **extra), frames(8, 5, 6, 16), tmp_path)
+
+
+def test_fixed_has_no_weights():
+    layer = TemporalShift(4, mode="fixed")
+    layer.build((8, 5, 6, 16))
+    assert layer.weights == []
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "shape", "message"),
+    [
+        ({"mode": "free"}, (8, 4, 4, 16), "`mode` must be"),
+        ({}, (6, 4, 4, 16), "num_segments=4 divides"),
+        ({}, (8, 4, 4, 4), "shifts nothing below 8 channels"),
+        ({}, (8, 16), "expects frames"),
+    ],
+)
+def test_bad_arguments(kwargs, shape, message):
+    with pytest.raises(ValueError, match=message):
+        TemporalShift(4, **kwargs)(frames(*shape))

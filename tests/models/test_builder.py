@@ -1,0 +1,159 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_action
+from keras_action.layers import Action, TemporalShift
+from keras_action.models.backbones import BACKBONES
+from tests.test_case import frames, shared
+
+BUILDERS = {
+    "action_net": keras_action.build_action_net,
+    "tsm": keras_action.build_tsm,
+    "tsn": keras_action.build_tsn,
+}
+
+
+def build(kind, **kwargs):
+    kwargs = {"num_classes": 5, "num_segments": 4, "input_size": 64, "alpha": 0.35, **kwargs}
+    return BUILDERS[kind]("mobilenet_v2", **kwargs)
+
+
+def clips(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 3)).astype("uint8")
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_from_bytes_to_logits_with_any_batch(kind):
+    model = build(kind)
+    assert model.input_shape == (None, 4, 64, 64, 3)
+    assert model.output_shape == (None, 5)
+    logits = model.predict(clips(3, 4, 64, 64), batch_size=2, verbose=0)
+    assert logits.shape == (3, 5)
+    assert np.isfinite(logits).all()
+    assert model.input.name == "clip"
+    assert model.layers[-1].name == "logits"
+
+
+def test_a_layer_before_the_start_of_each_residual_branch():
+    points = BACKBONES["mobilenet_v2"].insertion_points
+    model = build("action_net")
+    for point in points:
+        action = model.get_layer(f"{point}_action")
+        assert isinstance(action, Action)
+        # The module is on the branch alone: the sum after it takes what the module took.
+        add = model.get_layer(point.replace("_expand", "_add"))
+        assert add.input[0] is action.input
+        assert model.get_layer(point).input is action.output
+    shifts = [layer for layer in build("tsm").layers if isinstance(layer, TemporalShift)]
+    assert [layer.name for layer in shifts] == [f"{point}_shift" for point in points]
+
+
+def test_nothing_but_the_temporal_layers_differs():
+    names = [{layer.name for layer in build(kind).layers} for kind in ("action_net", "tsm", "tsn")]
+    points = BACKBONES["mobilenet_v2"].insertion_points
+    assert names[0] - names[2] == {f"{point}_action" for point in points}
+    assert names[1] - names[2] == {f"{point}_shift" for point in points}
+    assert names[2] < names[0] and names[2] < names[1]
+
+
+def test_number_of_parameters_is_the_released_codes():
+    model = keras_action.build_action_net("mobilenet_v2", num_classes=83)
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == 2_355_455
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_keras_file_loads_without_custom_code(kind, tmp_path):
+    model = build(kind)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = clips(2, 4, 64, 64)
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_only_a_tsn_cannot_tell_a_clip_from_its_reverse(kind):
+    model = build(kind)
+    for weight in model.weights:  # as large as He's, so that what is seen reaches the logits
+        if weight.path.endswith("kernel") and len(weight.shape) > 1 and "_action" not in weight.path:
+            fan_in = 9 if "depthwise" in weight.path else np.prod(weight.shape[:-1])
+            weight.assign(frames(*weight.shape) * np.sqrt(2 / fan_in))
+    x = clips(2, 4, 64, 64)
+    forward, backward = model.predict(x, verbose=0), model.predict(x[:, ::-1], verbose=0)
+    gap = np.abs(forward - backward).max() / np.ptp(forward)
+    assert gap < 1e-5 if kind == "tsn" else gap > 1e-3
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_one_training_step_changes_every_part(kind):
+    model = build(kind, dropout=0.0)
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.1), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    x, y = clips(4, 4, 64, 64), np.arange(4)
+    model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+    for layer in model.layers:
+        for weight in layer.weights:
+            assert np.isfinite(keras.ops.convert_to_numpy(weight)).all(), weight.path
+
+
+def test_preprocessing_is_what_keras_applications_expects():
+    x = clips(1, 4, 64, 64)
+    inside, outside = build("tsn"), build("tsn", include_preprocessing=False)
+    outside.set_weights(inside.get_weights())
+    expected = inside.predict(x, verbose=0)
+    prepared = keras.applications.mobilenet_v2.preprocess_input(x.astype("float32"))
+    np.testing.assert_allclose(outside.predict(prepared, verbose=0), expected, atol=1e-5)
+
+
+def test_rectangular_input_and_one_frame():
+    assert build("action_net", input_size=(64, 96)).predict(clips(1, 4, 64, 96), verbose=0).shape == (1, 5)
+    assert build("action_net", num_segments=1).predict(clips(2, 1, 64, 64), verbose=0).shape == (2, 5)
+
+
+def test_weights_of_keras_applications_from_a_file(tmp_path):
+    source = keras.applications.MobileNetV2(input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None)
+    source.save_weights(tmp_path / "backbone.weights.h5")
+    model = build("tsn", weights=tmp_path / "backbone.weights.h5")
+    for name in ("Conv1", "block_9_project_BN", "Conv_1"):
+        for new, old in zip(model.get_layer(name).get_weights(), source.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(new, old)
+
+
+def test_imagenet_weights_of_a_torch_file_bring_their_geometry():
+    path = shared("weights/mobilenet_v2_imagenet.npz")
+    model = build("action_net", weights=path, alpha=1.0)
+    with np.load(path) as archive:
+        stem = archive["features.0.0.weight"]
+    np.testing.assert_array_equal(model.get_layer("Conv1").get_weights()[0], stem.transpose(2, 3, 1, 0))
+    assert model.get_layer("bn_Conv1").epsilon == 1e-5
+    assert model.get_layer("Conv1_pad").padding == ((1, 1), (1, 1))
+
+
+def test_summary_is_readable():
+    lines = []
+    build("action_net").summary(print_fn=lambda text, **_: lines.append(text), line_length=120)
+    text = "\n".join(lines)
+    for name in ("clip", "fold_time", "preprocessing", "block_2_expand_action (Action)", "classifier", "logits"):
+        assert name in text
+    assert "(None, 4, 64, 64, 3)" in text
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "message"),
+    [
+        ({"weights": "missing.npz"}, FileNotFoundError, "Received: weights='missing.npz'"),
+        ({"geometry": "round"}, ValueError, r"must be one of \['keras', 'torchvision'\]"),
+        ({"paths": ("xyz",)}, ValueError, "`paths` must be"),
+        ({"num_segments": 0}, ValueError, "`num_segments` must be a positive integer"),
+        ({"stages": (2, 3)}, TypeError, "stages"),
+    ],
+)
+def test_bad_arguments(kwargs, error, message):
+    with pytest.raises(error, match=message):
+        build("action_net", **kwargs)
+
+
+def test_unknown_backbone_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"mobilenet_v2.*Received: backbone='mobilenet'"):
+        keras_action.build_action_net("mobilenet", num_classes=5)

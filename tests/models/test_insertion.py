@@ -1,0 +1,56 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_action
+from keras_action.layers import Action
+from tests.test_case import frames
+
+
+def small_model():
+    x = inputs = keras.Input((8, 8, 16), name="frames")
+    y = keras.layers.Conv2D(16, 3, padding="same", name="conv")(x)
+    y = keras.layers.BatchNormalization(name="norm")(y)
+    x = keras.layers.Add(name="add")([x, y])
+    return keras.Model(inputs, [x, keras.layers.GlobalAveragePooling2D(name="pool")(x)], name="small")
+
+
+def test_the_copy_computes_what_the_graph_says_and_the_original_stays():
+    model = small_model()
+    x = frames(4, 8, 8, 16)
+    before = model.predict(x, verbose=0)
+    action = Action(num_segments=4, name="conv_action")
+    copy = keras_action.insert_layers(model, {"conv": action})
+    sums, pooled = copy.predict(x, verbose=0)
+
+    excited = action(x)
+    expected = x + model.get_layer("norm")(model.get_layer("conv")(excited))
+    np.testing.assert_allclose(sums, expected, atol=1e-5)
+    np.testing.assert_allclose(pooled, sums.mean(axis=(1, 2)), atol=1e-5)
+    for old, new in zip(before, model.predict(x, verbose=0), strict=True):
+        np.testing.assert_array_equal(old, new)
+    copy.get_layer("conv").kernel.assign(np.zeros((3, 3, 16, 16)))
+    assert np.abs(model.get_layer("conv").kernel).max() > 0
+
+
+def test_the_copy_keeps_names_and_saves(tmp_path):
+    model = small_model()
+    copy = keras_action.insert_layers(model, {"norm": Action(num_segments=2, name="norm_action")})
+    assert [layer.name for layer in copy.layers] == ["frames", "conv", "norm_action", "norm", "add", "pool"]
+    assert copy.name == "small"
+    copy.save(tmp_path / "copy.keras")
+    x = frames(4, 8, 8, 16)
+    for old, new in zip(
+        copy.predict(x, verbose=0), keras.saving.load_model(tmp_path / "copy.keras").predict(x, verbose=0), strict=True
+    ):
+        np.testing.assert_allclose(old, new, atol=1e-6)
+
+
+def test_unknown_layer_names_close_ones():
+    with pytest.raises(ValueError, match=r"close ones are \['conv'.*Received: layer name 'convv'"):
+        keras_action.insert_layers(small_model(), {"convv": Action(num_segments=2)})
+
+
+def test_not_a_functional_model():
+    with pytest.raises(ValueError, match="functional Keras model"):
+        keras_action.insert_layers(keras.layers.Dense(3), {})

@@ -1,0 +1,94 @@
+"""Checks that tests share: what every layer must do, and where the files of shared/ are."""
+
+import importlib.util
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def shared(path):
+    """A path in shared/; the test skips, saying so, where it is absent."""
+    if not (SHARED / path).exists():
+        pytest.skip(f"shared/{path} is not here")
+    return SHARED / path
+
+
+def reference():
+    """The module that draws the reference models' weights and inputs."""
+    spec = importlib.util.spec_from_file_location("reference", shared("reference/reference.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def frames(*shape, seed=0):
+    """Normal random numbers, float32."""
+    return np.random.default_rng(seed).standard_normal(shape).astype("float32")
+
+
+def randomise(layer, seed=0):
+    """Gives every weight of a built layer random values, so that none stays at one or zero."""
+    rng = np.random.default_rng(seed)
+    for weight in layer.weights:
+        low, high = (0.5, 1.5) if "variance" in weight.path or "gamma" in weight.path else (-0.7, 0.7)
+        weight.assign(rng.uniform(low, high, weight.shape).astype("float32"))
+
+
+def run_layer_test(make_layer, inputs, tmp_path):
+    """What every layer must do: graph as eager, dynamic batch, configuration, saving, mixed precision.
+
+    Args:
+        make_layer: Function from keyword arguments (`dtype`) to a new layer.
+        inputs: Float32 array `(B·T, H, W, C)`.
+        tmp_path: Where to save.
+    """
+    layer = make_layer()
+    expected = keras.ops.convert_to_numpy(layer(inputs))
+    assert expected.shape == layer.compute_output_shape(inputs.shape)
+
+    # In a compiled graph of unknown batch size, saved and loaded.
+    x = keras.Input(inputs.shape[1:])
+    model = keras.Model(x, layer(x))
+    assert model.output_shape[0] is None
+    np.testing.assert_allclose(model.predict(inputs, verbose=0), expected, atol=1e-5)
+    model.save(tmp_path / "layer.keras")
+    loaded = keras.saving.load_model(tmp_path / "layer.keras")
+    np.testing.assert_allclose(loaded.predict(inputs, verbose=0), expected, atol=1e-5)
+
+    # The configuration makes the same layer again.
+    twin = layer.__class__.from_config(layer.get_config())
+    assert twin.get_config() == layer.get_config()
+
+    for dtype, tolerance in (("mixed_float16", 0.02), ("mixed_bfloat16", 0.15)):
+        mixed = make_layer(dtype=dtype)
+        mixed.build(inputs.shape)
+        mixed.set_weights(layer.get_weights())
+        outputs = mixed(inputs)
+        assert keras.backend.standardize_dtype(outputs.dtype) == dtype.removeprefix("mixed_")
+        outputs = keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32"))
+        np.testing.assert_allclose(outputs, expected, atol=tolerance * np.abs(expected).max())
+        for weight in mixed.trainable_weights:
+            assert weight.dtype == "float32"
+        x = keras.Input(inputs.shape[1:])
+        keras.Model(x, mixed(x)).predict(inputs, verbose=0)
+
+    if layer.trainable_weights:
+        run_training_test(make_layer(), inputs)
+
+
+def run_training_test(layer, inputs):
+    """One step of `fit` changes every trainable weight and leaves all finite."""
+    x = keras.Input(inputs.shape[1:])
+    model = keras.Model(x, layer(x))
+    randomise(layer)
+    before = [keras.ops.convert_to_numpy(w) for w in layer.trainable_weights]
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+    model.fit(inputs, 2 * inputs, batch_size=len(inputs), verbose=0)
+    for weight, old in zip(layer.trainable_weights, before, strict=True):
+        new = keras.ops.convert_to_numpy(weight)
+        assert np.isfinite(new).all()
+        assert np.abs(new - old).max() > 0, f"{weight.path} did not change"
