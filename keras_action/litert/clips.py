@@ -1,0 +1,41 @@
+"""Clips in the forms in which they come: an array, a dataset, a list."""
+
+import itertools
+
+import numpy as np
+
+
+def iterate_clips(clips, shape, limit=None):
+    """Yield clips one by one, as float32 `(1, T, H, W, 3)` in 0..255.
+
+    Args:
+        clips: An array `(N, T, H, W, 3)`, or an iterable of clips `(T, H, W, 3)` or
+            batches `(B, T, H, W, 3)`, or of tuples that begin with one, as a
+            `tf.data.Dataset` of clips and labels gives them. It may be endless
+            if there is a limit.
+        shape: `(T, H, W, 3)`, which every clip must have.
+        limit: How many clips to yield at most.
+
+    Raises:
+        ValueError: If there is no clip, or one is not RGB in 0..255 of this shape.
+    """
+    count = 0
+    for clip in itertools.islice(_split(clips, shape), limit):
+        low, high = float(clip.min()), float(clip.max())
+        if not (low >= 0 and high <= 255):  # NaN fails too
+            raise ValueError(f"Clips must be RGB in 0..255. Received: values from {low} to {high}")
+        yield clip[None].astype("float32")
+        count += 1
+    if not count:
+        raise ValueError(f"At least one clip of shape {shape} is needed. Received: clips={clips}")
+
+
+def _split(clips, shape):
+    for item in clips:
+        item = np.asarray(item[0] if isinstance(item, (tuple, list)) else item)
+        batch = item[None] if item.ndim == len(shape) else item
+        if batch.shape[1:] != tuple(shape):
+            raise ValueError(
+                f"Clips must have the shape {tuple(shape)}, or that with a batch before it. Received: {item.shape}"
+            )
+        yield from batch

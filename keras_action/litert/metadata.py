@@ -1,0 +1,135 @@
+"""What a LiteRT file says about itself: a zip archive behind the model, as TFLite's associated files are.
+
+The interpreter ignores what follows the model; `unzip -p gesture.tflite labels.txt` and the usual tools read it.
+Standard library only.
+"""
+
+import dataclasses
+import io
+import json
+import zipfile
+from pathlib import Path
+
+from keras_action.files import write_whole
+
+LABELS_FILE = "labels.txt"
+METADATA_FILE = "keras_action.json"
+
+_IDENTIFIER = b"TFL3"
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """What travels with a LiteRT file.
+
+    Args:
+        labels: The names of the classes, in the logits' order, or `None`.
+        num_segments: T, the number of frames of a clip.
+        input_size: `(height, width)` of a frame.
+        clip_seconds: The time that a clip spans, or `None` if not known.
+        quantization: `None`, `"float16"`, `"dynamic"` or `"int8"`.
+        package_version: The version of keras_action that wrote the file.
+        extra: Whatever else is worth keeping: names and JSON values.
+    """
+
+    labels: tuple[str, ...] | None
+    num_segments: int
+    input_size: tuple[int, int]
+    clip_seconds: float | None = None
+    quantization: str | None = None
+    package_version: str = ""
+    extra: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def time_step(self):
+        """The seconds from one frame of a clip to the next, or `None` if not known."""
+        return None if self.clip_seconds is None else self.clip_seconds / self.num_segments
+
+
+def read_metadata(path):
+    """Read the metadata of a LiteRT file.
+
+    Args:
+        path: The `.tflite` file.
+
+    Returns:
+        A `Metadata`, or `None` if the file carries none of ours.
+
+    Raises:
+        ValueError: If it is not a LiteRT file, or its metadata is damaged.
+        OSError: If it can't be read.
+    """
+    data = read_file(path)
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile:
+        return None
+    if METADATA_FILE not in archive.namelist():
+        return None
+    try:
+        values = json.loads(archive.read(METADATA_FILE))
+        labels = archive.read(LABELS_FILE).decode().splitlines() if LABELS_FILE in archive.namelist() else None
+        # The time step is written for those who read the file without us.
+        values = {name: value for name, value in values.items() if name != "time_step"}
+        values["labels"] = None if labels is None else tuple(labels)
+        values["input_size"] = tuple(values["input_size"])
+        return Metadata(**values)
+    except (AttributeError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: its metadata can't be read: {error}") from error
+
+
+def write_metadata(path, metadata):
+    """Write metadata into a LiteRT file, in the place of what it carries now.
+
+    Args:
+        path: The `.tflite` file. It is written whole or left as it is.
+        metadata: A `Metadata`.
+
+    Raises:
+        ValueError: If it is not a LiteRT file.
+        OSError: If it can't be read or written.
+    """
+    write_whole(path, with_metadata(read_file(path), metadata))
+
+
+def with_metadata(model, metadata):
+    """The bytes of a LiteRT model, followed by its metadata. The same input gives the same bytes."""
+    _check_labels(metadata.labels)
+    values = dataclasses.asdict(metadata)
+    values.pop("labels")  # they are in a file of their own
+    values["time_step"] = metadata.time_step
+    buffer = io.BytesIO(_without_archive(model))
+    # Appending makes a zip archive whose offsets count from the start of the model, as readers expect.
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
+        _add(archive, METADATA_FILE, json.dumps(values, indent=2) + "\n")
+        if metadata.labels is not None:
+            _add(archive, LABELS_FILE, "".join(f"{label}\n" for label in metadata.labels))
+    return buffer.getvalue()
+
+
+def read_file(path):
+    """The bytes of a LiteRT file; a `ValueError` if it is something else."""
+    data = Path(path).read_bytes()
+    if data[4:8] != _IDENTIFIER:
+        start = "nothing, it is empty" if not data else f"a file that starts with {data[:8]!r}"
+        raise ValueError(f"{path} is not a LiteRT file. Received: {start}")
+    return data
+
+
+def _without_archive(model):
+    try:
+        with zipfile.ZipFile(io.BytesIO(model)) as archive:
+            return model[: min((item.header_offset for item in archive.infolist()), default=len(model))]
+    except zipfile.BadZipFile:
+        return model
+
+
+def _add(archive, name, text):
+    # A fixed date, so that a file depends on nothing but its content.
+    archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), text)
+
+
+def _check_labels(labels):
+    broken = [label for label in labels or () if not label or label != label.strip() or len(label.splitlines()) > 1]
+    if broken:
+        raise ValueError(f"Labels must be one line each, not empty, no space around them. Received: labels={broken}")

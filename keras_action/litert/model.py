@@ -1,0 +1,75 @@
+"""A LiteRT file as a function of clips. It needs NumPy and ai-edge-litert, no TensorFlow."""
+
+import numpy as np
+
+from keras_action.litert.extras import require
+from keras_action.litert.metadata import read_file, read_metadata
+from keras_action.litert.quiet import quiet
+
+_SIGNATURE = "serving_default"
+
+
+class LiteRTModel:
+    """A LiteRT file that can be called like a Keras model.
+
+    Args:
+        path: A `.tflite` file that takes clips, written by `keras_action.litert.convert`.
+        num_threads: The number of threads that the interpreter may use.
+
+    Call arguments:
+        clips: RGB in 0..255, `(B, T, H, W, 3)`, uint8 or float. The file takes one
+            clip at a time, so that more of them are run one after the other.
+
+    Input shape: `(B, T, H, W, 3)`.
+    Output shape: `(B, classes)`, float32.
+
+    Raises:
+        ValueError: If it is not a LiteRT file with an input `clip` and an output
+            `logits`, or if clips are not of its shape.
+        RuntimeError: If the interpreter can't prepare the file.
+        OSError: If the file can't be read.
+        ImportError: If ai-edge-litert is not installed.
+
+    Example:
+
+    >>> model = LiteRTModel("gesture.tflite")
+    >>> logits = model(clip[None])
+    >>> model.metadata.labels[logits[0].argmax()]
+    'swipe_left'
+    """
+
+    def __init__(self, path, num_threads=1):
+        self.path = path
+        self.metadata = read_metadata(path)
+        self._run = signature_runner(read_file(path), path, num_threads)
+        clip, logits = self._run.get_input_details()["clip"], self._run.get_output_details()["logits"]
+        self.dtype = np.dtype(clip["dtype"])
+        self.input_shape = (None, *map(int, clip["shape"][1:]))
+        self.output_shape = (None, int(logits["shape"][-1]))
+
+    def __call__(self, clips):
+        clips = np.asarray(clips)
+        if clips.shape[1:] != self.input_shape[1:] or not len(clips):
+            raise ValueError(f"Expected clips of shape {self.input_shape}. Received: clips.shape={clips.shape}")
+        if self.dtype == np.uint8 and clips.dtype != np.uint8:
+            clips = np.clip(np.rint(clips), 0, 255)
+        clips = clips.astype(self.dtype, copy=False)
+        return np.concatenate([self._run(clip=clip[None])["logits"] for clip in clips])
+
+
+def signature_runner(file, name, num_threads=1):
+    """Prepare a file, given as bytes, to be run. Errors speak of it by `name`."""
+    interpreter_module = require("ai_edge_litert.interpreter")
+    try:
+        with quiet():  # the delegate announces itself
+            interpreter = interpreter_module.Interpreter(model_content=file, num_threads=num_threads)
+            signatures = interpreter.get_signature_list()
+            if _SIGNATURE in signatures:
+                interpreter.allocate_tensors()
+                runner = interpreter.get_signature_runner(_SIGNATURE)
+    except (ValueError, RuntimeError) as error:
+        raise RuntimeError(f"{name}: the LiteRT interpreter can't prepare this file: {error}") from error
+    names = signatures.get(_SIGNATURE)
+    if names is None or (names["inputs"], names["outputs"]) != (["clip"], ["logits"]):
+        raise ValueError(f"{name} must have the signature {_SIGNATURE} from `clip` to `logits`. Received: {signatures}")
+    return runner

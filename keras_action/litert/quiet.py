@@ -1,0 +1,32 @@
+"""Keep the chatter of converters and runtimes away from the user."""
+
+import contextlib
+import os
+import sys
+import warnings
+
+
+@contextlib.contextmanager
+def quiet():
+    """Silence standard output and standard error, Python's and that of the C++ libraries below it.
+
+    The libraries write to the file descriptors, so those are turned away, for the whole process and all its
+    threads. Python's streams are turned away too, as they need not be these descriptors (in a notebook).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with contextlib.ExitStack() as stack:
+        nowhere = stack.enter_context(open(os.devnull, "w"))
+        for descriptor in (1, 2):
+            saved = os.dup(descriptor)
+            stack.callback(os.close, saved)
+            stack.callback(os.dup2, saved, descriptor)
+            os.dup2(nowhere.fileno(), descriptor)
+        stack.enter_context(contextlib.redirect_stdout(nowhere))
+        stack.enter_context(contextlib.redirect_stderr(nowhere))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        # What was written by Python through an older reference to the streams must not come out later.
+        originals = (sys.__stdout__, sys.__stderr__)
+        stack.callback(lambda: [stream.flush() for stream in originals if stream and not stream.closed])
+        yield

@@ -1,0 +1,190 @@
+import itertools
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from keras_action.layers import FoldTime, UnfoldTime
+from keras_action.litert import QUANTIZATIONS, ConversionError, LiteRTModel, convert, read_metadata, verify
+from tests.litert.color_model import CLIP_SHAPE, LABELS, color_clips, make_color_model
+
+
+@pytest.mark.parametrize(
+    ("quantization", "dtype", "gap"),
+    [(None, "float32", 1e-4), ("float16", "float32", 0.05), ("dynamic", "float32", 0.3), ("int8", "uint8", 0.3)],
+)
+def test_file_does_what_the_model_does(model, reports, quantization, dtype, gap):
+    clips, ids = color_clips(16, seed=1)
+    report = reports[quantization]
+    file = LiteRTModel(report.path)
+    assert file.dtype == dtype
+    assert file.input_shape == (None, *CLIP_SHAPE)
+    logits = file(clips)
+    assert logits.dtype == "float32"
+    np.testing.assert_array_equal(logits.argmax(axis=-1), ids)
+    verification = verify(report.path, model, clips)
+    assert verification.max_abs_gap < gap
+    assert verification.top1_agreement == 1
+    assert verification.max_rank <= 4
+    assert verification.summary.foreign_operators == ()
+
+
+def test_int8_file_is_smaller_and_has_no_float_operator(reports):
+    assert sum(reports["int8"].summary.float_operators.values()) == 0
+    assert sum(reports[None].summary.float_operators.values()) > 0
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_file_carries_what_belongs_to_it(reports, quantization):
+    metadata = read_metadata(reports[quantization].path)
+    assert metadata.labels == LABELS
+    assert metadata.quantization == quantization
+    assert (metadata.num_segments, metadata.input_size) == (4, (16, 16))
+    assert (metadata.clip_seconds, metadata.time_step) == (2.0, 0.5)
+    assert metadata.extra == {"source": "a test"}
+
+
+def test_report_is_readable(reports):
+    text = str(reports["int8"])
+    assert "int8.tflite" in text
+    assert re.search(r"operators +\d+: ", text)
+    assert f"{reports['int8'].size_bytes / 1e6:.2f} MB" in text
+
+
+def test_converter_says_nothing(model, tmp_path, capfd):
+    convert(model, tmp_path / "model.tflite")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_converting_twice_gives_the_same_numbers(model, reports, tmp_path):
+    clips, _ = color_clips()
+    report = convert(model, tmp_path / "again.tflite", quantization="int8", representative_clips=clips)
+    np.testing.assert_array_equal(LiteRTModel(report.path)(clips), LiteRTModel(reports["int8"].path)(clips))
+
+
+def test_mixed_precision_becomes_float32(model, tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        report = convert(make_color_model(), tmp_path / "model.tflite")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    # The mixed model itself is rounded to float16, the file is not.
+    assert verify(report.path, model, color_clips()[0]).max_abs_gap < 1e-4
+
+
+def test_dead_activations_do_not_break_the_int8_file(tmp_path):
+    """Behind a ReLU that never opens every value is zero; its own scale would make the delegate refuse the file."""
+    clip = keras.Input(CLIP_SHAPE, name="clip")
+    x = keras.layers.Rescaling(1 / 255)(FoldTime()(clip))
+    x = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    dead = keras.layers.Conv2D(2, 1, use_bias=False, activation="relu", kernel_initializer=negative)(x)
+    gate = keras.layers.Conv2D(3, 1, use_bias=False, activation="sigmoid")(dead)
+    x = keras.layers.Flatten()(keras.layers.Multiply()([x, gate]))
+    x = UnfoldTime(4)(keras.layers.Dense(4)(x))
+    model = keras.Model(clip, keras.layers.GlobalAveragePooling1D()(x))
+    clips, _ = color_clips()
+    report = convert(model, tmp_path / "model.tflite", quantization="int8", representative_clips=clips)
+    assert len(report.dead_tensors) >= 1
+    assert "dead activations" in str(report)
+    assert verify(report.path, model, clips).relative_gap < 0.05
+
+
+def negative(shape, dtype=None):
+    return -keras.ops.ones(shape, dtype)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda clips: clips,
+        lambda clips: list(clips),
+        lambda clips: iter([clips[:5], clips[5:]]),
+        lambda clips: [(clips, np.zeros(12))],
+        lambda clips: (clips[i % 12][None] for i in itertools.count()),
+    ],
+    ids=["array", "clips", "batches", "batches and labels", "without end"],
+)
+def test_representative_clips_come_in_many_forms(model, tmp_path, form):
+    clips, _ = color_clips()
+    report = convert(
+        model, tmp_path / "model.tflite", quantization="int8", representative_clips=form(clips), labels=LABELS
+    )
+    assert verify(report.path, model, clips).top1_agreement == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"quantization": "int4"}, "must be one of .* Received: quantization='int4'"),
+        ({"quantization": "int8"}, "needs `representative_clips`"),
+        ({"quantization": "int8", "representative_clips": []}, "At least one clip"),
+        ({"quantization": "int8", "representative_clips": np.zeros((2, 3, 16, 16, 3))}, "must have the shape"),
+        ({"quantization": "int8", "representative_clips": np.full((1, *CLIP_SHAPE), -1.0)}, "RGB in 0..255"),
+        ({"quantization": "int8", "representative_clips": np.full((1, *CLIP_SHAPE), np.nan)}, "RGB in 0..255"),
+        ({"labels": ("none", "red")}, "4 classes, so it needs as many labels. Received: 2 labels"),
+        ({"labels": ("none", "red", "green", "two\nlines")}, "one line each"),
+        ({"clip_seconds": 0}, "Received: clip_seconds=0"),
+        ({"path": "model.bin"}, "ends in .tflite. Received: path='model.bin'"),
+    ],
+)
+def test_wrong_arguments(model, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        convert(model, **{"path": "model.tflite", **arguments})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "message"),
+    [
+        ((None, 16, 16, 3), "T, H and W known. Received: input_shape=\\(None, None, 16, 16, 3\\)"),
+        ((16, 16, 3), "Received: input_shape=\\(None, 16, 16, 3\\)"),
+    ],
+)
+def test_models_that_are_no_clip_models(tmp_path, input_shape, message):
+    inputs = keras.Input(input_shape)
+    pooled = keras.ops.mean(inputs, axis=tuple(range(1, len(input_shape))))
+    with pytest.raises(ValueError, match=message):
+        convert(keras.Model(inputs, pooled), tmp_path / "model.tflite")
+
+
+def test_no_keras_model(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected a Keras model. Received: model="):
+        convert(lambda clips: clips, tmp_path / "model.tflite")
+
+
+def test_model_that_has_diverged_leaves_the_old_file(model, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"the old one")
+    broken = keras.models.clone_model(model)
+    broken.set_weights([np.full_like(value, np.nan) for value in model.get_weights()])
+    with pytest.raises(ConversionError, match="not finite"):
+        convert(broken, path)
+    assert path.read_bytes() == b"the old one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_operators_that_litert_lacks(tmp_path):
+    clip = keras.Input(CLIP_SHAPE)
+    spectrum, _ = keras.ops.fft2((keras.ops.mean(clip, axis=(1, 4)), keras.ops.mean(clip, axis=(1, 4))))
+    model = keras.Model(clip, keras.ops.mean(spectrum, axis=1))
+    with pytest.raises(ConversionError):
+        convert(model, tmp_path / "model.tflite")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", [None, "int8"])
+def test_action_net(tmp_path, quantization):
+    from keras_action import build_action_net
+
+    model = build_action_net("mobilenet_v2", num_classes=5, num_segments=4, input_size=64, alpha=0.35)
+    clips = np.random.default_rng(0).integers(0, 256, (16, 4, 64, 64, 3)).astype("uint8")
+    # A few steps, so that batch normalisation has statistics that fit.
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(clips, np.arange(16) % 5, batch_size=8, epochs=10, verbose=0)
+    report = convert(model, tmp_path / "model.tflite", quantization=quantization, representative_clips=clips)
+    verification = verify(report.path, model, clips)
+    assert verification.max_rank <= 4
+    assert verification.relative_gap < (0.15 if quantization else 1e-4)

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from keras_action.litert import inspect_file
+
+
+def test_tells_formats_apart(reports):
+    summaries = {name: inspect_file(report.path) for name, report in reports.items()}
+    assert all(summary.max_rank == 4 and summary.foreign_operators == () for summary in summaries.values())
+    assert "CONV_2D" in summaries[None].operators
+    assert summaries["int8"].operators["DEQUANTIZE"] == 1
+    assert summaries["int8"].float_operators == {}
+    assert summaries["float16"].float_operators == summaries[None].float_operators
+    assert list(summaries[None].operators.values()) == sorted(summaries[None].operators.values(), reverse=True)
+
+
+def test_finds_tensorflow_operators(tmp_path):
+    import tensorflow as tf
+
+    from keras_action.litert.quiet import quiet
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 2, 2, 2, 2), tf.float32)])
+    def inverse(clip):
+        return tf.linalg.inv(clip)
+
+    with quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([inverse.get_concrete_function()])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.SELECT_TF_OPS]
+        data = converter.convert()
+    path = tmp_path / "model.tflite"
+    path.write_bytes(data)
+    summary = inspect_file(path)
+    assert "FlexMatrixInverse" in summary.foreign_operators
+    assert summary.max_rank == 5
+    assert "FlexMatrixInverse" in str(summary)
+
+
+def test_no_model(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(np.zeros(100, "uint8").tobytes())
+    with pytest.raises(ValueError, match="is not a LiteRT file"):
+        inspect_file(path)

@@ -1,0 +1,33 @@
+import os
+import sys
+import warnings
+
+import pytest
+
+from keras_action.litert.quiet import quiet
+
+
+def chatter():
+    print("python")
+    print("python error", file=sys.stderr)
+    os.write(1, b"descriptor\n")
+    os.write(2, b"descriptor error\n")
+    warnings.warn("a warning", stacklevel=1)
+
+
+def test_nothing_comes_through_and_all_comes_back(capfd):
+    print("before")
+    with quiet():
+        chatter()
+        with quiet():
+            chatter()
+        chatter()
+    print("after")
+    assert capfd.readouterr() == ("before\nafter\n", "")
+
+
+def test_errors_come_through(capfd):
+    with pytest.raises(RuntimeError, match="loud"), quiet():
+        raise RuntimeError("loud")
+    os.write(1, b"after\n")
+    assert capfd.readouterr().out == "after\n"
