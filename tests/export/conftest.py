@@ -1,0 +1,63 @@
+import csv
+
+import numpy as np
+import pytest
+
+pytest.importorskip("av", reason="the extra video is not installed")
+pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
+pytest.importorskip("ai_edge_quantizer", reason="the extra litert is not installed")
+
+
+def color_frames(labels, frames_each, size=(48, 64), seed=0):
+    """Noisy frames of one colour after the other."""
+    rng = np.random.default_rng(seed)
+    for label in labels:
+        for _ in range(frames_each):
+            frame = rng.integers(0, 60, (*size, 3))
+            if label != "none":
+                frame[..., ("red", "green", "blue").index(label)] += 180
+            yield frame.astype("uint8")
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """A training run's folder with the colour model."""
+    from keras_action.recipes import Recipe
+    from keras_action.runs import write_run
+    from tests.litert.color_model import LABELS, make_color_model
+
+    folder = tmp_path_factory.mktemp("runs") / "colors"
+    folder.mkdir()
+    make_color_model().save(folder / "best.keras")
+    recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0)
+    write_run(folder, recipe, LABELS, 1.0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """An annotation CSV of clips of one colour each; one of its files is no video."""
+    from keras_action.data import write_video
+
+    folder = tmp_path_factory.mktemp("clips")
+    rows = []
+    for i in range(24):
+        label = ("none", "red", "green", "blue")[i % 4]
+        write_video(folder / f"{i}.mp4", color_frames([label], 8, seed=i), fps=8)
+        rows.append((f"{i}.mp4", label))
+    (folder / "broken.mp4").write_text("no video")
+    rows.append(("broken.mp4", "red"))
+    with open(folder / "clips.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *rows])
+    return folder / "clips.csv"
+
+
+@pytest.fixture(scope="session")
+def stream(tmp_path_factory):
+    """A video in which red comes at 1 s, green at 3 s, blue at 5 s, each for a second."""
+    from keras_action.data import write_video
+
+    path = tmp_path_factory.mktemp("stream") / "stream.mp4"
+    labels = ("none", "red", "none", "green", "none", "blue", "none")
+    write_video(path, color_frames(labels, 10), fps=10)
+    return path

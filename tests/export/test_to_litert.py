@@ -1,0 +1,92 @@
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from export.to_litert import QUANTIZATIONS, main
+from keras_action.litert import LiteRTModel, read_metadata
+from tests.litert.color_model import LABELS, color_clips
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_converts_a_run_and_checks_the_file(run, clips, tmp_path, capsys, quantization):
+    path = tmp_path / "model.tflite"
+    main([str(run), "--quantization", quantization, "--representative", str(clips), "--output", str(path)])
+    text = capsys.readouterr().out
+    assert "same class        100.0% of 24 clips" in text  # the broken one is left out
+    for part in ("size ", "operators ", "gap of logits ", "latency ", quantization):
+        assert part in text
+    metadata = read_metadata(path)
+    assert (metadata.labels, metadata.clip_seconds) == (LABELS, pytest.approx(1.0))
+    assert metadata.quantization == (None if quantization == "float32" else quantization)
+    inputs, ids = color_clips(4)
+    assert (LiteRTModel(path)(inputs).argmax(axis=-1) == ids).all()
+
+
+def test_keras_file_without_a_run(run, tmp_path, capsys):
+    shutil.copy(run / "best.keras", tmp_path / "model.keras")
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS) + "\n\n")
+    arguments = [str(tmp_path / "model.keras"), "--output", str(tmp_path / "model.tflite")]
+    main([*arguments, "--labels", str(tmp_path / "labels.txt"), "--clip-seconds", "1.5"])
+    assert "of 8 clips" in capsys.readouterr().out  # random ones
+    metadata = read_metadata(tmp_path / "model.tflite")
+    assert (metadata.labels, metadata.clip_seconds) == (LABELS, 1.5)
+    main(arguments)
+    assert read_metadata(tmp_path / "model.tflite").labels is None
+
+
+def failure(arguments):
+    """Returns what `main` says when it exits with an error."""
+    with pytest.raises(SystemExit) as exit:
+        main(arguments)
+    assert exit.value.code not in (None, 0)
+    return exit.value.code
+
+
+def test_disagreement_is_a_failure(run, clips, tmp_path):
+    options = ["--representative", str(clips), "--output", str(tmp_path / "model.tflite")]
+    message = failure([str(run), *options, "--min-agreement", "1.1"])
+    assert "100.0% of the clips only" in message
+
+
+def test_bad_input(run, clips, tmp_path):
+    output = ["--output", str(tmp_path / "model.tflite")]
+    text = tmp_path / "text.keras"
+    text.write_text("no model")
+    labels = tmp_path / "labels.txt"
+    labels.write_text("one\ntwo\n")
+    csv = tmp_path / "clips.csv"
+    csv.write_text("path,label\na.mp4,purple\n")
+    cases = {
+        "no such run": [str(tmp_path / "missing"), *output],
+        "text.keras": [str(text), *output],
+        "needs as many labels": [str(run), "--labels", str(labels), *output],
+        "purple": [str(run), "--representative", str(csv), *output],
+        "missing.csv": [str(run), "--representative", str(tmp_path / "missing.csv"), *output],
+        "ends in .tflite": [str(run), "--output", str(tmp_path / "model.bin")],
+    }
+    for message, arguments in cases.items():
+        error = failure(arguments)
+        assert error.startswith("error: ")
+        assert message in error
+    assert not (tmp_path / "model.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--quantization", "int8"], "needs --representative"),
+        (["--clips", "0"], "Received: --clips 0"),
+        (["--quantization", "int4"], "invalid choice"),
+    ],
+)
+def test_wrong_arguments(options, message, capsys):
+    assert failure(["run", "--output", "model.tflite", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["to_litert", "recognize"])
+def test_help_does_without_tensorflow(program):
+    code = f"import sys; from export.{program} import make_parser; make_parser(); print('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
