@@ -1,0 +1,41 @@
+# make demo: set up, and the whole way on generated videos. make test: set up, and pass the tests.
+
+PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3,$(shell $(p) -c \
+	'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: setup demo test test-slow lint format clean
+
+setup: $(VENV)/installed
+
+$(VENV)/installed: setup.cfg pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed (Debian: apt install python3-venv)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/python -m training.demo --output demo
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The layers and models once more on JAX: the same tests, another backend.
+test: lint
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n $(WORKERS)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) tests/layers tests/models
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+clean:
+	rm -rf $(VENV) demo runs build dist *.egg-info
