@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_action.files import write_whole
 from keras_action.runs import BEST, LAST, LOG
@@ -71,6 +72,26 @@ class EpochLog(keras.callbacks.Callback):
         lines = [",".join(self.rows[0])]
         lines += [",".join(f"{row.get(name, '')}" for name in self.rows[0]) for row in self.rows]
         write_whole(self.path, "\n".join(lines) + "\n")
+
+
+class SeedEpochs(keras.callbacks.Callback):
+    """Seeds dropout anew for each epoch, so that a run that goes on drops what it would have dropped.
+
+    Keras' files do not hold the state of a layer's random numbers.
+
+    Args:
+        seed: Integer, the run's seed.
+    """
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for number, layer in enumerate(self.model.layers):
+            if hasattr(layer, "seed_generator"):
+                state = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
+                layer.seed_generator.state.assign(state.astype("uint32") % 2**31)
 
 
 def read_log(folder, before_epoch=None):

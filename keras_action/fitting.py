@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_action.callbacks import Checkpoints, EpochLog, read_log
+from keras_action.callbacks import Checkpoints, EpochLog, SeedEpochs, read_log
 from keras_action.data import FailureLog, evaluation_dataset, probe, steps_per_epoch, training_dataset
 from keras_action.data.decoding import DecodingError
 from keras_action.models import build_action_net, build_tsm, build_tsn
@@ -17,17 +17,23 @@ _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
 
 
 def build_model(recipe, num_classes):
-    """The model of a recipe, not compiled."""
-    options = {"alpha": recipe.alpha} if recipe.backbone.startswith("mobilenet") else {}
-    return _BUILDERS[recipe.model](
-        recipe.backbone,
-        num_classes=num_classes,
-        num_segments=recipe.num_segments,
-        input_size=recipe.input_size,
-        weights=recipe.weights,
-        dropout=recipe.dropout,
-        **options,
-    )
+    """The model of a recipe, in its precision, not compiled."""
+    options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
+    try:
+        return _BUILDERS[recipe.model](
+            recipe.backbone,
+            num_classes=num_classes,
+            num_segments=recipe.num_segments,
+            input_size=recipe.input_size,
+            weights=recipe.weights,
+            zero_init_residual=recipe.zero_init_residual,
+            dropout=recipe.dropout,
+            **options,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def make_optimizer(recipe, steps):
@@ -83,7 +89,6 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
     steps = steps_per_epoch(len(training), recipe.batch_size)
     _describe(folder, recipe, training)
     keras.utils.set_random_seed(recipe.seed)
-    keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
 
     # === Model: a fresh one, or the one of the last whole epoch ===
     if (folder / LAST).is_file():
@@ -112,6 +117,7 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
         training,
         seed=recipe.seed,
         initial_epoch=initial_epoch,
+        crop_scales=recipe.crop_scales,
         color_jitter=recipe.color_jitter,
         failures=failures,
         cache=recipe.cache,
@@ -128,6 +134,7 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
     best = max((row.get("val_accuracy", -1.0) for row in rows), default=-1.0)
     watchers = [
         *callbacks,
+        SeedEpochs(recipe.seed),
         _StopOnBadLoss(),
         *(_tensorboard(folder) if tensorboard else ()),
         EpochLog(folder, rows, clips_per_epoch=steps * recipe.batch_size),

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import typing
 from dataclasses import dataclass
 
 MODELS = ("action_net", "tsm", "tsn")
@@ -19,6 +20,7 @@ class Recipe:
         num_segments: T, the frames of one clip.
         input_size: Height and width of the frames, in pixels.
         weights: `None`, `"imagenet"`, or the path of a file with the backbone's weights.
+        zero_init_residual: Whether each residual branch starts at zero, which makes training from scratch faster.
         dropout: Share of pooled features dropped in training.
         epochs: Passes over the training set.
         batch_size: Clips in one step.
@@ -27,6 +29,7 @@ class Recipe:
         weight_decay: Decoupled, as in AdamW; biases and batch normalisation are left out.
         clipnorm: The global norm of the gradient is clipped to it.
         label_smoothing: Share of the label that is spread over all classes.
+        crop_scales: Sides of the multi-scale corner crops, as shares of the shorter side.
         color_jitter: Strength of the changes in brightness, contrast and saturation; 0 for none.
         cache: Whether decoded frames are kept in memory.
         max_failed_share: Share of the clips that may be impossible to decode before training stops.
@@ -46,6 +49,7 @@ class Recipe:
     num_segments: int = 8
     input_size: int = 224
     weights: str | None = "imagenet"
+    zero_init_residual: bool = False
     dropout: float = 0.5
     epochs: int = 30
     batch_size: int = 16
@@ -54,6 +58,7 @@ class Recipe:
     weight_decay: float = 1e-2
     clipnorm: float = 20.0
     label_smoothing: float = 0.1
+    crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
     color_jitter: float = 0.2
     cache: bool = False
     max_failed_share: float = 0.1
@@ -63,6 +68,7 @@ class Recipe:
     def __post_init__(self):
         if self.model not in MODELS:
             raise ValueError(f"`model` must be one of {MODELS}. Received: model={self.model!r}")
+        object.__setattr__(self, "crop_scales", tuple(self.crop_scales))  # a list, where it comes from JSON
         for name in ("num_segments", "input_size", "epochs", "batch_size", "learning_rate", "clipnorm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}")
@@ -101,11 +107,14 @@ class Recipe:
 
 def _parse(name, text, kind):
     """A command line's text as a field's value; `kind` is the field's annotation."""
-    kinds = kind.__args__ if hasattr(kind, "__args__") else (kind,)
+    is_tuple = typing.get_origin(kind) is tuple
+    kinds = typing.get_args(kind) or (kind,)
     if text.lower() == "none" and type(None) in kinds:
         return None
     kind = kinds[0]
     try:
+        if is_tuple:
+            return tuple(kind(part) for part in text.split(","))
         if kind is bool:
             return {"true": True, "false": False}[text.lower()]
         return kind(text)

@@ -16,7 +16,10 @@ import time
 from pathlib import Path
 
 # The truth of the long video: each gesture, in an order in which opposites follow each other as well as others.
-STREAM = ["swipe_left", "swipe_right", "zoom_in", "rotate_cw", "swipe_up", "rotate_ccw", "zoom_out", "swipe_down", "swipe_right", "zoom_out", "swipe_left", "rotate_cw", "swipe_down", "zoom_in", "rotate_ccw", "swipe_up"]
+STREAM = (
+    *("swipe_left", "swipe_right", "zoom_in", "rotate_cw", "swipe_up", "rotate_ccw", "zoom_out", "swipe_down"),
+    *("swipe_right", "zoom_out", "swipe_left", "rotate_cw", "swipe_down", "zoom_in", "rotate_ccw", "swipe_up"),
+)
 
 
 def make_parser():
@@ -112,7 +115,7 @@ def export(run, training, validation, folder):
 
 
 def recognise(file, folder, seed):
-    """The events that a LiteRT file finds in one long synthetic video, matched with the truth; its length in seconds."""
+    """What a LiteRT file finds in one long synthetic video, matched with the truth; the video's length in seconds."""
     import keras_action
     from keras_action import data
     from keras_action.recognition import match_events

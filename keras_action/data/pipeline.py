@@ -40,6 +40,7 @@ def training_dataset(
     batch_size,
     seed=0,
     initial_epoch=0,
+    crop_scales=(1, 0.875, 0.75, 0.66),
     color_jitter=0.0,
     failures=None,
     short_side=None,
@@ -60,6 +61,7 @@ def training_dataset(
         batch_size: Clips in a batch, B.
         seed: A whole number, 0 or more.
         initial_epoch: Epoch to begin with.
+        crop_scales: Sides of the crops as shares of the shorter side; see `multi_scale_corner_crop`.
         color_jitter: Strength of the changes of brightness, contrast and saturation, from 0 to 1.
         failures: A `FailureLog`, or None for a new one.
         short_side: Pixels to which the shorter side of larger videos is scaled before the crop, or None for
@@ -109,7 +111,7 @@ def training_dataset(
         )
         frames = tf.ensure_shape(frames, (num_segments, None, None, 3))
         seeds = tf.random.split(tf.ensure_shape(clip_seed, (2,)), 2)
-        clip = transforms.multi_scale_corner_crop(frames, size, seeds[0])
+        clip = transforms.multi_scale_corner_crop(frames, size, seeds[0], scales=crop_scales)
         if color_jitter:
             clip = transforms.color_jitter(clip, seeds[1], color_jitter)
         return clip, tf.ensure_shape(label, ())

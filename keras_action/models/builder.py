@@ -34,6 +34,9 @@ def build_action_net(
             normalisation). By default what `weights` are for.
         batch_norm_momentum: Float, of every batch normalisation; 0.9 by default, as in the paper. The 0.999 of
             Keras' MobileNetV2 would keep ImageNet's statistics through all of a short fine-tuning.
+        zero_init_residual: Whether the last batch normalisation of each residual branch starts at zero, so that the
+            network starts shallow, which makes training from scratch faster
+            ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)). Off by default, as in the paper.
         **options: Anything else is for the backbone's constructor: `alpha=0.35` for a narrower MobileNetV2.
 
     Returns:
@@ -107,6 +110,7 @@ def _build(
     include_preprocessing=True,
     geometry=None,
     batch_norm_momentum=0.9,
+    zero_init_residual=False,
     **backbone_options,
 ):
     entry = get_backbone(backbone)
@@ -155,4 +159,14 @@ def _build(
         load_torch_backbone(model, weights)
     else:
         copy_weights(frames_model, model)
+    if zero_init_residual:
+        _zero_residual_branches(model)
     return model
+
+
+def _zero_residual_branches(model):
+    """Sets gamma to zero in the last batch normalisation of each branch that is added to a shortcut."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Add):
+            last = layer.input[-1]._keras_history.operation
+            last.gamma.assign(keras.ops.zeros_like(last.gamma))

@@ -130,6 +130,13 @@ def test_imagenet_weights_of_a_torch_file_bring_their_geometry():
     assert model.get_layer("Conv1_pad").padding == ((1, 1), (1, 1))
 
 
+def test_residual_branches_can_start_at_zero():
+    model = build("action_net", zero_init_residual=True)
+    zeros = [layer.name for layer in model.layers if hasattr(layer, "gamma") and not np.any(np.asarray(layer.gamma))]
+    points = BACKBONES["mobilenet_v2"].insertion_points
+    assert zeros == [point.replace("_expand", "_project_BN") for point in points]
+
+
 def test_summary_is_readable():
     lines = []
     build("action_net").summary(print_fn=lambda text, **_: lines.append(text), line_length=120)

@@ -1,0 +1,176 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_action
+from keras_action.callbacks import read_log
+from keras_action.data import TooManyFailuresError, read_annotations
+from tests import tiny
+
+
+@pytest.fixture
+def annotations(tmp_path, monkeypatch):
+    tiny.register(monkeypatch)
+    return read_annotations(tiny.write_videos(tmp_path))
+
+
+class Kill(keras.callbacks.Callback):
+    """Stops training as Ctrl-C does, after some steps of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch and batch == 1:
+            raise KeyboardInterrupt
+
+
+def losses(folder):
+    return [row["loss"] for row in read_log(folder)]
+
+
+def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, tmp_path, capsys):
+    run = keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run")
+    assert {path.name for path in run.folder.iterdir()} >= {"best.keras", "last.keras", "run.json", "log.csv"}
+    assert run.labels == ("bright", "dark")
+    assert run.clip_seconds == pytest.approx(1.0)
+    assert keras_action.read_run(run.folder / "last.keras").checkpoint.name == "last.keras"
+    rows = read_log(run.folder)
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "clips_per_second"} <= set(rows[0])
+    assert rows[-1]["learning_rate"] < 1e-3 < rows[0]["learning_rate"]
+    assert list((run.folder / "tensorboard").rglob("events*"))
+    report = keras_action.evaluate(run.load_model(), annotations, num_segments=2, input_size=32, progress=False)
+    assert report.top1 == max(row["val_accuracy"] for row in rows)
+
+
+@pytest.mark.parametrize("kill_at", [0, 1, 2])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, tmp_path, kill_at, capsys):
+    recipe = tiny.recipe()
+    keras_action.train(recipe, annotations, annotations, tmp_path / "whole", tensorboard=False)
+    with pytest.raises(KeyboardInterrupt):
+        keras_action.train(
+            recipe, annotations, annotations, tmp_path / "cut", tensorboard=False, callbacks=[Kill(kill_at)]
+        )
+    assert len(losses(tmp_path / "cut")) == kill_at
+    keras_action.train(recipe, annotations, annotations, tmp_path / "cut", tensorboard=False)
+    assert (f"Going on after epoch {kill_at} of 3" in capsys.readouterr().out) == (kill_at > 0)
+    np.testing.assert_allclose(losses(tmp_path / "cut"), losses(tmp_path / "whole"), rtol=2e-3)
+    whole, cut = (keras.saving.load_model(tmp_path / name / "last.keras") for name in ("whole", "cut"))
+    for a, b in zip(whole.get_weights(), cut.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0.02, atol=1e-3)
+
+
+def test_a_killed_process_goes_on(annotations, tmp_path):
+    """A real kill, between the epochs' files, in a process of its own."""
+    program = f"""
+import os, signal, sys
+from pathlib import Path
+import keras
+import keras_action
+from keras_action.data import read_annotations
+from tests import tiny
+import pytest
+
+class Die(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+tiny.register(pytest.MonkeyPatch())
+clips = read_annotations({str(tmp_path / "clips.csv")!r})
+keras_action.train(tiny.recipe(), clips, clips, {str(tmp_path / "run")!r}, tensorboard=False, callbacks=[Die()])
+"""
+    root = Path(__file__).resolve().parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, env=environment, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False)
+    assert [row["epoch"] for row in read_log(tmp_path / "run")] == [0, 1, 2]
+
+
+def test_a_finished_run_is_not_trained_again(annotations, tmp_path):
+    recipe = tiny.recipe(epochs=1)
+    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False)
+    before = (tmp_path / "run" / "log.csv").read_text()
+    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False)
+    assert (tmp_path / "run" / "log.csv").read_text() == before
+
+
+def test_another_recipe_in_the_same_folder_is_an_error(annotations, tmp_path):
+    keras_action.train(tiny.recipe(epochs=1), annotations, None, tmp_path / "run", tensorboard=False)
+    with pytest.raises(ValueError, match=r"holds another run.*Received: learning_rate=0.5, there learning_rate=0.02"):
+        keras_action.train(tiny.recipe(epochs=1, learning_rate=0.5), annotations, None, tmp_path / "run")
+
+
+def test_broken_files_are_named_once_and_counted(tmp_path, monkeypatch, capsys):
+    tiny.register(monkeypatch)
+    annotations = read_annotations(tiny.write_videos(tmp_path, per_class=8, broken=(3,)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False)
+    named = [w for w in caught if "A clip is left out" in str(w.message) and "dark_3.mp4" in str(w.message)]
+    assert len(named) == 2  # once in training, once in validation
+    out = capsys.readouterr().out
+    assert "In the training set, 1 of 16 clips could not be decoded" in out
+    assert np.isfinite(losses(run.folder)).all()
+
+
+def test_too_many_broken_files_stop_the_run(tmp_path, monkeypatch):
+    tiny.register(monkeypatch)
+    annotations = read_annotations(tiny.write_videos(tmp_path, per_class=8, broken=(1, 3, 5)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(TooManyFailuresError, match="More than 10% of 16 clips"):
+            keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False)
+
+
+def test_a_diverging_run_stops(annotations, tmp_path):
+    class Spoil(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            kernel = self.model.get_layer("classifier").kernel
+            kernel.assign(np.full(kernel.shape, np.nan, "float32"))
+
+    with pytest.raises(FloatingPointError, match="Received: loss=nan"):
+        keras_action.train(
+            tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False, callbacks=[Spoil()]
+        )
+    assert not (tmp_path / "run" / "last.keras").exists()
+
+
+def test_mixed_precision_trains_and_is_not_left_on(annotations, tmp_path):
+    recipe = tiny.recipe(mixed_precision="mixed_bfloat16", epochs=1)
+    run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False)
+    assert run.load_model().get_layer("branch").compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_labels_of_training_and_validation_must_agree(annotations, tmp_path):
+    other = type(annotations)(annotations.clips, ("dark", "bright"))
+    with pytest.raises(ValueError, match="must have the same labels"):
+        keras_action.train(tiny.recipe(), annotations, other, tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"recipe": {"epoch": 3}})])
+def test_a_damaged_description_is_an_error(content, tmp_path):
+    (tmp_path / "run.json").write_text(content)
+    (tmp_path / "best.keras").write_text("")
+    with pytest.raises(ValueError, match="not the description of a training run"):
+        keras_action.read_run(tmp_path)
+
+
+def test_a_folder_without_a_run_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds run.json"):
+        keras_action.read_run(tmp_path)

@@ -1,0 +1,45 @@
+"""A backbone so small that training it takes seconds, and videos to go with it."""
+
+import keras
+import numpy as np
+
+from keras_action.data import write_video
+from keras_action.models.backbones import BACKBONES, Backbone, Geometry, Preprocessing
+from keras_action.recipes import Recipe
+
+
+def tiny_backbone(input_shape, include_top, weights, alpha=1.0):
+    x = inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(8, 3, strides=4, padding="same", name="stem")(x)
+    y = keras.layers.Conv2D(8, 1, name="branch")(x)
+    y = keras.layers.BatchNormalization(name="norm")(y)
+    return keras.Model(inputs, keras.layers.Add(name="add")([x, y]))
+
+
+def register(monkeypatch):
+    geometry = Geometry(Preprocessing((1 / 255,) * 3, (-0.5,) * 3), epsilon=1e-3, symmetric_padding=False)
+    backbone = Backbone(tiny_backbone, ("branch",), {"keras": geometry}, stem="stem")
+    monkeypatch.setitem(BACKBONES, "tiny", backbone)
+
+
+def recipe(**fields):
+    """A recipe of the tiny backbone; dropout stays, so that a resumed run must have its state as well."""
+    tiny = {"backbone": "tiny", "weights": None, "num_segments": 2, "input_size": 32, "batch_size": 4, "epochs": 3}
+    return Recipe(**{**tiny, "warmup_epochs": 0.5, "learning_rate": 0.02, **fields})
+
+
+def write_videos(folder, per_class=6, broken=()):
+    """A folder of bright and of dark videos, and its CSV; the files of these numbers are not videos."""
+    rows, rng = ["path,label"], np.random.default_rng(0)
+    for i in range(2 * per_class):
+        label = ("bright", "dark")[i % 2]
+        path = folder / f"{label}_{i}.mp4"
+        if i in broken:
+            path.write_text("this is no video")
+        else:
+            light = 190 if label == "bright" else 60
+            write_video(path, rng.integers(light - 40, light + 40, (6, 32, 40, 3)).astype("uint8"), fps=6)
+        rows.append(f"{path.name},{label}")
+    csv = folder / "clips.csv"
+    csv.write_text("\n".join(rows) + "\n")
+    return csv
