@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_action.files import write_whole
+from keras_action.files import write_csv
 from keras_action.runs import BEST, LAST, LOG
 
 
@@ -69,9 +69,8 @@ class EpochLog(keras.callbacks.Callback):
         if self.clips_per_epoch:
             row["clips_per_second"] = self.clips_per_epoch / ((self._trained or time.monotonic()) - self._started)
         self.rows.append(row)
-        lines = [",".join(self.rows[0])]
-        lines += [",".join(f"{row.get(name, '')}" for name in self.rows[0]) for row in self.rows]
-        write_whole(self.path, "\n".join(lines) + "\n")
+        names = list(self.rows[0])
+        write_csv(self.path, names, ([row.get(name, "") for name in names] for row in self.rows))
 
 
 class SeedEpochs(keras.callbacks.Callback):

@@ -1,5 +1,7 @@
 """Files that are written whole or not at all."""
 
+import csv
+import io
 import os
 import uuid
 from pathlib import Path
@@ -33,3 +35,21 @@ def write_whole(path, data):
         temporary.unlink(missing_ok=True)
         raise
     return path
+
+
+def write_csv(path, header, rows):
+    """Write a CSV file, whole or not at all.
+
+    Args:
+        path: The file to write.
+        header: The names of the columns.
+        rows: The rows, an iterable of sequences.
+
+    Returns:
+        `path` as a `pathlib.Path`.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return write_whole(path, text.getvalue())

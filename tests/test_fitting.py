@@ -172,5 +172,5 @@ def test_a_damaged_description_is_an_error(content, tmp_path):
 
 
 def test_a_folder_without_a_run_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="holds run.json"):
+    with pytest.raises(FileNotFoundError, match=r"holds run.json"):
         keras_action.read_run(tmp_path)

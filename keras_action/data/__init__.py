@@ -17,6 +17,7 @@ from keras_action.data.pipeline import (
     training_dataset,
 )
 from keras_action.data.sampling import sample_segments
+from keras_action.data.streams import join_clips
 from keras_action.data.synthetic import (
     GESTURES,
     TIME_REVERSED_PAIRS,
@@ -43,6 +44,7 @@ __all__ = [
     "count_frames",
     "evaluation_dataset",
     "iter_frames",
+    "join_clips",
     "multi_scale_corner_crop",
     "probe",
     "read_annotations",

@@ -5,8 +5,6 @@ Eight gestures come in pairs that are each other played backwards. A clip of `sw
 every frame is coded alone. Whatever looks at frames without their order can do no better than guess.
 """
 
-import csv
-import io
 import json
 import multiprocessing
 import os
@@ -22,7 +20,7 @@ from keras_action.data.decoding import write_video
 from keras_action.data.synthetic_hand import Hand
 from keras_action.data.synthetic_motion import random_motion
 from keras_action.data.synthetic_scene import Scene
-from keras_action.files import write_whole
+from keras_action.files import write_csv
 
 GESTURES = (
     "swipe_left",
@@ -172,7 +170,7 @@ def write_dataset(
                 jobs.append((str(work / path), label, scene_seed, num_frames, tuple(size), fps))
         _run(jobs, workers, progress)
         for name, content in rows.items():
-            _write_csv(work / name, ("path", "label"), content)
+            write_csv(work / name, ("path", "label"), content)
         (work / "dataset.json").write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
         if folder.exists():
             folder.rmdir()  # it is empty: _is_complete has looked
@@ -247,7 +245,7 @@ def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fp
 
     write_video(path, frames(), fps=fps)
     rows = [(segment.label, segment.start, segment.end) for segment in truth]
-    _write_csv(Path(f"{path}.csv"), ("label", "start", "end"), rows)
+    write_csv(Path(f"{path}.csv"), ("label", "start", "end"), rows)
     return truth
 
 
@@ -310,14 +308,6 @@ def _is_complete(folder, arguments):
             f"{folder} holds {what}: choose another folder, or delete it first. Received: {arguments}"
         )
     return True
-
-
-def _write_csv(path, header, rows):
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_whole(path, text.getvalue())
 
 
 def _forward_label(label):

@@ -1,0 +1,48 @@
+import csv
+
+import numpy as np
+import pytest
+
+from keras_action.data import Annotations, Clip, DecodingError, iter_frames, join_clips, write_video
+
+
+def clip_file(path, level, count, fps, size=(32, 40)):
+    write_video(path, [np.full((*size, 3), level, "uint8")] * count, fps=fps)
+    return str(path)
+
+
+@pytest.fixture
+def annotations(tmp_path):
+    clips = (
+        Clip(clip_file(tmp_path / "a.mp4", 40, 10, 10), "wave"),
+        Clip(clip_file(tmp_path / "b.mp4", 120, 60, 30, size=(64, 64)), "none"),
+        Clip(clip_file(tmp_path / "c.mp4", 200, 20, 10), "nod", start=0.5, end=1.5),
+    )
+    return Annotations(clips, ("nod", "none", "wave"))
+
+
+def test_lengths_sizes_and_truth(annotations, tmp_path):
+    truth = join_clips(annotations, tmp_path / "joined.mp4", seed=None, fps=10)
+    assert [(s.label, s.start, s.end) for s in truth] == [("wave", 0.0, 1.0), ("nod", 3.0, 4.0)]
+    frames = [frame for _, frame in iter_frames(tmp_path / "joined.mp4")]
+    assert {frame.shape for frame in frames} == {(32, 40, 3)}
+    levels = np.array([frame.mean() for frame in frames])
+    np.testing.assert_allclose(levels, [40] * 10 + [120] * 20 + [200] * 10, atol=4)
+    with open(tmp_path / "joined.mp4.csv", newline="") as file:
+        assert list(csv.reader(file)) == [["label", "start", "end"], ["wave", "0.0", "1.0"], ["nod", "3.0", "4.0"]]
+
+
+def test_the_seed_gives_the_order(annotations, tmp_path):
+    orders = {
+        seed: [s.label for s in join_clips(annotations, tmp_path / "joined.mp4", seed=seed, fps=5, ignore=())]
+        for seed in (0, 0, 1, 2)
+    }
+    assert len({tuple(order) for order in orders.values()}) > 1
+    assert all(sorted(order) == ["nod", "none", "wave"] for order in orders.values())
+
+
+def test_a_broken_clip_is_named_and_nothing_is_left(annotations, tmp_path):
+    (tmp_path / "c.mp4").write_text("no video")
+    with pytest.raises(DecodingError, match=r"c\.mp4"):
+        join_clips(annotations, tmp_path / "joined.mp4", seed=None)
+    assert not (tmp_path / "joined.mp4").exists()
