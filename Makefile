@@ -8,24 +8,24 @@ WORKERS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-slow lint format clean
+.PHONY: demo lint format test test-slow clean
 
-setup: $(VENV)/installed
-
-$(VENV)/installed: setup.cfg pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed (Debian: apt install python3-venv)"; exit 1; }
+# A file in the virtual environment for each set of extras that is installed in it: all, or dev.
+$(VENV)/extra-%: setup.cfg pyproject.toml
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || \
+		{ echo "Python 3.11, 3.12 or 3.13 with venv is needed. Debian, Ubuntu: apt install python3-venv"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
 	touch $@
 
-demo: setup
+demo: $(VENV)/extra-all
 	$(BIN)/python -m training.demo --output demo
 
-lint: setup
+lint: $(VENV)/extra-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-format: setup
+format: $(VENV)/extra-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -34,7 +34,7 @@ test: lint
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n $(WORKERS)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) tests/layers tests/models
 
-test-slow: setup
+test-slow: $(VENV)/extra-dev
 	$(BIN)/python -m pytest -m slow
 
 clean:

@@ -150,6 +150,7 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
             initial_epoch=initial_epoch,
             validation_data=validation_batches,
             callbacks=watchers,
+            shuffle=False,  # the data set is in its own order already
             verbose=1 if sys.stdout.isatty() else 2,
         )
     except tf.errors.OpError:

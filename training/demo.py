@@ -134,6 +134,8 @@ def write_report(
     path, recipe, runs, evaluations, files, verifications, latencies, matches, duration, training, started
 ):
     """One self-contained HTML page of all that came out."""
+    import numpy as np
+
     import keras_action
     from keras_action import data, plots
 
@@ -166,8 +168,6 @@ def write_report(
     )
     report.heading("The gestures")
     clips = [data.render_gesture(label, seed=7, num_frames=8) for label in data.GESTURES]
-    import numpy as np
-
     report.figure(
         plots.contact_sheet_figure(np.stack(clips), data.GESTURES),
         "Eight frames of each gesture, left to right in time.",
@@ -176,7 +176,7 @@ def write_report(
     report.columns([(plots.curves_figure(runs[model].folder / "log.csv"), names[model]) for model in names])
     report.heading("On the device")
     report.table(
-        ["LiteRT file", "MB", "ms a clip, 1 thread", "same class as Keras", "largest gap of logits"],
+        ["LiteRT file", "MB", "latency", "same class as Keras", "largest gap of logits"],
         [
             [
                 name,
@@ -187,7 +187,7 @@ def write_report(
             ]
             for name, file in files.items()
         ],
-        caption="Measured on the machine that made this page, while nothing else was asked of it.",
+        caption="Measured on the machine that made this page.",
     )
     report.heading("Recognition in one long video")
     report.paragraph(f"{matches.summary()} in {duration:.0f} seconds, with the int8 file and a sliding window.")

@@ -169,4 +169,4 @@ def _zero_residual_branches(model):
     for layer in model.layers:
         if isinstance(layer, keras.layers.Add):
             last = layer.input[-1]._keras_history.operation
-            last.gamma.assign(keras.ops.zeros_like(last.gamma))
+            last.gamma.assign(keras.ops.zeros(last.gamma.shape))
