@@ -3,17 +3,12 @@
 import keras
 from keras import ops
 
+from keras_action.layers.excitation import SqueezedExcitation
 from keras_action.layers.initializers import fan_in_uniform
-from keras_action.layers.segments import check_frames_shape, check_num_segments
-
-
-def squeezed_channels(channels, reduction):
-    """C // reduction, and one where that would be none."""
-    return max(1, channels // reduction)
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
-class ChannelExcitation(keras.layers.Layer):
+class ChannelExcitation(SqueezedExcitation):
     """Channel excitation (CE): one mask value for each frame and channel.
 
     The spatial mean (equation 5), squeezed to C / r channels (6), a convolution over time of kernel 3 (7), ReLU,
@@ -41,30 +36,16 @@ class ChannelExcitation(keras.layers.Layer):
     Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3.2.
     """
 
-    def __init__(self, num_segments=8, reduction=16, **kwargs):
-        super().__init__(**kwargs)
-        if reduction < 1:
-            raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}")
-        self.num_segments = check_num_segments(num_segments)
-        self.reduction = int(reduction)
-
     def build(self, input_shape):
-        check_frames_shape(input_shape, self.num_segments, "ChannelExcitation")
-        channels = input_shape[-1]
-        squeezed = squeezed_channels(channels, self.reduction)
-        self.squeeze_kernel = self.add_weight(
-            name="squeeze_kernel", shape=(channels, squeezed), initializer=fan_in_uniform(channels)
-        )
+        super().build(input_shape)
+        squeezed = self.squeezed_channels
         self.temporal_kernel = self.add_weight(
             name="temporal_kernel", shape=(3, squeezed, squeezed), initializer=fan_in_uniform(3 * squeezed)
-        )
-        self.expand_kernel = self.add_weight(
-            name="expand_kernel", shape=(squeezed, channels), initializer=fan_in_uniform(squeezed)
         )
 
     def excitation(self, inputs, training=None):
         """The mask M `(B·T, 1, 1, C)`, in 0..1, of the built layer."""
-        squeezed = self.squeeze_kernel.shape[-1]
+        squeezed = self.squeezed_channels
         x = ops.mean(inputs, axis=(1, 2))
         x = ops.matmul(x, self.squeeze_kernel)
         x = ops.reshape(x, (-1, self.num_segments, squeezed))
@@ -72,13 +53,3 @@ class ChannelExcitation(keras.layers.Layer):
         x = ops.relu(ops.reshape(x, (-1, squeezed)))
         x = ops.sigmoid(ops.matmul(x, self.expand_kernel))
         return ops.expand_dims(x, (1, 2))
-
-    def call(self, inputs, training=None):
-        check_frames_shape(inputs.shape, self.num_segments, "ChannelExcitation")
-        return inputs * (1 + self.excitation(inputs, training=training))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "num_segments": self.num_segments, "reduction": self.reduction}

@@ -4,9 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_action.layers.channel_excitation import squeezed_channels
+from keras_action.layers.excitation import SqueezedExcitation
 from keras_action.layers.initializers import fan_in_uniform
-from keras_action.layers.segments import check_frames_shape, check_num_segments
 
 # What a zero-padded 3×3 convolution sums over: everything, less the border that each tap cannot reach. A row for
 # each of the nine sums of `border_means`; a column for each tap (dy, dx) of the kernel, row by row from (−1, −1).
@@ -68,7 +67,7 @@ def mean_of_depthwise_conv(means, kernel):
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
-class MotionExcitation(keras.layers.Layer):
+class MotionExcitation(SqueezedExcitation):
     """Motion excitation (ME): one mask value for each frame and channel, from the change to the next frame.
 
     Squeezed to C / r channels and batch-normalised to F; the motion is K ∗ F(t + 1) − F(t) with a depthwise 3×3
@@ -102,26 +101,15 @@ class MotionExcitation(keras.layers.Layer):
     """
 
     def __init__(self, num_segments=8, reduction=16, **kwargs):
-        super().__init__(**kwargs)
-        if reduction < 1:
-            raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}")
-        self.num_segments = check_num_segments(num_segments)
-        self.reduction = int(reduction)
+        super().__init__(num_segments, reduction, **kwargs)
         self.norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name="norm")
 
     def build(self, input_shape):
-        check_frames_shape(input_shape, self.num_segments, "MotionExcitation")
-        channels = input_shape[-1]
-        squeezed = squeezed_channels(channels, self.reduction)
-        self.squeeze_kernel = self.add_weight(
-            name="squeeze_kernel", shape=(channels, squeezed), initializer=fan_in_uniform(channels)
-        )
+        super().build(input_shape)
+        squeezed = self.squeezed_channels
         self.norm.build((*input_shape[:-1], squeezed))
         self.spatial_kernel = self.add_weight(
             name="spatial_kernel", shape=(3, 3, squeezed, 1), initializer=fan_in_uniform(3 * 3)
-        )
-        self.expand_kernel = self.add_weight(
-            name="expand_kernel", shape=(squeezed, channels), initializer=fan_in_uniform(squeezed)
         )
 
     def excitation(self, inputs, training=None):
@@ -132,7 +120,7 @@ class MotionExcitation(keras.layers.Layer):
         else:
             means = self._normalised_means(inputs)
         convolved = mean_of_depthwise_conv(means, ops.convert_to_tensor(self.spatial_kernel))
-        time = (-1, self.num_segments, self.squeeze_kernel.shape[-1])
+        time = (-1, self.num_segments, self.squeezed_channels)
         motion = ops.reshape(convolved, time)[:, 1:] - ops.reshape(means[:, 0], time)[:, :-1]
         motion = ops.reshape(ops.pad(motion, ((0, 0), (0, 1), (0, 0))), (-1, time[-1]))
         x = ops.sigmoid(ops.matmul(motion, self.expand_kernel))
@@ -146,13 +134,3 @@ class MotionExcitation(keras.layers.Layer):
         shares = ops.convert_to_tensor(pixel_shares(*inputs.shape[1:3]), dtype=inputs.dtype)
         means = ops.matmul(border_means(inputs), self.squeeze_kernel)
         return means * ops.cast(scale, means.dtype) + shares * ops.cast(offset, means.dtype)
-
-    def call(self, inputs, training=None):
-        check_frames_shape(inputs.shape, self.num_segments, "MotionExcitation")
-        return inputs * (1 + self.excitation(inputs, training=training))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "num_segments": self.num_segments, "reduction": self.reduction}

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_action.layers.excitation import Excitation
 from keras_action.layers.initializers import fan_in_uniform
-from keras_action.layers.segments import check_frames_shape, check_num_segments
 
 
 def banded_kernel(kernel, num_segments):
@@ -21,7 +21,7 @@ def banded_kernel(kernel, num_segments):
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
-class SpatioTemporalExcitation(keras.layers.Layer):
+class SpatioTemporalExcitation(Excitation):
     """Spatio-temporal excitation (STE): one mask value for each frame and pixel.
 
     The channels' mean, a 3×3×3 convolution from one channel to one without bias, a sigmoid (equations 1 to 3 of
@@ -47,12 +47,8 @@ class SpatioTemporalExcitation(keras.layers.Layer):
     Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3.2.
     """
 
-    def __init__(self, num_segments=8, **kwargs):
-        super().__init__(**kwargs)
-        self.num_segments = check_num_segments(num_segments)
-
     def build(self, input_shape):
-        check_frames_shape(input_shape, self.num_segments, "SpatioTemporalExcitation")
+        super().build(input_shape)
         self.kernel = self.add_weight(name="kernel", shape=(3, 3, 3, 1, 1), initializer=fan_in_uniform(3 * 3 * 3))
 
     def excitation(self, inputs, training=None):
@@ -65,13 +61,3 @@ class SpatioTemporalExcitation(keras.layers.Layer):
         x = ops.conv(x, kernel, padding="same")
         x = ops.transpose(x, (0, 3, 1, 2))
         return ops.sigmoid(ops.reshape(x, (-1, height, width, 1)))
-
-    def call(self, inputs, training=None):
-        check_frames_shape(inputs.shape, self.num_segments, "SpatioTemporalExcitation")
-        return inputs * (1 + self.excitation(inputs, training=training))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "num_segments": self.num_segments}

@@ -1,0 +1,59 @@
+"""What the three excitations share: the output x + x ⊙ M, and the squeeze and expansion of two of them."""
+
+import keras
+
+from keras_action.layers.initializers import fan_in_uniform
+from keras_action.layers.segments import check_frames_shape, check_num_segments
+
+
+class Excitation(keras.layers.Layer):
+    """A layer with the output x + x ⊙ M; a subclass has the mask M as its method `excitation`."""
+
+    def __init__(self, num_segments=8, **kwargs):
+        super().__init__(**kwargs)
+        self.num_segments = check_num_segments(num_segments)
+
+    def build(self, input_shape):
+        check_frames_shape(input_shape, self.num_segments, type(self).__name__)
+
+    def excitation(self, inputs, training=None):
+        """The mask M of frames `(B·T, H, W, C)`, in 0..1, of the built layer."""
+        raise NotImplementedError
+
+    def call(self, inputs, training=None):
+        check_frames_shape(inputs.shape, self.num_segments, type(self).__name__)
+        return inputs * (1 + self.excitation(inputs, training=training))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "num_segments": self.num_segments}
+
+
+class SqueezedExcitation(Excitation):
+    """An excitation of channels, computed on C // r of them, and on one at least."""
+
+    def __init__(self, num_segments=8, reduction=16, **kwargs):
+        super().__init__(num_segments, **kwargs)
+        if reduction < 1:
+            raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}")
+        self.reduction = int(reduction)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        channels = input_shape[-1]
+        self.squeezed_channels = max(1, channels // self.reduction)
+        self.squeeze_kernel = self.add_weight(
+            name="squeeze_kernel",
+            shape=(channels, self.squeezed_channels),
+            initializer=fan_in_uniform(channels),
+        )
+        self.expand_kernel = self.add_weight(
+            name="expand_kernel",
+            shape=(self.squeezed_channels, channels),
+            initializer=fan_in_uniform(self.squeezed_channels),
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}
