@@ -93,7 +93,7 @@ def _load(arguments):
     if path.is_dir() or (path.parent / "run.json").is_file():
         run = read_run(path)
         model, labels, clip_seconds = run.load_model(), run.labels, run.clip_seconds
-        training = {"color_jitter": run.recipe.color_jitter}
+        training = {"color_jitter": run.recipe.color_jitter, "crop_scales": run.recipe.crop_scales}
     else:
         model = keras.saving.load_model(path, compile=False)
     if arguments.labels is not None:

@@ -3,6 +3,7 @@
 import csv
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import keras
@@ -10,6 +11,17 @@ import numpy as np
 
 from keras_action.files import write_csv
 from keras_action.runs import BEST, LAST, LOG
+
+_EPOCHS = "keras_action_epochs.txt"
+
+
+def finished_epochs(folder):
+    """How many epochs the `last.keras` of a run has behind it; 0 where there is none."""
+    path = Path(folder) / LAST
+    if not path.is_file():
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        return int(archive.read(_EPOCHS))
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -32,12 +44,17 @@ class Checkpoints(keras.callbacks.Callback):
         if value is None or value > self.best:
             self._save(BEST)
             self.best = self.best if value is None else value
-        # Last: its step count says which epochs are done, so all else of this epoch must be on disk by now.
-        self._save(LAST)
+        # Last: it says which epochs are done, so all else of this epoch must be on disk by now.
+        self._save(LAST, epochs=epoch + 1)
 
-    def _save(self, name):
+    def _save(self, name, epochs=None):
         part = self.folder / f"part-{name}"  # Keras insists on the ending
         self.model.save(part)
+        if epochs is not None:
+            # Into the same file, so that no kill can part the two. The optimiser's steps would not tell: with
+            # float16 it does not count those that it skips.
+            with zipfile.ZipFile(part, "a") as archive:
+                archive.writestr(_EPOCHS, str(epochs))
         os.replace(part, self.folder / name)
 
 

@@ -1,18 +1,19 @@
 """Training: from a recipe and annotations to a run's folder."""
 
-import os
 import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_action.callbacks import Checkpoints, EpochLog, SeedEpochs, read_log
+from keras_action.callbacks import Checkpoints, EpochLog, SeedEpochs, finished_epochs, read_log
 from keras_action.data import FailureLog, evaluation_dataset, probe, steps_per_epoch, training_dataset
 from keras_action.data.decoding import DecodingError
 from keras_action.models import build_action_net, build_tsm, build_tsn
-from keras_action.runs import DESCRIPTION, LAST, read_description, read_run, write_run
+from keras_action.optimizers import AdamW
+from keras_action.runs import LAST, digest, read_description, read_run, write_run
 
+_VALIDATION_CACHE_BYTES = 1024**3
 _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
 
 
@@ -45,9 +46,21 @@ def make_optimizer(recipe, steps):
         warmup_target=recipe.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clipnorm)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return AdamW(schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clipnorm)
+
+
+def training_batches(recipe, annotations, **options):
+    """The batches that a recipe trains on: `keras_action.data.training_dataset` with the recipe's settings."""
+    settings = {
+        "num_segments": recipe.num_segments,
+        "input_size": recipe.input_size,
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed,
+        "crop_scales": recipe.crop_scales,
+        "color_jitter": recipe.color_jitter,
+        "cache": recipe.cache,
+    }
+    return training_dataset(annotations, **{**settings, **options})
 
 
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True):
@@ -70,7 +83,7 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
         The `keras_action.Run`.
 
     Raises:
-        ValueError: where the folder holds a run of another recipe or other labels, or the sets do not fit.
+        ValueError: where the folder holds a run of another recipe or other clips, or the sets do not fit.
         keras_action.data.TooManyFailuresError: where more clips than the recipe allows cannot be decoded.
         FloatingPointError: where the loss is no longer finite.
 
@@ -86,12 +99,15 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
             "Training and validation must have the same labels in the same order; read the latter with "
             f"labels=training.labels. Received: {training.labels} and {validation.labels}"
         )
+    if len(training.labels) < 2:
+        raise ValueError(f"There must be at least two classes to tell apart. Received: labels={training.labels}")
     steps = steps_per_epoch(len(training), recipe.batch_size)
-    _describe(folder, recipe, training)
     keras.utils.set_random_seed(recipe.seed)
 
     # === Model: a fresh one, or the one of the last whole epoch ===
-    if (folder / LAST).is_file():
+    initial_epoch = finished_epochs(folder)
+    if initial_epoch:
+        _check_same_run(folder, recipe, training)
         model = keras.saving.load_model(folder / LAST)
     else:
         model = build_model(recipe, len(training.labels))
@@ -100,7 +116,7 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
             loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
             weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
-    initial_epoch = int(model.optimizer.iterations) // steps
+        write_run(folder, recipe, training.labels, median_clip_seconds(training), digest(training))
     rows = read_log(folder, before_epoch=initial_epoch)
     if initial_epoch:
         print(f"Going on after epoch {initial_epoch} of {recipe.epochs}.")
@@ -108,25 +124,18 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
     # === Data ===
     failures = FailureLog(max_share=recipe.max_failed_share)
     validation_failures = FailureLog(max_share=recipe.max_failed_share)
-    sizes = {
-        "num_segments": recipe.num_segments,
-        "input_size": recipe.input_size,
-        "batch_size": recipe.batch_size,
-    }
-    train_batches = training_dataset(
-        training,
-        seed=recipe.seed,
-        initial_epoch=initial_epoch,
-        crop_scales=recipe.crop_scales,
-        color_jitter=recipe.color_jitter,
-        failures=failures,
-        cache=recipe.cache,
-        **sizes,
-    )
+    train_batches = training_batches(recipe, training, initial_epoch=initial_epoch, failures=failures)
     validation_batches = None
     if validation is not None:
-        validation_batches = evaluation_dataset(validation, failures=validation_failures, **sizes)
-        if recipe.cache:
+        validation_batches = evaluation_dataset(
+            validation,
+            num_segments=recipe.num_segments,
+            input_size=recipe.input_size,
+            batch_size=recipe.batch_size,
+            failures=validation_failures,
+        )
+        size_bytes = len(validation) * recipe.num_segments * recipe.input_size**2 * 3
+        if recipe.cache and size_bytes <= _VALIDATION_CACHE_BYTES:
             validation_batches = validation_batches.cache()
         validation_batches = validation_batches.map(_one_hot(len(training.labels)))
 
@@ -180,23 +189,16 @@ def median_clip_seconds(annotations):
     return float(np.median(lengths))
 
 
-def _describe(folder, recipe, training):
-    """Writes `run.json`, or checks that the one there is of the same run."""
-    if not (folder / DESCRIPTION).is_file():
-        os.makedirs(folder, exist_ok=True)
-        write_run(folder, recipe, training.labels, median_clip_seconds(training))
-        return
-    old, labels, _ = read_description(folder)
-    new_values, old_values = recipe.to_dict(), old.to_dict()
-    changed = {
-        name: (old_values[name], new_values[name]) for name in new_values if old_values[name] != new_values[name]
-    }
-    if changed or labels != training.labels:
-        differences = [f"{name}={new!r}, there {name}={old!r}" for name, (old, new) in changed.items()]
-        if labels != training.labels:
-            differences.append(f"labels={training.labels}, there labels={labels}")
+def _check_same_run(folder, recipe, training):
+    """Raises a `ValueError` where the run in the folder is of another recipe, other labels or another set."""
+    old_recipe, labels, _, training_set = read_description(folder)
+    new, old = recipe.to_dict(), old_recipe.to_dict()
+    new.update(labels=training.labels, training_set=digest(training))
+    old.update(labels=labels, training_set=training_set)
+    differences = [f"{name}={new[name]!r}, there {name}={old[name]!r}" for name in new if new[name] != old[name]]
+    if differences:
         raise ValueError(
-            f"{folder} holds another run; a run is gone on with by the same recipe and labels. Choose another folder, "
+            f"{folder} holds another run; a run is gone on with by the same recipe and clips. Choose another folder, "
             f"or delete this one. Received: {'; '.join(differences)}"
         )
 

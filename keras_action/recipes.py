@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import operator
 import typing
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ class Recipe:
         label_smoothing: Share of the label that is spread over all classes.
         crop_scales: Sides of the multi-scale corner crops, as shares of the shorter side.
         color_jitter: Strength of the changes in brightness, contrast and saturation; 0 for none.
-        cache: Whether decoded frames are kept in memory.
+        cache: Whether decoded frames are kept in memory: up to 2 GiB for training, 1 GiB for validation.
         max_failed_share: Share of the clips that may be impossible to decode before training stops.
         mixed_precision: `None`, `"mixed_float16"` or `"mixed_bfloat16"`.
         seed: Of the initial weights, the order of clips, their frames and crops, and dropout.
@@ -69,6 +70,8 @@ class Recipe:
         if self.model not in MODELS:
             raise ValueError(f"`model` must be one of {MODELS}. Received: model={self.model!r}")
         object.__setattr__(self, "crop_scales", tuple(self.crop_scales))  # a list, where it comes from JSON
+        for name in ("num_segments", "input_size", "epochs", "batch_size", "seed"):
+            object.__setattr__(self, name, operator.index(getattr(self, name)))  # NumPy's would not go into JSON
         for name in ("num_segments", "input_size", "epochs", "batch_size", "learning_rate", "clipnorm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}")

@@ -1,5 +1,6 @@
 """A run's folder: checkpoints, the recipe, and what a model must know to be used."""
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -76,26 +77,34 @@ def read_run(path):
     checkpoint = path if path.suffix == ".keras" else folder / BEST
     if not checkpoint.is_file():
         raise FileNotFoundError(f"The run has no checkpoint yet: {checkpoint} does not exist")
-    recipe, labels, clip_seconds = read_description(folder)
+    recipe, labels, clip_seconds, _ = read_description(folder)
     return Run(folder, checkpoint, recipe, labels, clip_seconds)
 
 
 def read_description(folder):
-    """The recipe, the labels and the length of clips in seconds that `run.json` holds."""
+    """The recipe, the labels, the length of clips in seconds and the training set's digest in `run.json`."""
     path = Path(folder) / DESCRIPTION
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return Recipe.from_dict(values["recipe"]), tuple(values["labels"]), float(values["clip_seconds"])
+        recipe = Recipe.from_dict(values["recipe"])
+        return recipe, tuple(values["labels"]), float(values["clip_seconds"]), values["training_set"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the description of a training run: {error}") from error
 
 
-def write_run(folder, recipe, labels, clip_seconds):
+def digest(annotations):
+    """Number of clips, and a hash of their names, parts and labels in order: another set has another digest."""
+    rows = [(os.path.basename(clip.path), clip.label, clip.start, clip.end) for clip in annotations.clips]
+    return f"{len(rows)} clips, {hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]}"
+
+
+def write_run(folder, recipe, labels, clip_seconds, training_set):
     """Writes `run.json`, whole or not at all."""
     values = {
         "keras_action": __version__,
         "recipe": recipe.to_dict(),
         "labels": list(labels),
         "clip_seconds": clip_seconds,
+        "training_set": training_set,
     }
     write_whole(os.path.join(folder, DESCRIPTION), json.dumps(values, indent=2, ensure_ascii=False) + "\n")

@@ -58,7 +58,7 @@ def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, tmp_path, capsys
 
 @pytest.mark.parametrize("kill_at", [0, 1, 2])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, tmp_path, kill_at, capsys):
-    recipe = tiny.recipe()
+    recipe = tiny.recipe(weight_decay=1.0)  # strong, so that what it leaves out must stay left out
     keras_action.train(recipe, annotations, annotations, tmp_path / "whole", tensorboard=False)
     with pytest.raises(KeyboardInterrupt):
         keras_action.train(
@@ -113,6 +113,25 @@ def test_another_recipe_in_the_same_folder_is_an_error(annotations, tmp_path):
     keras_action.train(tiny.recipe(epochs=1), annotations, None, tmp_path / "run", tensorboard=False)
     with pytest.raises(ValueError, match=r"holds another run.*Received: learning_rate=0.5, there learning_rate=0.02"):
         keras_action.train(tiny.recipe(epochs=1, learning_rate=0.5), annotations, None, tmp_path / "run")
+
+
+def test_other_clips_in_the_same_folder_are_an_error(annotations, tmp_path):
+    keras_action.train(tiny.recipe(epochs=1), annotations, None, tmp_path / "run", tensorboard=False)
+    fewer = type(annotations)(annotations.clips[:-1], annotations.labels)
+    with pytest.raises(ValueError, match=r"training_set='11 clips, .*there training_set='12 clips"):
+        keras_action.train(tiny.recipe(epochs=1), fewer, None, tmp_path / "run", tensorboard=False)
+
+
+def test_a_run_that_never_began_does_not_lock_its_folder(annotations, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        keras_action.train(tiny.recipe(weights="tpyo.npz"), annotations, None, tmp_path / "run")
+    keras_action.train(tiny.recipe(epochs=1), annotations, None, tmp_path / "run", tensorboard=False)
+
+
+def test_one_class_is_an_error(annotations, tmp_path):
+    one = type(annotations)(annotations.clips[::2], ("bright",))
+    with pytest.raises(ValueError, match="at least two classes"):
+        keras_action.train(tiny.recipe(), one, None, tmp_path / "run")
 
 
 def test_broken_files_are_named_once_and_counted(tmp_path, monkeypatch, capsys):

@@ -28,6 +28,7 @@ def make_parser():
     parser.add_argument(
         "--pairs",
         nargs="+",
+        action="extend",
         default=[],
         metavar="A,B",
         help="pairs of classes to look at alone: swipe_left,swipe_right",
@@ -59,7 +60,7 @@ def main(argv=None):
             progress=sys.stdout.isatty(),
         )
         pair_accuracy = report.pair_accuracy(pairs)
-    except (AnnotationError, OSError, TooManyFailuresError, ValueError) as error:
+    except (AnnotationError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(report)
     for clip in report.wrong():

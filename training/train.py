@@ -22,7 +22,10 @@ def make_parser():
     parser.add_argument("--val", help="the same for validation")
     parser.add_argument("--output", required=True, help="the run's folder")
     parser.add_argument("--recipe", default="small", help="a module of training/recipes (default: small)")
-    parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="override fields of the recipe")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="override fields of the recipe"
+    )
+    parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without validation clips")
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")
     return parser
 
@@ -36,21 +39,31 @@ def main(argv=None):
 
     try:
         module = importlib.import_module(f"training.recipes.{arguments.recipe}")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != f"training.recipes.{arguments.recipe}":
+            raise
         sys.exit(f"error: training/recipes has no recipe of this name. Received: --recipe {arguments.recipe}")
     try:
         recipe = module.recipe().override(arguments.set)
         training = read_annotations(arguments.train)
-        validation = read_annotations(arguments.val, labels=training.labels) if arguments.val else None
+        validation = None
+        if arguments.val:
+            validation = read_annotations(
+                arguments.val, labels=training.labels, allow_empty_classes=arguments.allow_empty_classes
+            )
         run = keras_action.train(
             recipe, training, validation, arguments.output, tensorboard=not arguments.no_tensorboard
         )
-    except (AnnotationError, FileNotFoundError, FloatingPointError, TooManyFailuresError, ValueError) as error:
+    except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(f"Interrupted. The same command goes on after the last whole epoch in {arguments.output}.")
-    plots.save_figure(plots.curves_figure(run.folder / "log.csv"), run.folder / "curves.png")
-    print(f"Best checkpoint: {run.checkpoint}\nCurves: {run.folder / 'curves.png'}")
+    print(f"Best checkpoint: {run.checkpoint}")
+    try:
+        plots.save_figure(plots.curves_figure(run.folder / "log.csv"), run.folder / "curves.png")
+        print(f"Curves: {run.folder / 'curves.png'}")
+    except ImportError as error:
+        print(f"No picture of the curves: {error}")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
     empty = [name for name in names if name not in filled]
     if empty and not allow_empty_classes:
         raise AnnotationError(
-            f"{path}: no clips of {', '.join(empty)}. Pass allow_empty_classes=True if that is meant. "
+            f"{path}: no clips of {', '.join(empty)}. Pass allow_empty_classes=True (--allow-empty-classes) if that "
+            "is meant. "
             f"Received: labels={names}"
         )
     return Annotations(tuple(clips), names)

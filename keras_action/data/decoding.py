@@ -230,7 +230,8 @@ def _open(path):
     if os.path.getsize(path) == 0:
         raise DecodingError(f"{path}: the file is empty")
     try:
-        with av.open(f"file:{path}") as container:
+        # A title that is not UTF-8 is no reason to refuse a video.
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
             if container.format.name == "tty":  # FFmpeg is able to film a text
                 raise DecodingError(f"{path}: the file is a text")
             streams = [stream for stream in container.streams.video if not _is_cover(stream)]

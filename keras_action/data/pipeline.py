@@ -100,10 +100,10 @@ def training_dataset(
     source = _Source(annotations, num_segments, short_side, failures, cache)
 
     def read(epoch, place, index):
-        rng = np.random.default_rng([seed, int(epoch), int(place)])
-        frames, label = source.read_or_replace(int(index), rng)
-        # Two more numbers from the clip's own generator seed what TensorFlow draws.
-        return frames, label, rng.integers(0, 2**31 - 1, 2, np.int32)
+        # Each clip's own seed, and each replacement's: what failed before it, and when, must not matter.
+        seeds = np.random.SeedSequence([seed, int(epoch), int(place)])
+        frames, label = source.read_or_replace(int(index), seeds)
+        return frames, label, (seeds.generate_state(2) >> 1).astype(np.int32)
 
     def load(epoch, place, index):
         frames, label, clip_seed = tf.numpy_function(
@@ -213,15 +213,18 @@ class _Source:
         choose = lambda num_frames: sample_segments(num_frames, self._num_segments, rng)  # noqa: E731
         return self._decode(index, choose), self.label_ids[index]
 
-    def read_or_replace(self, index, rng):
-        """The same, of the first clip from `index` on that can be decoded; notes those that can't."""
+    def read_or_replace(self, index, seeds):
+        """The same, of the first clip from `index` on that can be decoded; notes those that can't.
+
+        `seeds` is a `np.random.SeedSequence`, from which each candidate has a generator of its own.
+        """
         for step in range(len(self.clips)):
             candidate = (index + step) % len(self.clips)
             clip = self.clips[candidate]
             if clip in self._failures:
                 continue
             try:
-                return self.read(candidate, rng)
+                return self.read(candidate, np.random.default_rng([*seeds.entropy, step]))
             except DecodingError as error:
                 self._failures.add(clip, error)
         raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")

@@ -3,6 +3,7 @@
 import os
 
 import keras
+import numpy as np
 
 from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
 from keras_action.layers.action import PATHS
@@ -114,7 +115,12 @@ def _build(
     **backbone_options,
 ):
     entry = get_backbone(backbone)
-    height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
+    height, width = map(int, (input_size, input_size) if np.ndim(input_size) == 0 else input_size)
+    if zero_init_residual and weights is not None:
+        raise ValueError(
+            "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
+            f"Received: zero_init_residual=True, weights={weights!r}"
+        )
     is_file = weights not in (None, "imagenet")
     if is_file and not os.path.isfile(weights):
         raise FileNotFoundError(
@@ -144,7 +150,7 @@ def _build(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     # The head stays in float32 under mixed precision: logits are summed and compared.
     x = keras.layers.Dense(
-        num_classes,
+        int(num_classes),
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
         dtype="float32",
         name="classifier",

@@ -21,7 +21,8 @@ def insert_layers(model, layers, name=None):
         A functional `keras.Model`.
 
     Raises:
-        ValueError: where `model` is not functional, or has no layer of a name.
+        ValueError: where `model` is not functional, uses a layer twice, or has no layer of a name; or where a new
+            layer would go before one of several inputs, as `Add` is.
 
     Example:
 
@@ -54,21 +55,31 @@ def apply_model(model, inputs, before=None, replace=None):
     """
     before = dict(before or {})
     _check_names(model, before)
-    made = {}
+    sources = [x._keras_history for x in keras.tree.flatten(model.output)]
+    new_inputs = zip(model.inputs, keras.tree.flatten(inputs), strict=True)
+    made = {old._keras_history.operation.name: [new] for old, new in new_inputs}
 
     def copy_layer(layer):
         return replace(layer) if replace else layer.__class__.from_config(layer.get_config())
 
     def call(layer, *args, **kwargs):
+        if layer.name in made:
+            raise ValueError(f"A layer that is used twice cannot be rebuilt. Received: layer {layer.name!r}")
         if layer.name in before:
+            if isinstance(args[0], (list, tuple)):
+                raise ValueError(
+                    "A new layer goes before a layer of one input; insert it on one of the inputs. "
+                    f"Received: layer {layer.name!r} with {len(args[0])} inputs"
+                )
             args = (before[layer.name](args[0]), *args[1:])
-        made[layer.name] = layer(*args, **kwargs)
-        return made[layer.name]
+        outputs = layer(*args, **kwargs)
+        made[layer.name] = keras.tree.flatten(outputs)
+        return outputs
 
     # The clone itself is not wanted, as it ends at `inputs`; what it made on the way is.
     keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_layer, call_function=call)
-    outputs = {id(x): made[x._keras_history.operation.name] for x in keras.tree.flatten(model.output)}
-    return keras.tree.map_structure(lambda x: outputs[id(x)], model.output)
+    outputs = [made[source.operation.name][source.tensor_index] for source in sources]
+    return keras.tree.pack_sequence_as(model.output, outputs)
 
 
 def copy_weights(source, target):

@@ -234,3 +234,20 @@ def test_an_error_in_the_frames_leaves_nothing(tmp_path, clip):
     with pytest.raises(RuntimeError, match="the camera is gone"):
         write_video(tmp_path / "clip.mp4", frames())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_title_that_is_not_utf8_is_no_reason_to_refuse_a_video(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "ZZZZZZ"
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), "uint8"), format="rgb24")))
+        container.mux(stream.encode())
+    data = path.read_bytes()
+    assert b"ZZZZZZ" in data
+    path.write_bytes(data.replace(b"ZZZZZZ", "ÄÖÜäöü".encode("latin-1")))
+    assert count_frames(path) == 4
+    assert read_frames(path, range).shape == (4, 32, 32, 3)

@@ -111,6 +111,11 @@ def test_rectangular_input_and_one_frame():
     assert build("action_net", num_segments=1).predict(clips(2, 1, 64, 64), verbose=0).shape == (2, 5)
 
 
+def test_numpys_integers_are_integers():
+    model = build("tsn", num_classes=np.int64(5), num_segments=np.int64(4), input_size=np.int64(64))
+    assert model.input_shape == (None, 4, 64, 64, 3)
+
+
 def test_weights_of_keras_applications_from_a_file(tmp_path):
     source = keras.applications.MobileNetV2(input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None)
     source.save_weights(tmp_path / "backbone.weights.h5")
@@ -152,6 +157,7 @@ def test_summary_is_readable():
         ({"weights": "missing.npz"}, FileNotFoundError, "Received: weights='missing.npz'"),
         ({"geometry": "round"}, ValueError, r"must be one of \['keras', 'torchvision'\]"),
         ({"paths": ("xyz",)}, ValueError, "`paths` must be"),
+        ({"zero_init_residual": True, "weights": "imagenet"}, ValueError, "from scratch"),
         ({"num_segments": 0}, ValueError, "`num_segments` must be a positive integer"),
         ({"stages": (2, 3)}, TypeError, "stages"),
     ],

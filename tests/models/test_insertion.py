@@ -51,6 +51,24 @@ def test_unknown_layer_names_close_ones():
         keras_action.insert_layers(small_model(), {"convv": Action(num_segments=2)})
 
 
+def test_what_cannot_be_rebuilt_is_an_error():
+    x = inputs = keras.Input((8, 8, 16))
+    twice = keras.layers.Conv2D(16, 1, name="twice")
+    with pytest.raises(ValueError, match=r"used twice.*Received: layer 'twice'"):
+        keras_action.insert_layers(keras.Model(inputs, [twice(x), twice(twice(x))]), {})
+    with pytest.raises(ValueError, match="Received: layer 'add' with 2 inputs"):
+        keras_action.insert_layers(small_model(), {"add": Action(num_segments=2)})
+
+
+def test_an_output_that_is_an_input_stays_one():
+    inputs = keras.Input((8, 8, 16), name="frames")
+    model = keras.Model(inputs, [inputs, keras.layers.Conv2D(2, 1, name="conv")(inputs)])
+    same, _ = keras_action.insert_layers(model, {"conv": Action(num_segments=2)}).predict(
+        frames(2, 8, 8, 16), verbose=0
+    )
+    np.testing.assert_array_equal(same, frames(2, 8, 8, 16))
+
+
 def test_not_a_functional_model():
     with pytest.raises(ValueError, match="functional Keras model"):
         keras_action.insert_layers(keras.layers.Dense(3), {})
