@@ -30,6 +30,16 @@ def frames(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 
 
+def numpy(x):
+    """A tensor or variable of any backend as a NumPy array."""
+    return keras.ops.convert_to_numpy(x)
+
+
+def assert_close(actual, expected, **tolerance):
+    """`np.testing.assert_allclose` of tensors of any backend."""
+    np.testing.assert_allclose(numpy(actual), numpy(expected), **tolerance)
+
+
 def randomise(layer, seed=0):
     """Gives every weight of a built layer random values, so that none stays at one or zero."""
     rng = np.random.default_rng(seed)

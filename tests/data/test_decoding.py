@@ -237,7 +237,6 @@ def test_an_error_in_the_frames_leaves_nothing(tmp_path, clip):
 
 
 def test_a_title_that_is_not_utf8_is_no_reason_to_refuse_a_video(tmp_path):
-    av = pytest.importorskip("av")
     path = tmp_path / "clip.mkv"
     with av.open(str(path), "w") as container:
         container.metadata["title"] = "ZZZZZZ"

@@ -1,10 +1,9 @@
-import keras
 import numpy as np
 import pytest
 
 from keras_action.layers import Action
 from tests.layers import literal
-from tests.test_case import frames, randomise, reference, run_layer_test
+from tests.test_case import assert_close, frames, numpy, randomise, reference, run_layer_test
 
 CASES = {
     "all": {},
@@ -26,7 +25,7 @@ def make(inputs, **kwargs):
 
 
 def weights_of(layer):
-    return {weight.path.split("/", 1)[-1]: keras.ops.convert_to_numpy(weight) for weight in layer.weights}
+    return {weight.path.split("/", 1)[-1]: numpy(weight) for weight in layer.weights}
 
 
 @pytest.mark.parametrize("kwargs", CASES.values(), ids=CASES.keys())
@@ -39,7 +38,7 @@ def test_equals_the_literal_formula(kwargs):
         weights["shift/kernel"][2, 0, :4] = weights["shift/kernel"][0, 0, 4:8] = weights["shift/kernel"][1, 0, 8:] = 1
     paths = kwargs.get("paths", ("ste", "ce", "me"))
     outputs = layer(inputs)
-    np.testing.assert_allclose(outputs, literal.action(inputs, 4, weights, paths), atol=2e-5)
+    assert_close(outputs, literal.action(inputs, 4, weights, paths), atol=2e-5)
 
 
 def test_training_uses_and_updates_batch_statistics():
@@ -47,10 +46,10 @@ def test_training_uses_and_updates_batch_statistics():
     layer = make(inputs, num_segments=4)
     weights = weights_of(layer)
     expected = literal.action(inputs, 4, weights, training=True)
-    np.testing.assert_allclose(layer(inputs, training=True), expected, atol=2e-5)
+    assert_close(layer(inputs, training=True), expected, atol=2e-5)
     shifted = literal.shift(inputs, 4, weights["shift/kernel"]) @ weights["me/squeeze_kernel"]
     mean = 0.9 * weights["me/norm/moving_mean"] + 0.1 * shifted.mean(axis=(0, 1, 2))
-    np.testing.assert_allclose(layer.me.norm.moving_mean, mean, atol=1e-5)
+    assert_close(layer.me.norm.moving_mean, mean, atol=1e-5)
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"shift": "fixed", "paths": ("me", "ste")}, {"shift": None, "paths": "ce"}])
@@ -72,14 +71,14 @@ def test_layer(kwargs, tmp_path):
 def test_small_shapes_equal_the_literal_formula(t, shape):
     inputs = frames(*shape)
     layer = make(inputs, num_segments=t)
-    np.testing.assert_allclose(layer(inputs), literal.action(inputs, t, weights_of(layer)), atol=2e-5)
+    assert_close(layer(inputs), literal.action(inputs, t, weights_of(layer)), atol=2e-5)
 
 
 def test_frozen_layer_uses_stored_statistics():
     inputs = frames(8, 5, 5, 32)
     layer = make(inputs, num_segments=4)
     layer.trainable = False
-    np.testing.assert_allclose(layer(inputs, training=True), layer(inputs), atol=1e-6)
+    assert_close(layer(inputs, training=True), layer(inputs), atol=1e-6)
 
 
 @pytest.mark.parametrize("shift", ["learnable", "fixed", None])
@@ -133,6 +132,4 @@ def test_equals_the_released_code_in_training():
     layer.ste.kernel.assign(state[key + "p1_conv1.weight"].transpose(2, 3, 4, 1, 0))
     layer.me.squeeze_kernel.assign(state[key + "p3_squeeze.weight"][:, :, 0, 0].T)
     layer.me.spatial_kernel.assign(state[key + "p3_conv1.weight"].transpose(2, 3, 0, 1))
-    np.testing.assert_allclose(
-        layer(inputs, training=True), literal.action(inputs, 8, weights_of(layer), training=True), atol=2e-5
-    )
+    assert_close(layer(inputs, training=True), literal.action(inputs, 8, weights_of(layer), training=True), atol=2e-5)

@@ -1,9 +1,8 @@
-import numpy as np
 import pytest
 
 from keras_action.layers import ChannelExcitation
 from tests.layers import literal
-from tests.test_case import frames, randomise, run_layer_test
+from tests.test_case import assert_close, frames, numpy, randomise, run_layer_test
 
 
 @pytest.mark.parametrize(("t", "channels"), [(1, 16), (2, 3), (4, 24), (8, 64)])
@@ -13,10 +12,10 @@ def test_equals_the_literal_formula(t, channels):
     layer.build(inputs.shape)
     assert layer.squeeze_kernel.shape == (channels, max(1, channels // 16))
     randomise(layer)
-    weights = (np.asarray(w) for w in (layer.squeeze_kernel, layer.temporal_kernel, layer.expand_kernel))
+    weights = (numpy(w) for w in (layer.squeeze_kernel, layer.temporal_kernel, layer.expand_kernel))
     mask = literal.channel_mask(inputs, t, *weights)
-    np.testing.assert_allclose(layer.excitation(inputs), mask, atol=1e-6)
-    np.testing.assert_allclose(layer(inputs), inputs + inputs * mask, atol=1e-5)
+    assert_close(layer.excitation(inputs), mask, atol=1e-6)
+    assert_close(layer(inputs), inputs + inputs * mask, atol=1e-5)
 
 
 def test_layer(tmp_path):

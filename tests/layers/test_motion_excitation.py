@@ -1,24 +1,23 @@
-import numpy as np
 import pytest
 
 from keras_action.layers import MotionExcitation
 from keras_action.layers.motion_excitation import border_means, mean_of_depthwise_conv
 from tests.layers import literal
-from tests.test_case import frames, randomise, run_layer_test
+from tests.test_case import assert_close, frames, numpy, randomise, run_layer_test
 
 
 def literal_mask(layer, inputs, t, training):
     norm = layer.norm
     statistics = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
     weights = (layer.squeeze_kernel, *statistics, layer.spatial_kernel, layer.expand_kernel)
-    return literal.motion_mask(inputs, t, *(np.asarray(w) for w in weights), training=training)
+    return literal.motion_mask(inputs, t, *(numpy(w) for w in weights), training=training)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 4), (2, 2), (3, 1), (5, 7)])
 def test_nine_sums_give_the_mean_of_the_convolution(height, width):
     x, kernel = frames(3, height, width, 4), frames(3, 3, 4, 1, seed=1)
     expected = literal.depthwise_conv(x, kernel).mean(axis=(1, 2))
-    np.testing.assert_allclose(mean_of_depthwise_conv(border_means(x), kernel), expected, atol=1e-5)
+    assert_close(mean_of_depthwise_conv(border_means(x), kernel), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -29,8 +28,8 @@ def test_equals_the_literal_formula(t, channels, training):
     layer.build(inputs.shape)
     randomise(layer)
     mask = literal_mask(layer, inputs, t, training)
-    np.testing.assert_allclose(layer.excitation(inputs, training=training), mask, atol=2e-6)
-    np.testing.assert_allclose(layer(inputs, training=training), inputs + inputs * mask, atol=1e-5)
+    assert_close(layer.excitation(inputs, training=training), mask, atol=2e-6)
+    assert_close(layer(inputs, training=training), inputs + inputs * mask, atol=1e-5)
 
 
 def test_last_frame_has_no_motion():
@@ -38,8 +37,8 @@ def test_last_frame_has_no_motion():
     inputs = frames(8, 5, 6, 16)
     layer.build(inputs.shape)
     randomise(layer)
-    mask = np.asarray(layer.excitation(inputs)).reshape(2, 4, 16)
-    np.testing.assert_allclose(mask[:, -1], 0.5, atol=1e-6)
+    mask = numpy(layer.excitation(inputs)).reshape(2, 4, 16)
+    assert_close(mask[:, -1], 0.5, atol=1e-6)
 
 
 def test_layer(tmp_path):

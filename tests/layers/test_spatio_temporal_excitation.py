@@ -1,9 +1,8 @@
-import numpy as np
 import pytest
 
 from keras_action.layers import SpatioTemporalExcitation
 from tests.layers import literal
-from tests.test_case import frames, randomise, run_layer_test
+from tests.test_case import assert_close, frames, numpy, randomise, run_layer_test
 
 
 @pytest.mark.parametrize("t", [1, 2, 3, 8])
@@ -12,9 +11,9 @@ def test_banded_2d_convolution_equals_the_3d_convolution(t):
     layer = SpatioTemporalExcitation(num_segments=t)
     layer.build(inputs.shape)
     randomise(layer)
-    mask = literal.spatio_temporal_mask(inputs, t, np.asarray(layer.kernel))
-    np.testing.assert_allclose(layer.excitation(inputs), mask, atol=1e-6)
-    np.testing.assert_allclose(layer(inputs), inputs + inputs * mask, atol=1e-5)
+    mask = literal.spatio_temporal_mask(inputs, t, numpy(layer.kernel))
+    assert_close(layer.excitation(inputs), mask, atol=1e-6)
+    assert_close(layer(inputs), inputs + inputs * mask, atol=1e-5)
 
 
 def test_layer(tmp_path):

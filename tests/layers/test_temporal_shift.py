@@ -1,22 +1,21 @@
-import numpy as np
 import pytest
 
 from keras_action.layers import TemporalShift
 from tests.layers import literal
-from tests.test_case import frames, randomise, run_layer_test
+from tests.test_case import assert_close, frames, numpy, randomise, run_layer_test
 
 
 @pytest.mark.parametrize("mode", ["fixed", "learnable"])
 @pytest.mark.parametrize(("t", "channels", "divisor"), [(4, 16, 8), (4, 24, 8), (1, 8, 8), (8, 9, 4), (2, 7, 3)])
 def test_starts_as_the_shift_of_tsm(mode, t, channels, divisor):
     inputs = frames(2 * t, 3, 4, channels)
-    outputs = np.asarray(TemporalShift(t, divisor, mode=mode)(inputs)).reshape(2, t, 3, 4, channels)
+    outputs = numpy(TemporalShift(t, divisor, mode=mode)(inputs)).reshape(2, t, 3, 4, channels)
     clips, fold = inputs.reshape(outputs.shape), channels // divisor
     expected = clips.copy()
     expected[..., : 2 * fold] = 0
     expected[:, :-1, ..., :fold] = clips[:, 1:, ..., :fold]
     expected[:, 1:, ..., fold : 2 * fold] = clips[:, :-1, ..., fold : 2 * fold]
-    np.testing.assert_allclose(outputs, expected, atol=1e-6)
+    assert_close(outputs, expected, atol=1e-6)
 
 
 def test_any_kernel_equals_the_literal_formula():
@@ -24,7 +23,7 @@ def test_any_kernel_equals_the_literal_formula():
     layer = TemporalShift(num_segments=4)
     layer.build(inputs.shape)
     randomise(layer)
-    np.testing.assert_allclose(layer(inputs), literal.shift(inputs, 4, np.asarray(layer.kernel)), atol=1e-5)
+    assert_close(layer(inputs), literal.shift(inputs, 4, numpy(layer.kernel)), atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["fixed", "learnable"])
