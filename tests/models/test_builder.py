@@ -5,7 +5,7 @@ import pytest
 import keras_action
 from keras_action.layers import Action, TemporalShift
 from keras_action.models.backbones import BACKBONES
-from tests.test_case import frames, shared
+from tests.test_case import frames, numpy, shared
 
 BUILDERS = {
     "action_net": keras_action.build_action_net,
@@ -94,7 +94,7 @@ def test_one_training_step_changes_every_part(kind):
     model.fit(x, y, batch_size=4, epochs=2, verbose=0)
     for layer in model.layers:
         for weight in layer.weights:
-            assert np.isfinite(keras.ops.convert_to_numpy(weight)).all(), weight.path
+            assert np.isfinite(numpy(weight)).all(), weight.path
 
 
 def test_preprocessing_is_what_keras_applications_expects():
@@ -137,7 +137,7 @@ def test_imagenet_weights_of_a_torch_file_bring_their_geometry():
 
 def test_residual_branches_can_start_at_zero():
     model = build("action_net", zero_init_residual=True)
-    zeros = [layer.name for layer in model.layers if hasattr(layer, "gamma") and not np.any(np.asarray(layer.gamma))]
+    zeros = [layer.name for layer in model.layers if hasattr(layer, "gamma") and not np.any(numpy(layer.gamma))]
     points = BACKBONES["mobilenet_v2"].insertion_points
     assert zeros == [point.replace("_expand", "_project_BN") for point in points]
 
