@@ -87,7 +87,7 @@ def read_description(folder):
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         recipe = Recipe.from_dict(values["recipe"])
-        return recipe, tuple(values["labels"]), float(values["clip_seconds"]), values["training_set"]
+        return recipe, tuple(values["labels"]), float(values["clip_seconds"]), values.get("training_set")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the description of a training run: {error}") from error
 
@@ -98,8 +98,8 @@ def digest(annotations):
     return f"{len(rows)} clips, {hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]}"
 
 
-def write_run(folder, recipe, labels, clip_seconds, training_set):
-    """Writes `run.json`, whole or not at all."""
+def write_run(folder, recipe, labels, clip_seconds, training_set=None):
+    """Writes `run.json`, whole or not at all; `training_set` is the `digest` of what it was trained on, if known."""
     values = {
         "keras_action": __version__,
         "recipe": recipe.to_dict(),
