@@ -15,7 +15,7 @@ def recipe():
         weights=None,
         zero_init_residual=True,
         dropout=0.0,
-        epochs=18,
+        epochs=24,
         batch_size=16,
         learning_rate=4e-3,
         warmup_epochs=1,
