@@ -55,10 +55,16 @@ def main(argv=None):
         validation = data.read_annotations(csvs[1], labels=training.labels)
 
         runs, evaluations = {}, {}
-        for model in ("action_net", "tsn"):
-            say(f"Training {model} on {len(training)} clips, from scratch")
+        # TSN for half as long, to keep the demo short: seeing the same frames for both gestures of a pair, it cannot
+        # pass 5 / 9 of the clips however long it is trained.
+        for model, epochs in (("action_net", recipe.epochs), ("tsn", max(1, recipe.epochs // 2))):
+            say(f"Training {model} on {len(training)} clips for {epochs} epochs, from scratch")
             run = keras_action.train(
-                recipe.override([f"model={model}"]), training, validation, folder / model, tensorboard=False
+                recipe.override([f"model={model}", f"epochs={epochs}"]),
+                training,
+                validation,
+                folder / model,
+                tensorboard=False,
             )
             runs[model] = run
             evaluations[model] = keras_action.evaluate(
@@ -152,7 +158,8 @@ def write_report(
         f"{recipe.input_size} pixels) was trained from scratch on {len(training)} synthetic videos of "
         f"{len(training.labels)} classes for {recipe.epochs} epochs, once with ACTION modules and once without "
         "(TSN). Swipe left is swipe right played backwards, and so with up and down, the two rotations and the two "
-        "zooms: whoever looks at the frames without their order can only guess which of the two it is."
+        "zooms: whoever looks at the frames without their order can only guess which of the two it is, and cannot pass "
+        "5 / 9 = 56 % of the clips. TSN was trained for half as many epochs."
     )
     report.table(
         ["", *names.values()],
