@@ -6,7 +6,15 @@ What builds models is imported at once; data, training, LiteRT and recognition o
 import importlib
 
 from keras_action import layers
-from keras_action.models import build_action_net, build_tsm, build_tsn, insert_layers
+from keras_action.models import (
+    BACKBONES,
+    InsertionPoint,
+    build_action_net,
+    build_tsm,
+    build_tsn,
+    insert_layers,
+    insertion_points,
+)
 from keras_action.version import __version__
 from keras_action.weights import load_torch_checkpoint
 
@@ -28,9 +36,11 @@ _LAZY = {
 }
 
 __all__ = [
+    "BACKBONES",
     "EvaluationReport",
     "GestureRecognizer",
     "HtmlReport",
+    "InsertionPoint",
     "Recipe",
     "Run",
     "__version__",
@@ -40,6 +50,7 @@ __all__ = [
     "data",
     "evaluate",
     "insert_layers",
+    "insertion_points",
     "layers",
     "litert",
     "load_torch_checkpoint",

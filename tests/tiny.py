@@ -17,9 +17,8 @@ def tiny_backbone(input_shape, include_top, weights, alpha=1.0):
 
 
 def register(monkeypatch):
-    geometry = Geometry(Preprocessing((1 / 255,) * 3, (-0.5,) * 3), epsilon=1e-3, symmetric_padding=False)
-    backbone = Backbone(tiny_backbone, ("branch",), {"keras": geometry}, stem="stem")
-    monkeypatch.setitem(BACKBONES, "tiny", backbone)
+    geometry = Geometry(Preprocessing((1 / 255,) * 3, (-0.5,) * 3))
+    monkeypatch.setitem(BACKBONES, "tiny", Backbone(tiny_backbone, {"keras": geometry}))
 
 
 def recipe(**fields):

@@ -1,6 +1,19 @@
 """The models: ACTION-Net and its baselines on 2D backbones, and the insertion into any functional model."""
 
+from keras_action.models.backbones import BACKBONES
+from keras_action.models.blocks import find_blocks, insertion_points
+from keras_action.models.bn_inception import BNInception
 from keras_action.models.builder import build_action_net, build_tsm, build_tsn
-from keras_action.models.insertion import insert_layers
+from keras_action.models.insertion import InsertionPoint, insert_layers
 
-__all__ = ["build_action_net", "build_tsm", "build_tsn", "insert_layers"]
+__all__ = [
+    "BACKBONES",
+    "BNInception",
+    "InsertionPoint",
+    "build_action_net",
+    "build_tsm",
+    "build_tsn",
+    "find_blocks",
+    "insert_layers",
+    "insertion_points",
+]

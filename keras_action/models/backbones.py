@@ -1,26 +1,46 @@
-"""The registry of backbones: how each is made, what its input is, where the temporal layers go."""
+"""The registry of backbones: how each is made, and what its weights expect as input.
 
+Where the temporal layers go is read from the graph: `keras_action.models.blocks`.
+"""
+
+import difflib
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
+from keras import applications
 
-# Per channel, of RGB in 0..1: what torchvision's ImageNet weights were trained with.
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
+from keras_action.layers import ReverseChannels
+from keras_action.models.bn_inception import BNInception
+from keras_action.models.insertion import InsertionPoint
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """RGB 0..255 → what a backbone's weights expect: x · scale + offset, a value for each channel."""
+    """RGB 0..255 → what a backbone's weights expect: x · scale + offset, a value for each channel.
 
-    scale: tuple[float, float, float]
-    offset: tuple[float, float, float]
+    Attributes:
+        scale: Of the weights' own channel order.
+        offset: As `scale`.
+        bgr: Whether that order is blue, green, red.
+    """
+
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    bgr: bool = False
 
     @classmethod
     def from_mean_and_std(cls, mean, std):
         """For a backbone trained on (x / 255 − mean) / std."""
         return cls(tuple(1 / (255 * s) for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True)))
+
+    def apply(self, x):
+        """Keras tensor of RGB 0..255 → Keras tensor, by layers named `bgr` and `preprocessing`."""
+        if self.bgr:
+            x = ReverseChannels(name="bgr")(x)
+        return keras.layers.Rescaling(list(self.scale), list(self.offset), name="preprocessing")(x)
 
 
 @dataclass(frozen=True)
@@ -28,36 +48,53 @@ class Geometry:
     """The settings in which one and the same graph differs between releases of its weights.
 
     Attributes:
-        preprocessing: What the weights expect as input.
-        epsilon: Of every batch normalisation.
+        preprocessing: What the weights expect as input; `None` where the constructor's graph normalises by itself.
+        epsilon: Of every batch normalisation; `None` for the constructor's own.
         symmetric_padding: Whether strided convolutions pad both sides alike, as PyTorch's do; Keras pads an even
             input at its end only.
+        is_torchvision_resnet: Whether a strided ResNet block has its stride on the 3×3 convolution ("v1.5") and its
+            convolutions have no biases; in Keras Applications' v1 the first 1×1 convolution strides.
     """
 
-    preprocessing: Preprocessing
-    epsilon: float
-    symmetric_padding: bool
+    preprocessing: Preprocessing | None
+    epsilon: float | None = None
+    symmetric_padding: bool = False
+    is_torchvision_resnet: bool = False
 
-    def padding_layers(self, backbone):
-        """The layers to insert, by the name of the layer they precede, so that the stem pads symmetrically."""
+    def changes(self, layer):
+        """What is other than in the constructor's graph in a layer's configuration."""
+        changes = {}
+        is_convolution = isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
+        if isinstance(layer, keras.layers.BatchNormalization) and self.epsilon is not None:
+            changes["epsilon"] = self.epsilon
+        if self.is_torchvision_resnet and is_convolution:
+            changes["use_bias"] = False
+            if match := re.fullmatch(r"conv[345]_block1_([12])_conv", layer.name):
+                changes["strides"] = (1, 1) if match[1] == "1" else (2, 2)
+        if self.symmetric_padding and self._is_to_pad(layer):
+            changes["padding"] = "valid"
+        if self.symmetric_padding and isinstance(layer, keras.layers.ZeroPadding2D):
+            changes["padding"] = tuple((max(sides), max(sides)) for sides in layer.padding)
+        return changes
+
+    def padding_layers(self, model):
+        """New layers, by insertion point, that pad symmetrically before strided convolutions that pad by themselves."""
         if not self.symmetric_padding:
             return {}
-        return {backbone.stem: keras.layers.ZeroPadding2D(1, name=f"{backbone.stem}_pad")}
+        return {
+            InsertionPoint(before=(layer.name,)): keras.layers.ZeroPadding2D(
+                tuple(size // 2 for size in layer.kernel_size), name=f"{layer.name}_pad"
+            )
+            for layer in model.layers
+            if self._is_to_pad(layer)
+        }
 
-    def layer_replacement(self, backbone, batch_norm_momentum):
-        """A function from a layer of Keras Applications to its copy in this geometry."""
-
-        def replace(layer):
-            config = layer.get_config()
-            if isinstance(layer, keras.layers.BatchNormalization):
-                config.update(epsilon=self.epsilon, momentum=batch_norm_momentum)
-            if self.symmetric_padding and layer.name == backbone.stem:
-                config.update(padding="valid")
-            if self.symmetric_padding and isinstance(layer, keras.layers.ZeroPadding2D):
-                config.update(padding=((1, 1), (1, 1)))
-            return layer.__class__.from_config(config)
-
-        return replace
+    def _is_to_pad(self, layer):
+        is_convolution = isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
+        if not is_convolution or layer.padding != "same" or max(layer.kernel_size) == 1:
+            return False
+        moved = self.is_torchvision_resnet and re.fullmatch(r"conv[345]_block1_2_conv", layer.name)
+        return bool(moved) or max(layer.strides) > 1
 
 
 @dataclass(frozen=True)
@@ -66,45 +103,108 @@ class Backbone:
 
     Attributes:
         constructor: `constructor(input_shape=…, weights=…, include_top=False, **options)` → a functional model.
-        insertion_points: Names of the layers that a temporal layer precedes: the first of each residual branch.
-        geometries: By name; `"keras"` is that of Keras Applications.
-        stem: The first strided convolution, which pads by itself.
+        geometries: By name, the default first; `"keras"` is that of Keras Applications.
+        insert_every: Integer n; of the blocks of a stage every n-th gets a temporal layer, from the first on.
     """
 
     constructor: Callable[..., keras.Model]
-    insertion_points: tuple[str, ...]
     geometries: dict[str, Geometry]
-    stem: str
+    insert_every: int = 1
+
+    @property
+    def normalises_itself(self):
+        """Whether the constructor takes `include_preprocessing`."""
+        return "include_preprocessing" in inspect.signature(self.constructor).parameters
+
+
+# What torchvision's ImageNet weights, and Keras' DenseNet, were trained with, per channel of RGB in 0..1.
+_TORCHVISION = Preprocessing.from_mean_and_std((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_MINUS_ONE_TO_ONE = Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3)
+_CAFFE = Preprocessing(offset=(-103.939, -116.779, -123.68), bgr=True)
+
+_TORCHVISION_RESNET = Geometry(_TORCHVISION, epsilon=1e-5, symmetric_padding=True, is_torchvision_resnet=True)
+_TORCHVISION_MOBILENET = Geometry(_TORCHVISION, epsilon=1e-5, symmetric_padding=True)
+_OF_BN_INCEPTION = Geometry(Preprocessing(offset=(-104.0, -117.0, -128.0), bgr=True))
+
+
+def _keras(constructor, preprocessing, torchvision=None, insert_every=1):
+    geometries = {"keras": Geometry(preprocessing)}
+    if torchvision:
+        geometries["torchvision"] = torchvision
+    return Backbone(constructor, geometries, insert_every)
 
 
 BACKBONES = {
-    "mobilenet_v2": Backbone(
-        constructor=keras.applications.MobileNetV2,
-        # The stride-1 residual blocks with expansion.
-        insertion_points=tuple(f"block_{i}_expand" for i in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)),
-        geometries={
-            "keras": Geometry(Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3), epsilon=1e-3, symmetric_padding=False),
-            "torchvision": Geometry(
-                Preprocessing.from_mean_and_std(_IMAGENET_MEAN, _IMAGENET_STD),
-                epsilon=1e-5,
-                symmetric_padding=True,
-            ),
-        },
-        stem="Conv1",
-    ),
+    "bn_inception": Backbone(BNInception, {"caffe": _OF_BN_INCEPTION}),
+    "convnext_base": _keras(applications.ConvNeXtBase, None),
+    "convnext_large": _keras(applications.ConvNeXtLarge, None),
+    "convnext_small": _keras(applications.ConvNeXtSmall, None),
+    "convnext_tiny": _keras(applications.ConvNeXtTiny, None),
+    "convnext_xlarge": _keras(applications.ConvNeXtXLarge, None),
+    "densenet121": _keras(applications.DenseNet121, _TORCHVISION),
+    "densenet169": _keras(applications.DenseNet169, _TORCHVISION),
+    "densenet201": _keras(applications.DenseNet201, _TORCHVISION),
+    "efficientnet_b0": _keras(applications.EfficientNetB0, None),
+    "efficientnet_b1": _keras(applications.EfficientNetB1, None),
+    "efficientnet_b2": _keras(applications.EfficientNetB2, None),
+    "efficientnet_b3": _keras(applications.EfficientNetB3, None),
+    "efficientnet_b4": _keras(applications.EfficientNetB4, None),
+    "efficientnet_b5": _keras(applications.EfficientNetB5, None),
+    "efficientnet_b6": _keras(applications.EfficientNetB6, None),
+    "efficientnet_b7": _keras(applications.EfficientNetB7, None),
+    "efficientnet_v2_b0": _keras(applications.EfficientNetV2B0, None),
+    "efficientnet_v2_b1": _keras(applications.EfficientNetV2B1, None),
+    "efficientnet_v2_b2": _keras(applications.EfficientNetV2B2, None),
+    "efficientnet_v2_b3": _keras(applications.EfficientNetV2B3, None),
+    "efficientnet_v2_l": _keras(applications.EfficientNetV2L, None),
+    "efficientnet_v2_m": _keras(applications.EfficientNetV2M, None),
+    "efficientnet_v2_s": _keras(applications.EfficientNetV2S, None),
+    "inception_resnet_v2": _keras(applications.InceptionResNetV2, _MINUS_ONE_TO_ONE),
+    "inception_v3": _keras(applications.InceptionV3, _MINUS_ONE_TO_ONE),
+    "mobilenet_v2": _keras(applications.MobileNetV2, _MINUS_ONE_TO_ONE, _TORCHVISION_MOBILENET),
+    "mobilenet_v3_large": _keras(applications.MobileNetV3Large, None),
+    "mobilenet_v3_small": _keras(applications.MobileNetV3Small, None),
+    "nasnet_large": _keras(applications.NASNetLarge, _MINUS_ONE_TO_ONE),
+    "nasnet_mobile": _keras(applications.NASNetMobile, _MINUS_ONE_TO_ONE),
+    "resnet50": _keras(applications.ResNet50, _CAFFE, _TORCHVISION_RESNET),
+    # Every second block, as in the released code, where a stage has 23 blocks or more.
+    "resnet101": _keras(applications.ResNet101, _CAFFE, _TORCHVISION_RESNET, insert_every=2),
+    "resnet152": _keras(applications.ResNet152, _CAFFE, _TORCHVISION_RESNET, insert_every=2),
+    "resnet50_v2": _keras(applications.ResNet50V2, _MINUS_ONE_TO_ONE),
+    "resnet101_v2": _keras(applications.ResNet101V2, _MINUS_ONE_TO_ONE),
+    "resnet152_v2": _keras(applications.ResNet152V2, _MINUS_ONE_TO_ONE),
+    "xception": _keras(applications.Xception, _MINUS_ONE_TO_ONE),
 }
 
 
 def get_backbone(name):
     """The registry's entry; a `ValueError` lists the known names."""
     if name not in BACKBONES:
-        raise ValueError(f"`backbone` must be one of {sorted(BACKBONES)}. Received: backbone={name!r}")
+        close = difflib.get_close_matches(str(name), BACKBONES, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"`backbone` must be one of {sorted(BACKBONES)}.{hint} Received: backbone={name!r}")
     return BACKBONES[name]
 
 
-def get_geometry(backbone, name):
-    """A backbone's geometry; a `ValueError` lists those it has."""
+def get_geometry(backbone, name=None):
+    """A backbone's geometry, by default its first; a `ValueError` lists those it has."""
     geometries = get_backbone(backbone).geometries
+    if name is None:
+        return next(iter(geometries.values()))
     if name not in geometries:
         raise ValueError(f"`geometry` of {backbone!r} must be one of {sorted(geometries)}. Received: geometry={name!r}")
     return geometries[name]
+
+
+def name_by_position(model):
+    """Gives the operations that Keras named by itself the names that they would have in a fresh process.
+
+    Keras counts on over a process: the second Xception has an `add_12` where the first has an `add`. Layer names
+    are API, so they must not depend on what was built before. The model is changed in place.
+    """
+    counts = {}
+    for operation in model.operations:
+        base = re.sub(r"_\d+$", "", operation.name)
+        if base.replace("_", "") == type(operation).__name__.lower():
+            count = counts[base] = counts.get(base, -1) + 1
+            operation.name = f"{base}_{count}" if count else base

@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
 from keras_action.layers.action import PATHS
-from keras_action.models.backbones import get_backbone, get_geometry
+from keras_action.models.backbones import get_backbone, get_geometry, name_by_position
+from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.insertion import apply_model, copy_weights
 
 
@@ -17,7 +18,8 @@ def build_action_net(
     """ACTION-Net: a 2D backbone with an ACTION module at the start of its residual branches.
 
     Args:
-        backbone: Name of the backbone: `"mobilenet_v2"`.
+        backbone: Name of the backbone: `"mobilenet_v2"`, `"resnet50"`, `"bn_inception"` as in the paper, or any other
+            of `keras_action.BACKBONES`: the models of Keras Applications with residual or multi-branch blocks.
         num_classes: Integer, the number of classes.
         num_segments: Integer T, the frames of one clip.
         paths: Which excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
@@ -25,14 +27,21 @@ def build_action_net(
             paper's text.
         name: Name of the model.
         input_size: Integer, or (height, width), in pixels; 224 by default.
+        stages: Integers, the stages whose blocks get a module; stage s gives maps 2^s times smaller than the input,
+            as ResNet's conv2 … conv5 (the paper's Table 4). By default all.
+        location: Integer, where in a block the module goes: 1, the default and the paper's, at the start of the
+            residual branch; 2 and 3 before its second and third convolution; 4 at its end. In BNInception, whose
+            blocks have no shortcut, 1 is the start of a block, seen by all its branches, and 2 its end.
         weights: `None` (random, the default), `"imagenet"`, or the path of a file with the backbone's weights: a
-            `.weights.h5` of Keras Applications without its top, or a PyTorch state dict of NumPy arrays (`.npz`).
-            The classifier and the temporal layers start fresh.
+            `.weights.h5` of Keras Applications without its top, or a PyTorch file as `load_torch_backbone` reads it
+            (torchvision's ResNets and MobileNetV2, BNInception). The classifier and the temporal layers start fresh.
         dropout: Float, the share of pooled features dropped in training; 0.5 by default.
         include_preprocessing: Whether the model normalises RGB 0..255 by itself, as it does by default. If not, it
-            takes frames as the backbone's weights expect them.
-        geometry: `"keras"` (Keras Applications) or `"torchvision"` (symmetric padding, epsilon 1e-5, torchvision's
-            normalisation). By default what `weights` are for.
+            takes frames as the backbone's weights expect them. (Keras' EfficientNet always normalises.)
+        geometry: `"keras"` (Keras Applications) or, for MobileNetV2 and the ResNets, `"torchvision"` (symmetric
+            padding, epsilon 1e-5, no biases, stride on the 3×3 convolutions, torchvision's normalisation): the
+            paper's. By default what `weights` are for. BNInception has one alone, `"caffe"`: BGR minus
+            (104, 117, 128).
         batch_norm_momentum: Float, of every batch normalisation; 0.9 by default, as in the paper. The 0.999 of
             Keras' MobileNetV2 would keep ImageNet's statistics through all of a short fine-tuning.
         zero_init_residual: Whether the last batch normalisation of each residual branch starts at zero, so that the
@@ -106,6 +115,8 @@ def _build(
     *,
     name,
     input_size=224,
+    stages=None,
+    location=1,
     weights=None,
     dropout=0.5,
     include_preprocessing=True,
@@ -116,18 +127,12 @@ def _build(
 ):
     entry = get_backbone(backbone)
     height, width = map(int, (input_size, input_size) if np.ndim(input_size) == 0 else input_size)
-    if zero_init_residual and weights is not None:
-        raise ValueError(
-            "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
-            f"Received: zero_init_residual=True, weights={weights!r}"
-        )
-    is_file = weights not in (None, "imagenet")
-    if is_file and not os.path.isfile(weights):
-        raise FileNotFoundError(
-            f'`weights` must be None, "imagenet" or the path of a file. Received: weights={weights!r}'
-        )
-    is_torch_file = is_file and not str(weights).endswith(".h5")
-    geometry = get_geometry(backbone, geometry or ("torchvision" if is_torch_file else "keras"))
+    is_torch_file = _check_weights(weights, geometry, zero_init_residual)
+    if is_torch_file and geometry is None and "torchvision" in entry.geometries:
+        geometry = "torchvision"
+    geometry = get_geometry(backbone, geometry)
+    if entry.normalises_itself:
+        backbone_options["include_preprocessing"] = include_preprocessing
 
     # === Backbone over frames ===
     frames_model = entry.constructor(
@@ -136,16 +141,24 @@ def _build(
         weights=None if is_torch_file else weights,
         **backbone_options,
     )
-    before = {layer_name: make_layer(layer_name) for layer_name in entry.insertion_points if make_layer}
-    before.update(geometry.padding_layers(entry))
+    name_by_position(frames_model)
+    points = insertion_points(frames_model, stages, location, entry.insert_every)
+    layers = {point: [make_layer(point.name)] for point in points if make_layer}
+    for point, padding in geometry.padding_layers(frames_model).items():
+        layers.setdefault(point, []).append(padding)
+
+    def replace(layer):
+        changes = geometry.changes(layer)
+        if isinstance(layer, keras.layers.BatchNormalization):
+            changes["momentum"] = batch_norm_momentum
+        return layer.__class__.from_config({**layer.get_config(), **changes})
 
     # === Functional model ===
     clip = keras.Input((num_segments, height, width, 3), name="clip")
     x = FoldTime(name="fold_time")(clip)
-    if include_preprocessing:
-        preprocessing = geometry.preprocessing
-        x = keras.layers.Rescaling(list(preprocessing.scale), list(preprocessing.offset), name="preprocessing")(x)
-    x = apply_model(frames_model, x, before=before, replace=geometry.layer_replacement(entry, batch_norm_momentum))
+    if include_preprocessing and geometry.preprocessing:
+        x = geometry.preprocessing.apply(x)
+    x = apply_model(frames_model, x, layers, replace)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     # The head stays in float32 under mixed precision: logits are summed and compared.
@@ -163,16 +176,43 @@ def _build(
         from keras_action.weights import load_torch_backbone
 
         load_torch_backbone(model, weights)
-    else:
+    elif weights is not None:
         copy_weights(frames_model, model)
     if zero_init_residual:
-        _zero_residual_branches(model)
+        _zero_residual_branches(model, find_blocks(frames_model))
     return model
 
 
-def _zero_residual_branches(model):
+def _check_weights(weights, geometry, zero_init_residual):
+    """Whether `weights` names a PyTorch file; an error where it fits neither the disk nor the other arguments."""
+    if zero_init_residual and weights is not None:
+        raise ValueError(
+            "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
+            f"Received: zero_init_residual=True, weights={weights!r}"
+        )
+    if weights == "imagenet" and geometry == "torchvision":
+        raise ValueError(
+            "Keras' ImageNet weights are for geometry 'keras'; for 'torchvision' give the path of a PyTorch file. "
+            "Received: weights='imagenet', geometry='torchvision'"
+        )
+    if weights in (None, "imagenet"):
+        return False
+    if not os.path.isfile(weights):
+        raise FileNotFoundError(
+            f'`weights` must be None, "imagenet" or the path of a file. Received: weights={weights!r}'
+        )
+    return not str(weights).endswith(".h5")
+
+
+def _zero_residual_branches(model, blocks):
     """Sets gamma to zero in the last batch normalisation of each branch that is added to a shortcut."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Add):
-            last = layer.input[-1]._keras_history.operation
-            last.gamma.assign(keras.ops.zeros(last.gamma.shape))
+    for block in blocks:
+        operation = model.get_layer(block.end)
+        while isinstance(operation, keras.layers.Dropout):
+            operation = operation.input._keras_history.operation
+        if not isinstance(operation, keras.layers.BatchNormalization) or not block.is_sum:
+            raise ValueError(
+                "`zero_init_residual` needs residual branches that end in a batch normalisation and are added to a "
+                f"shortcut. Received: a model whose branch ends in {operation.name!r} ({type(operation).__name__})"
+            )
+        operation.gamma.assign(keras.ops.zeros(operation.gamma.shape))

@@ -4,7 +4,6 @@ import pytest
 
 import keras_action
 from keras_action.layers import Action, TemporalShift
-from keras_action.models.backbones import BACKBONES
 from tests.test_case import frames, numpy, shared
 
 BUILDERS = {
@@ -35,10 +34,13 @@ def test_from_bytes_to_logits_with_any_batch(kind):
     assert model.layers[-1].name == "logits"
 
 
+# The stride-1 residual blocks with expansion.
+POINTS = [f"block_{i}_expand" for i in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)]
+
+
 def test_a_layer_before_the_start_of_each_residual_branch():
-    points = BACKBONES["mobilenet_v2"].insertion_points
     model = build("action_net")
-    for point in points:
+    for point in POINTS:
         action = model.get_layer(f"{point}_action")
         assert isinstance(action, Action)
         # The module is on the branch alone: the sum after it takes what the module took.
@@ -46,14 +48,13 @@ def test_a_layer_before_the_start_of_each_residual_branch():
         assert add.input[0] is action.input
         assert model.get_layer(point).input is action.output
     shifts = [layer for layer in build("tsm").layers if isinstance(layer, TemporalShift)]
-    assert [layer.name for layer in shifts] == [f"{point}_shift" for point in points]
+    assert [layer.name for layer in shifts] == [f"{point}_shift" for point in POINTS]
 
 
 def test_nothing_but_the_temporal_layers_differs():
     names = [{layer.name for layer in build(kind).layers} for kind in ("action_net", "tsm", "tsn")]
-    points = BACKBONES["mobilenet_v2"].insertion_points
-    assert names[0] - names[2] == {f"{point}_action" for point in points}
-    assert names[1] - names[2] == {f"{point}_shift" for point in points}
+    assert names[0] - names[2] == {f"{point}_action" for point in POINTS}
+    assert names[1] - names[2] == {f"{point}_shift" for point in POINTS}
     assert names[2] < names[0] and names[2] < names[1]
 
 
@@ -138,8 +139,7 @@ def test_imagenet_weights_of_a_torch_file_bring_their_geometry():
 def test_residual_branches_can_start_at_zero():
     model = build("action_net", zero_init_residual=True)
     zeros = [layer.name for layer in model.layers if hasattr(layer, "gamma") and not np.any(numpy(layer.gamma))]
-    points = BACKBONES["mobilenet_v2"].insertion_points
-    assert zeros == [point.replace("_expand", "_project_BN") for point in points]
+    assert zeros == [point.replace("_expand", "_project_BN") for point in POINTS]
 
 
 def test_summary_is_readable():
@@ -159,7 +159,11 @@ def test_summary_is_readable():
         ({"paths": ("xyz",)}, ValueError, "`paths` must be"),
         ({"zero_init_residual": True, "weights": "imagenet"}, ValueError, "from scratch"),
         ({"num_segments": 0}, ValueError, "`num_segments` must be a positive integer"),
-        ({"stages": (2, 3)}, TypeError, "stages"),
+        ({"stages": (1, 2)}, ValueError, r"some of \[2, 3, 4, 5\].*Received: stages=\(1, 2\)"),
+        ({"stages": ()}, ValueError, r"Received: stages=\(\)"),
+        ({"location": 5}, ValueError, "`location` must be from 1 to 4.*Received: location=5"),
+        ({"weights": "imagenet", "geometry": "torchvision"}, ValueError, "for geometry 'keras'"),
+        ({"stage": 2}, TypeError, "stage"),
     ],
 )
 def test_bad_arguments(kwargs, error, message):
@@ -168,5 +172,5 @@ def test_bad_arguments(kwargs, error, message):
 
 
 def test_unknown_backbone_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"mobilenet_v2.*Received: backbone='mobilenet'"):
+    with pytest.raises(ValueError, match=r"'mobilenet_v2'.*Did you mean.*Received: backbone='mobilenet'"):
         keras_action.build_action_net("mobilenet", num_classes=5)
