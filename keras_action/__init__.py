@@ -6,6 +6,7 @@ What builds models is imported at once; data, training, LiteRT and recognition o
 import importlib
 
 from keras_action import layers
+from keras_action.complexity import complexity  # now: the module, imported later, would take the function's name
 from keras_action.models import (
     BACKBONES,
     InsertionPoint,
@@ -47,6 +48,7 @@ __all__ = [
     "build_action_net",
     "build_tsm",
     "build_tsn",
+    "complexity",
     "data",
     "evaluate",
     "insert_layers",

@@ -19,6 +19,7 @@ PROGRAMS = (
     "training.evaluate",
     "training.join",
     "training.demo",
+    "training.tables",
     "export.to_litert",
     "export.recognize",
 )
