@@ -20,6 +20,7 @@ PROGRAMS = (
     "training.join",
     "training.demo",
     "training.tables",
+    "benchmarks.training_step",
     "export.to_litert",
     "export.recognize",
 )
