@@ -91,12 +91,14 @@ def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size
     import numpy as np
 
     import keras_action
+    from keras_action.models.backbones import get_backbone
 
     rng = np.random.default_rng(0)
     clips = rng.integers(0, 256, (batch_size, num_segments, input_size, input_size, 3)).astype("float32")
-    labels = rng.integers(0, num_classes, batch_size)
+    clips = keras.ops.convert_to_tensor(clips)  # on the device, once: the way there is no part of the step
+    labels = keras.ops.convert_to_tensor(rng.integers(0, num_classes, batch_size).astype("int32"))
     options = {"num_classes": num_classes, "num_segments": num_segments, "input_size": input_size}
-    if "torchvision" in keras_action.BACKBONES[backbone].geometries:
+    if "torchvision" in get_backbone(backbone).geometries:
         options["geometry"] = "torchvision"
 
     def make(method):
@@ -132,7 +134,12 @@ def _devices():
     import keras
 
     backend = keras.backend.backend()
-    devices = keras.distribution.list_devices() if backend != "torch" else ["cpu"]
+    if backend == "torch":
+        import torch
+
+        devices = ["gpu:0"] if torch.cuda.is_available() else ["cpu:0"]
+    else:
+        devices = keras.distribution.list_devices()
     return f"{backend}, {', '.join(map(str, devices))}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
@@ -177,7 +184,10 @@ def main(argv=None):
     methods = ["TSN", *(method for method in arguments.methods if method != "TSN")]
     for backbone in arguments.backbones:
         for kind in arguments.kinds:
-            calls = make_calls(backbone, methods, kind, **setting)
+            try:
+                calls = make_calls(backbone, methods, kind, **setting)
+            except ValueError as error:
+                raise SystemExit(str(error)) from None
             timings = time_in_turn(calls, arguments.rounds)
             _note("")
             print(f"\n{table(backbone, kind, timings)}", flush=True)

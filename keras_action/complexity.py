@@ -8,6 +8,7 @@ import keras
 from keras_action.files import write_csv
 from keras_action.layers import Action
 from keras_action.macs import Macs, count_macs
+from keras_action.models.insertion import as_functional
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def complexity(model):
 
     Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), Tables 3 and 5.
     """
-    graph = _functional(model)
+    graph = as_functional(model)
     for x in graph.inputs:
         if None in x.shape[1:]:
             raise ValueError(
@@ -140,15 +141,6 @@ def complexity(model):
     rows, seen = [], set()
     _walk(graph, clip, "", rows, seen)
     return Complexity(model.name, tuple(rows))
-
-
-def _functional(model):
-    """The model itself, or a built sequential model as a functional one, of the same layers."""
-    if isinstance(model, keras.Sequential) and model.built and model.layers:
-        return keras.Model(model.inputs, model.outputs, name=model.name)
-    if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
-        raise ValueError(f"complexity expects a functional or a built sequential Keras model. Received: {model!r}")
-    return model
 
 
 def _walk(model, inputs, prefix, rows, seen):
@@ -184,7 +176,7 @@ def _walk(model, inputs, prefix, rows, seen):
 
         def call(*args, **kwargs):
             if isinstance(operation, keras.Model):
-                return _walk(_functional(operation), args[0], f"{name}/", rows, seen)
+                return _walk(as_functional(operation), args[0], f"{name}/", rows, seen)
             outputs = operation.compute_output_spec(*args, **kwargs)
             tensors = keras.tree.flatten((args, kwargs))
             input_shapes = tuple(tuple(x.shape) for x in tensors if isinstance(x, keras.KerasTensor))

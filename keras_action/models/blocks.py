@@ -1,11 +1,14 @@
 """Reading a functional graph: its residual and its multi-branch blocks, and where a temporal layer goes into them."""
 
 import math
+import operator
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
-from keras_action.models.insertion import InsertionPoint
+from keras_action.models.graph import Graph
+from keras_action.models.insertion import InsertionPoint, as_functional
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 # What a shortcut may hold besides one convolution: no activation, nothing that learns more than scale and offset.
@@ -13,12 +16,18 @@ _SHORTCUT = (
     keras.layers.AveragePooling2D,
     keras.layers.BatchNormalization,
     keras.layers.Cropping2D,
+    keras.layers.Dropout,
+    keras.layers.GroupNormalization,
+    keras.layers.Identity,
+    keras.layers.LayerNormalization,
     keras.layers.MaxPooling2D,
+    keras.layers.Rescaling,
     keras.layers.ZeroPadding2D,
 )
 # By name: besides the layers there are operations of the same names, as in `x + y`; the last is InceptionResNetV2's.
 _SUMS = ("Add", "CustomScaleLayer")
 _MERGES = (*_SUMS, "Concatenate")
+_GLOBAL_POOLS = ("GlobalAveragePooling2D", "GlobalMaxPooling2D", "Max", "Mean")
 
 
 @dataclass(frozen=True)
@@ -56,18 +65,22 @@ def find_blocks(model):
     A block is what lies between a merge (`Add`, `Concatenate`) and the operation that dominates it, which is the
     last one that all its inputs come through. It is residual where one input is a shortcut: the dominator itself,
     or, in a sum, that through at most one convolution, pooling and batch normalisation. So the ten blocks of
-    MobileNetV2, the sixteen of ResNet-50 and the dense layers of DenseNet are found alike.
+    MobileNetV2, the sixteen of ResNet-50 and the dense layers of DenseNet are found alike. A sum of three, or a block
+    inside a nested model, is not looked into.
 
     Args:
-        model: A functional Keras model over frames `(N, H, W, 3)`.
+        model: A functional or sequential Keras model over frames `(N, H, W, 3)`.
 
     Returns:
         List of `Block`, in the graph's order; empty for a plain chain of layers such as VGG.
+
+    Raises:
+        ValueError: where `model` is neither functional nor a built sequential model.
     """
-    graph = _Graph(model)
-    merges = [name for name in graph.order if graph.is_merge(name)]
-    residual = [block for block in map(graph.residual_block, merges) if block]
-    return residual or graph.multi_branch_blocks(merges)
+    graph = Graph(as_functional(model))
+    merges = [name for name in graph.order if _is_merge(graph, name)]
+    residual = [block for merge in merges if (block := _residual_block(graph, merge))]
+    return residual or _multi_branch_blocks(graph, merges)
 
 
 def insertion_points(model, stages=None, location=1, every=1):
@@ -75,8 +88,8 @@ def insertion_points(model, stages=None, location=1, every=1):
 
     Args:
         model: A functional Keras model over frames `(N, H, W, 3)`.
-        stages: Integers, the stages whose blocks get a layer; stage s works on maps 2^s times smaller than the input
-            (the paper's Table 4: ResNet's conv2 … conv5). By default all that have blocks.
+        stages: Integers, or one, the stages whose blocks get a layer; stage s gives maps 2^s times smaller than the
+            input (the paper's Table 4: ResNet's conv2 … conv5). By default all that have blocks.
         location: Integer. In a residual block 1 is the start of the residual branch, as in the paper; 2 and 3 stand
             before the branch's second and third convolution, 4 at its end, before the sum. In a multi-branch block
             without shortcut, as of Inception, 1 is the start of the block, seen by all branches, and 2 its end.
@@ -103,11 +116,22 @@ def insertion_points(model, stages=None, location=1, every=1):
             f"`insert_layers` yourself. Received: model={model.name!r}"
         )
     known = sorted({block.stage for block in blocks})
-    stages = known if stages is None else [int(stage) for stage in stages]
-    if not stages or set(stages) - set(known):
-        raise ValueError(f"`stages` must be some of {known} for {model.name!r}. Received: stages={tuple(stages)}")
-    chosen = {id(block) for stage in stages for block in [b for b in blocks if b.stage == stage][::every]}
+    several = stages if np.iterable(stages) else (stages,)
+    chosen_stages = known if stages is None else [_integer("stages", stage) for stage in several]
+    if not chosen_stages or set(chosen_stages) - set(known):
+        raise ValueError(f"`stages` must be some of {known} for {model.name!r}. Received: stages={stages}")
+    location = _integer("location", location)
+    if _integer("every", every) < 1:
+        raise ValueError(f"`every` must be at least 1. Received: every={every}")
+    chosen = {id(block) for stage in chosen_stages for block in [b for b in blocks if b.stage == stage][::every]}
     return [_insertion_point(block, location) for block in blocks if id(block) in chosen]
+
+
+def _integer(name, value):
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"`{name}` must be an integer. Received: {name}={value!r}") from None
 
 
 def _insertion_point(block, location):
@@ -118,7 +142,7 @@ def _insertion_point(block, location):
             f"Received: location={location!r}"
         )
     if location == 1:
-        return InsertionPoint(before=block.entries)
+        return InsertionPoint(before=block.entries, source=block.start)
     if location == last:
         return InsertionPoint(after=block.end)
     if len(block.entries) > 1 or len(block.convolutions) < location:
@@ -130,107 +154,76 @@ def _insertion_point(block, location):
     return InsertionPoint(before=(block.convolutions[location - 1],))
 
 
-class _Graph:
-    """The operations of a model by name, what each takes, and which ones dominate it."""
+def _is_merge(graph, name):
+    return type(graph.operations[name]).__name__ in _MERGES and len(graph.sources[name]) > 1
 
-    def __init__(self, model):
-        self.operations = {operation.name: operation for operation in model.operations}
-        self.order = {name: position for position, name in enumerate(self.operations)}
-        self.sources, self.dominators, self.strides = {}, {}, {}
-        for name, operation in self.operations.items():
-            tensors = [] if isinstance(operation, keras.layers.InputLayer) else keras.tree.flatten(operation.input)
-            sources = list(dict.fromkeys(tensor._keras_history.operation.name for tensor in tensors))
-            self.sources[name] = sources
-            shared = set.intersection(*(self.dominators[source] for source in sources)) if sources else set()
-            self.dominators[name] = shared | {name}
-            before = max((self.strides[source] for source in sources), default=1)
-            self.strides[name] = before * _stride(operation)
 
-    def is_merge(self, name):
-        return type(self.operations[name]).__name__ in _MERGES and len(self.sources[name]) > 1
+def _is_sum(graph, merge):
+    return type(graph.operations[merge]).__name__ in _SUMS
 
-    def _is_sum(self, merge):
-        return type(self.operations[merge]).__name__ in _SUMS
 
-    def residual_block(self, merge):
-        start = self._dominator(merge)
-        is_shortcut = (
-            self._is_shortcut if self._is_sum(merge) else str.__eq__
-        )  # DenseNet's: what is kept beside the new channels
-        shortcut = next((name for name in self.sources[merge] if is_shortcut(name, start)), None)
-        if shortcut is None:
+def _residual_block(graph, merge):
+    start = graph.dominator(merge)
+    if start is None:
+        return None
+    lengths = {name: _shortcut_length(graph, name, start) for name in graph.sources[merge]}
+    if not _is_sum(graph, merge):  # DenseNet's: what is kept beside the new channels
+        lengths = {name: length for name, length in lengths.items() if name == start}
+    shortcuts = [name for name, length in lengths.items() if length is not None]
+    if not shortcuts:
+        return None
+    shortcut = min(shortcuts, key=lengths.get)
+    ends = [name for name in graph.sources[merge] if name != shortcut]
+    region = graph.region(ends, start)
+    if len(ends) > 1 or not any(_is_convolution(graph, name) for name in region):
+        return None
+    return _block(graph, start, region, ends[0], merge)
+
+
+def _shortcut_length(graph, name, start):
+    """How many operations lie between `start` and the end of a shortcut, a convolution counted as many; or None."""
+    length = convolutions = 0
+    while name != start:
+        convolutions += _is_convolution(graph, name)
+        if not isinstance(graph.operations[name], (*_SHORTCUT, *_CONVOLUTIONS)) or convolutions > 1:
             return None
-        ends = [name for name in self.sources[merge] if name != shortcut]
-        region = self._region(ends, start)
-        if len(ends) > 1 or not any(self._is_convolution(name) for name in region):
-            return None
-        return self._block(start, region, ends[0], merge)
-
-    def multi_branch_blocks(self, merges):
-        blocks, inside = [], set()
-        for merge in reversed(merges):  # a merge inside the branch of another makes no block of its own
-            if self._is_sum(merge) or merge in inside:
-                continue
-            start = self._dominator(merge)
-            region = self._region(self.sources[merge], start)
-            if sum(self._is_convolution(name) for name in region) > 1:
-                inside |= region
-                blocks.append(self._block(start, region, merge, merge))
-        return blocks[::-1]
-
-    def _block(self, start, region, end, merge):
-        region = sorted(region, key=self.order.get)
-        gates = self._gates(region)
-        return Block(
-            start=start,
-            entries=tuple(name for name in region if start in self.sources[name]),
-            convolutions=tuple(name for name in region if self._is_convolution(name) and name not in gates),
-            end=end,
-            merge=merge,
-            is_sum=self._is_sum(merge),
-            stage=round(math.log2(self.strides[merge])),
-        )
-
-    def _dominator(self, name):
-        """The last operation, before this one, that every path from the input comes through."""
-        return max(self.dominators[name] - {name}, key=self.order.get)
-
-    def _is_shortcut(self, name, start):
-        convolutions = 0
-        while name != start:
-            convolutions += self._is_convolution(name)
-            if not isinstance(self.operations[name], (*_SHORTCUT, *_CONVOLUTIONS)) or convolutions > 1:
-                return False
-            (name,) = self.sources[name]
-        return True
-
-    def _region(self, ends, start):
-        """All operations between `start`, not counted, and `ends`, counted."""
-        region, to_visit = set(), [name for name in ends if name != start]
-        while to_visit:
-            name = to_visit.pop()
-            if name not in region:
-                region.add(name)
-                to_visit += [source for source in self.sources[name] if source != start]
-        return region
-
-    def _gates(self, region):
-        """What hangs on a global pooling alone: squeeze and excitation, no part of the branch's way."""
-        gates = set()
-        for name in region:
-            pools = isinstance(self.operations[name], keras.layers.GlobalAveragePooling2D)
-            if pools or all(source in gates for source in self.sources[name]):
-                gates.add(name)
-        return gates
-
-    def _is_convolution(self, name):
-        operation = self.operations[name]
-        is_pointwise = isinstance(operation, keras.layers.Dense) and len(operation.output.shape) == 4
-        return is_pointwise or isinstance(operation, _CONVOLUTIONS)
+        length += 1
+        (name,) = graph.sources[name]
+    return length + 100 * convolutions
 
 
-def _stride(operation):
-    if isinstance(operation, keras.Sequential):
-        return math.prod(map(_stride, operation.layers))
-    strides = getattr(operation, "strides", 1)
-    return strides if isinstance(strides, int) else strides[0]
+def _multi_branch_blocks(graph, merges):
+    blocks, inside = [], set()
+    for merge in reversed(merges):  # a merge inside the branch of another makes no block of its own
+        start = graph.dominator(merge)
+        if start is None or _is_sum(graph, merge) or merge in inside:
+            continue
+        region = graph.region(graph.sources[merge], start)
+        if sum(_is_convolution(graph, name) for name in region) > 1:
+            inside |= region
+            blocks.append(_block(graph, start, region, merge, merge))
+    return blocks[::-1]
+
+
+def _block(graph, start, region, end, merge):
+    region = sorted(region, key=graph.order.get)
+    gates = set()  # what hangs on a global pooling alone: squeeze and excitation, no part of the branch's way
+    for name in region:
+        pools = type(graph.operations[name]).__name__ in _GLOBAL_POOLS
+        if pools or all(source in gates for source in graph.sources[name]):
+            gates.add(name)
+    return Block(
+        start=start,
+        entries=tuple(name for name in region if start in graph.sources[name]),
+        convolutions=tuple(name for name in region if _is_convolution(graph, name) and name not in gates),
+        end=end,
+        merge=merge,
+        is_sum=_is_sum(graph, merge),
+        stage=round(math.log2(graph.strides[merge])),
+    )
+
+
+def _is_convolution(graph, name):
+    operation = graph.operations[name]
+    is_pointwise = isinstance(operation, keras.layers.Dense) and len(graph.shapes.get(name, ())) == 4
+    return is_pointwise or isinstance(operation, _CONVOLUTIONS)

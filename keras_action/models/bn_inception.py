@@ -53,8 +53,12 @@ def BNInception(input_shape=(224, 224, 3), include_top=False, weights=None, name
             "(BNInception-9baff57459f5a1744.pth, or pretrainedmodels' bn_inception-52deb4733.pth). "
             "Received: weights='imagenet'"
         )
-    if min(input_shape[:2]) < 32:
-        raise ValueError(f"BNInception expects frames of at least 32 pixels. Received: input_shape={input_shape}")
+    height, width, channels = input_shape
+    if channels != 3 or None in (height, width) or min(height, width) < 32:
+        raise ValueError(
+            "BNInception expects an input shape (height, width, 3) of at least 32 pixels. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
 
     x = inputs = keras.Input(input_shape)
     x = _convolution(x, 64, 7, "conv1_7x7_s2", strides=2)

@@ -1,5 +1,6 @@
 """Building ACTION-Net and its baselines, TSM and TSN: one graph, with or without the temporal layers."""
 
+import operator
 import os
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 
 from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
 from keras_action.layers.action import PATHS
+from keras_action.layers.segments import check_num_segments
 from keras_action.models.backbones import get_backbone, get_geometry, name_by_position
 from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.insertion import apply_model, copy_weights
@@ -27,14 +29,15 @@ def build_action_net(
             paper's text.
         name: Name of the model.
         input_size: Integer, or (height, width), in pixels; 224 by default.
-        stages: Integers, the stages whose blocks get a module; stage s gives maps 2^s times smaller than the input,
-            as ResNet's conv2 … conv5 (the paper's Table 4). By default all.
+        stages: Integers, or one, the stages whose blocks get a module; stage s gives maps 2^s times smaller than the
+            input, as ResNet's conv2 … conv5 (the paper's Table 4). By default all.
         location: Integer, where in a block the module goes: 1, the default and the paper's, at the start of the
             residual branch; 2 and 3 before its second and third convolution; 4 at its end. In BNInception, whose
             blocks have no shortcut, 1 is the start of a block, seen by all its branches, and 2 its end.
         weights: `None` (random, the default), `"imagenet"`, or the path of a file with the backbone's weights: a
             `.weights.h5` of Keras Applications without its top, or a PyTorch file as `load_torch_backbone` reads it
-            (torchvision's ResNets and MobileNetV2, BNInception). The classifier and the temporal layers start fresh.
+            (torchvision's ResNets and MobileNetV2, BNInception). The classifier starts fresh, and so do the temporal
+            layers, but those of an ACTION-Net file.
         dropout: Float, the share of pooled features dropped in training; 0.5 by default.
         include_preprocessing: Whether the model normalises RGB 0..255 by itself, as it does by default. If not, it
             takes frames as the backbone's weights expect them. (Keras' EfficientNet always normalises.)
@@ -126,11 +129,21 @@ def _build(
     **backbone_options,
 ):
     entry = get_backbone(backbone)
-    height, width = map(int, (input_size, input_size) if np.ndim(input_size) == 0 else input_size)
-    is_torch_file = _check_weights(weights, geometry, zero_init_residual)
-    if is_torch_file and geometry is None and "torchvision" in entry.geometries:
-        geometry = "torchvision"
-    geometry = get_geometry(backbone, geometry)
+    num_segments = check_num_segments(num_segments)
+    height, width = _size(input_size)
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("Only channels last is there: keras.config.set_image_data_format('channels_last').")
+    if "pooling" in backbone_options:
+        raise ValueError("The backbone's maps are pooled here. Received: pooling as an option of the backbone")
+    if geometry is not None:
+        get_geometry(backbone, geometry)
+    if zero_init_residual and weights is not None:
+        raise ValueError(
+            "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
+            f"Received: zero_init_residual=True, weights={weights!r}"
+        )
+    state_dict = _read_torch_weights(weights, backbone, geometry)
+    geometry = get_geometry(backbone, state_dict.names.geometry if state_dict else geometry)
     if entry.normalises_itself:
         backbone_options["include_preprocessing"] = include_preprocessing
 
@@ -138,7 +151,7 @@ def _build(
     frames_model = entry.constructor(
         input_shape=(height, width, 3),
         include_top=False,
-        weights=None if is_torch_file else weights,
+        weights=None if state_dict else weights,
         **backbone_options,
     )
     name_by_position(frames_model)
@@ -163,7 +176,7 @@ def _build(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     # The head stays in float32 under mixed precision: logits are summed and compared.
     x = keras.layers.Dense(
-        int(num_classes),
+        operator.index(num_classes),
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
         dtype="float32",
         name="classifier",
@@ -172,10 +185,10 @@ def _build(
     logits = keras.layers.GlobalAveragePooling1D(dtype="float32", name="logits")(x)
     model = keras.Model(clip, logits, name=name)
 
-    if is_torch_file:
+    if state_dict:
         from keras_action.weights import load_torch_backbone
 
-        load_torch_backbone(model, weights)
+        load_torch_backbone(model, state_dict)
     elif weights is not None:
         copy_weights(frames_model, model)
     if zero_init_residual:
@@ -183,25 +196,49 @@ def _build(
     return model
 
 
-def _check_weights(weights, geometry, zero_init_residual):
-    """Whether `weights` names a PyTorch file; an error where it fits neither the disk nor the other arguments."""
-    if zero_init_residual and weights is not None:
+def _size(input_size):
+    """Height and width, of one integer or two."""
+    try:
+        pair = (input_size, input_size) if np.ndim(input_size) == 0 else input_size
+        height, width = map(operator.index, pair)
+    except (TypeError, ValueError):
         raise ValueError(
-            "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
-            f"Received: zero_init_residual=True, weights={weights!r}"
-        )
-    if weights == "imagenet" and geometry == "torchvision":
+            f"`input_size` must be an integer, or (height, width). Received: input_size={input_size!r}"
+        ) from None
+    return height, width
+
+
+def _read_torch_weights(weights, backbone, geometry):
+    """The state dict of a PyTorch file; `None` for what Keras loads itself; an error where it does not fit."""
+    keras_file = weights is not None and str(weights).endswith(".h5")
+    if (weights == "imagenet" or keras_file) and geometry not in (None, next(iter(get_backbone(backbone).geometries))):
         raise ValueError(
-            "Keras' ImageNet weights are for geometry 'keras'; for 'torchvision' give the path of a PyTorch file. "
-            "Received: weights='imagenet', geometry='torchvision'"
+            f"Weights of Keras are for geometry 'keras'; for {geometry!r} give the path of a PyTorch file. "
+            f"Received: weights={weights!r}, geometry={geometry!r}"
         )
-    if weights in (None, "imagenet"):
-        return False
-    if not os.path.isfile(weights):
+    if weights is None or weights == "imagenet":
+        return None
+    if not isinstance(weights, (str, os.PathLike)) or not os.path.isfile(weights):
         raise FileNotFoundError(
             f'`weights` must be None, "imagenet" or the path of a file. Received: weights={weights!r}'
         )
-    return not str(weights).endswith(".h5")
+    if keras_file:
+        return None
+
+    from keras_action.weights import read_state_dict
+
+    state_dict = read_state_dict(weights)
+    if state_dict.backbone != backbone:
+        raise ValueError(
+            f"The file must hold the weights of a {backbone!r}; it holds those of "
+            f"{state_dict.backbone or 'a network that is not known here'!r}. Received: weights={str(weights)!r}"
+        )
+    if geometry not in (None, state_dict.names.geometry):
+        raise ValueError(
+            f"The file's weights are for geometry {state_dict.names.geometry!r}. "
+            f"Received: weights={str(weights)!r}, geometry={geometry!r}"
+        )
+    return state_dict
 
 
 def _zero_residual_branches(model, blocks):

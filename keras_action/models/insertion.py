@@ -11,14 +11,19 @@ class InsertionPoint:
     """A place in a functional graph: before some layers that take one and the same tensor, or after one layer.
 
     Attributes:
-        before: Names of the layers that alone see the new layer's output.
+        before: Names of the layers, or of one, that alone see the new layer's output.
         after: Name of the layer whose output the new layer takes; all that took it see the new layer's instead.
+        source: Name of the layer whose output the new layer takes, needed where those of `before` have several
+            inputs.
     """
 
     before: tuple[str, ...] = ()
     after: str | None = None
+    source: str | None = None
 
     def __post_init__(self):
+        before = (self.before,) if isinstance(self.before, str) else tuple(self.before)
+        object.__setattr__(self, "before", before)
         if bool(self.before) == (self.after is not None):
             raise ValueError(f"One of `before` and `after` must be given. Received: {self}")
 
@@ -47,7 +52,7 @@ def insert_layers(model, layers, name=None):
 
     Raises:
         ValueError: where `model` is not functional, uses a layer twice, or has no layer of a name; or where a new
-            layer would go before one of several inputs, as `Add` is.
+            layer would go before one of several inputs, as `Add` has them, and its `InsertionPoint` has no `source`.
 
     Example:
 
@@ -55,11 +60,11 @@ def insert_layers(model, layers, name=None):
     >>> layer = keras_action.layers.Action(num_segments=8, name="block_2_expand_action")
     >>> model = keras_action.insert_layers(backbone, {"block_2_expand": layer})
     """
-    check_functional(model)
+    model = as_functional(model)
     inputs = keras.tree.map_structure(
-        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), model.input
+        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name), model.input
     )
-    points = {InsertionPoint(before=(key,)) if isinstance(key, str) else key: layers[key] for key in layers}
+    points = {InsertionPoint(before=key) if isinstance(key, str) else key: layers[key] for key in layers}
     outputs = apply_model(model, inputs, points)
     copy = keras.Model(inputs, outputs, name=name or model.name)
     copy_weights(model, copy)
@@ -78,20 +83,19 @@ def apply_model(model, inputs, layers=None, replace=None):
     Returns:
         Keras tensors with the structure of `model.output`.
     """
-    layers = layers or {}
-    check_names(model, [name for point in layers for name in (*point.before, point.after) if name is not None])
+    layers = {point: keras.tree.flatten(new) for point, new in (layers or {}).items()}
+    _check_new_layers(layers)
+    names = [name for point in layers for name in (*point.before, point.after, point.source) if name is not None]
+    _check_names(model, names)
     sources = [x._keras_history for x in keras.tree.flatten(model.output)]
     new_inputs = zip(model.inputs, keras.tree.flatten(inputs), strict=True)
     made = {old._keras_history.operation.name: [new] for old, new in new_inputs}
-    applied = {}  # point → (what the new layer took, what it gave)
-
-    def copy_layer(layer):
-        return replace(layer) if replace else layer.__class__.from_config(layer.get_config())
+    applied = {}  # point → (what the new layers took, what they gave)
 
     def apply_new(point, layer, x):
         if point not in applied:
             output = x
-            for new in keras.tree.flatten(layers[point]):
+            for new in layers[point]:
                 output = new(output)
             applied[point] = x, output
         source, output = applied[point]
@@ -106,14 +110,11 @@ def apply_model(model, inputs, layers=None, replace=None):
         if layer.name in made:
             raise ValueError(f"A layer that is used twice cannot be rebuilt. Received: layer {layer.name!r}")
         for point in layers:
-            if layer.name not in point.before:
-                continue
-            if isinstance(args[0], (list, tuple)):
-                raise ValueError(
-                    "A new layer goes before a layer of one input; insert it on one of the inputs. "
-                    f"Received: layer {layer.name!r} with {len(args[0])} inputs"
-                )
-            args = (apply_new(point, layer, args[0]), *args[1:])
+            if layer.name in point.before:
+                old = _input_of(layer, point, args, kwargs, made)
+                new = apply_new(point, layer, old)
+                swap = {id(old): new}
+                args, kwargs = keras.tree.map_structure(lambda x, swap=swap: swap.get(id(x), x), (args, kwargs))
         outputs = layer(*args, **kwargs)
         for point in layers:
             if layer.name == point.after:
@@ -122,9 +123,38 @@ def apply_model(model, inputs, layers=None, replace=None):
         return outputs
 
     # The clone itself is not wanted, as it ends at `inputs`; what it made on the way is.
-    keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_layer, call_function=call)
+    keras.models.clone_model(model, input_tensors=inputs, clone_function=replace or _copy_of, call_function=call)
+    for point in layers:
+        if point not in applied:
+            raise ValueError(
+                "A new layer cannot go before or after an input layer: insert it before the layers that take the "
+                f"input. Received: {point}"
+            )
     outputs = [made[source.operation.name][source.tensor_index] for source in sources]
     return keras.tree.pack_sequence_as(model.output, outputs)
+
+
+def _copy_of(layer):
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.Lambda):  # Keras refuses those of a file; this one is in memory
+        return layer.__class__.from_config(config, safe_mode=False)
+    return layer.__class__.from_config(config)
+
+
+def _input_of(layer, point, args, kwargs, made):
+    """The tensor among the arguments of `layer` in whose place the new layer's output goes."""
+    tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    if point.source is not None:
+        taken = [x for x in tensors if any(x is output for output in made[point.source])]
+        if not taken:
+            raise ValueError(f"Layer {layer.name!r} does not take an output of {point.source!r}. Received: {point}")
+        return taken[0]
+    if any(x is not tensors[0] for x in tensors):
+        raise ValueError(
+            "A new layer goes before a layer of one input; insert it on one of the inputs. "
+            f"Received: layer {layer.name!r} with {len(tensors)} inputs"
+        )
+    return tensors[0]
 
 
 def copy_weights(source, target):
@@ -133,17 +163,40 @@ def copy_weights(source, target):
     for layer in target.layers:
         if layer.name in names:
             layer.set_weights(source.get_layer(layer.name).get_weights())
-            if isinstance(layer, keras.layers.Normalization):
-                layer.finalize_state()  # its mean and variance are made from the weights, and setting these does not
+            _finalize_normalizations(layer)
 
 
-def check_functional(model):
-    """Raises a `ValueError` where `model` is not a functional Keras model."""
+def _finalize_normalizations(layer):
+    """Their mean and variance are made from the weights, and to set the weights does not do it."""
+    if isinstance(layer, keras.layers.Normalization):
+        layer.finalize_state()
+    for part in getattr(layer, "layers", ()):
+        _finalize_normalizations(part)
+
+
+def as_functional(model):
+    """The model itself, or a built sequential model as a functional one of the same layers.
+
+    Raises:
+        ValueError: where it is neither.
+    """
+    if isinstance(model, keras.Sequential) and model.built and model.layers:
+        return keras.Model(model.inputs, model.outputs, name=model.name)
     if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
-        raise ValueError(f"A functional Keras model is expected. Received: model={model}")
+        raise ValueError(f"A functional or a built sequential Keras model is expected. Received: {model!r}")
+    return model
 
 
-def check_names(model, names):
+def _check_new_layers(layers):
+    new = [layer for some in layers.values() for layer in some]
+    for layer in new:
+        if not isinstance(layer, keras.layers.Layer):
+            raise ValueError(f"New layers must be Keras layers. Received: {layer!r}")
+    if len({id(layer) for layer in new}) < len(new):
+        raise ValueError("Each new layer must go to one place. Received: the same layer for several places")
+
+
+def _check_names(model, names):
     """Raises a `ValueError`, with close names, where `model` has no layer or operation of one of the names."""
     known = [operation.name for operation in model.operations]
     for name in names:

@@ -2,13 +2,14 @@
 
 import os
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from keras_action.weights.torch_files import read_torch_file
-from keras_action.weights.torch_names import bn_inception_wrapped, find_family, tonylins_name
+from keras_action.weights.torch_names import TorchNames, bn_inception_wrapped, find_family, tonylins_name
 
 # Under these names stands the classifier: of ACTION-Net, TSN and TSM; of the same without dropout; of ImageNet files.
 _CLASSIFIERS = ("new_fc", "fc", "last_linear", "classifier", "classifier.1")
@@ -25,6 +26,7 @@ class StateDict:
         is_video: Whether it is of ACTION-Net, TSN or TSM (`base_model.…`); else of an image model.
         wrapped: Names of the convolutions that a temporal module wraps (`….net.weight`).
         backbone: The backbone's name, or `None` where it is unknown.
+        names: The family's `TorchNames`, or `None`.
     """
 
     weights: dict[str, np.ndarray]
@@ -32,11 +34,7 @@ class StateDict:
     is_video: bool
     wrapped: frozenset[str]
     backbone: str | None
-
-    @property
-    def names(self):
-        """The family's `TorchNames`."""
-        return find_family(self.weights)[0]
+    names: TorchNames | None
 
     @property
     def has_action(self):
@@ -47,49 +45,76 @@ def read_state_dict(path_or_state_dict):
     """The `StateDict` of a file or dict.
 
     Args:
-        path_or_state_dict: Path of a PyTorch file or of an `.npz` file of arrays; or a dict of arrays, or one that has
-            such a dict under `"state_dict"`, as a training checkpoint has.
+        path_or_state_dict: Path of a PyTorch file or of an `.npz` file of arrays; or a dict of arrays or PyTorch
+            tensors, or one that has such a dict under `"state_dict"`, as a training checkpoint has; or a `StateDict`.
 
     Raises:
         ValueError: where there is no dict of arrays, or two names of one weight hold different values.
         FileNotFoundError: where the path names no file.
     """
-    if isinstance(path_or_state_dict, Mapping):
-        saved = path_or_state_dict
-    else:
-        path = os.fspath(path_or_state_dict)
-        if path.endswith(".npz"):
-            with np.load(path, allow_pickle=False) as archive:
-                saved = {key: archive[key] for key in archive.files}
-        else:
-            saved = read_torch_file(path)
+    if isinstance(path_or_state_dict, StateDict):
+        return path_or_state_dict
+    is_dict = isinstance(path_or_state_dict, Mapping)
+    saved = path_or_state_dict if is_dict else _read_file(os.fspath(path_or_state_dict))
     arrays = saved.get("state_dict", saved) if isinstance(saved, Mapping) else saved
-    if not isinstance(arrays, Mapping) or not arrays or not all(map(_is_array, arrays.values())):
-        others = sorted(str(key) for key in arrays if not _is_array(arrays[key])) if isinstance(arrays, Mapping) else ""
+    if not isinstance(arrays, Mapping) or not arrays or not all(map(_is_array, arrays.items())):
+        is_mapping = isinstance(arrays, Mapping)
+        others = sorted(str(key) for key, value in arrays.items() if not _is_array((key, value))) if is_mapping else []
+        nested = [key for key in others if isinstance(arrays.get(key), Mapping)]
+        hint = f" There is a dict under {nested[0]!r}: pass that." if nested else ""
         raise ValueError(
             'A state dict, or a dict that has one under "state_dict", is expected: names and arrays. '
-            f"Received: {type(arrays).__name__} {', '.join(others[:8])}"
+            f"Received: {type(arrays).__name__} {', '.join(others[:8])}.{hint}"
         )
-    return _clean({key: np.asarray(value) for key, value in arrays.items()})
+    return _clean({key: _to_numpy(value) for key, value in arrays.items()})
 
 
-def _is_array(value):
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+def _read_file(path):
+    if not path.endswith(".npz"):
+        return read_torch_file(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"An .npz file of arrays, without objects, is expected. Received: {path}: {error}") from error
+
+
+def _is_array(item):
+    key, value = item
+    return isinstance(key, str) and hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _to_numpy(value):
+    """An array of what may be PyTorch's: a parameter, on another device, in bfloat16."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if str(value.dtype) == "torch.bfloat16" else value
+    return np.asarray(value)
 
 
 def _clean(arrays):
-    arrays = {key.removeprefix("module."): value for key, value in arrays.items()}
+    arrays = _rename(arrays, lambda key: key.removeprefix("module."))
     is_video = any(key.startswith("base_model.") for key in arrays)
-    arrays = {
-        key.removeprefix("base_model."): _flat_batch_norm(key, value)
-        for key, value in arrays.items()
-        if not key.endswith("num_batches_tracked")
-    }
+    arrays = {key: value for key, value in arrays.items() if not key.endswith("num_batches_tracked")}
+    arrays = _rename(arrays, lambda key: key.removeprefix("base_model."))
+    arrays = {key: _flat_batch_norm(key, value) for key, value in arrays.items()}
     classifier = _take_classifier(arrays)
     arrays, wrapped = _unwrap(arrays)
     if "features.1.conv.0.0.weight" in arrays:
-        arrays = {tonylins_name(key): value for key, value in arrays.items()}
-    return StateDict(arrays, classifier, is_video, wrapped, find_family(arrays)[1])
+        arrays = _rename(arrays, tonylins_name)
+    names, backbone = find_family(arrays)
+    return StateDict(arrays, classifier, is_video, wrapped, backbone, names)
+
+
+def _rename(arrays, rename):
+    """The arrays under new names; an error where two of other values would come under one."""
+    renamed = {}
+    for key, value in arrays.items():
+        name = rename(key)
+        if name in renamed and not np.array_equal(renamed[name], value):
+            raise ValueError(f"The state dict holds two weights of one name, {name!r}. Received: {key!r} and another")
+        renamed[name] = value
+    return renamed
 
 
 def _flat_batch_norm(key, value):
@@ -110,19 +135,18 @@ def _unwrap(arrays):
     In BNInception the convolution keeps its own name besides: `shift_3a.net.weight` is `inception_3b_1x1.weight`
     once more.
     """
-    unwrapped, wrapped = {}, set()
+    wrapped, copies = set(), set()
     for key, value in arrays.items():
         match = re.fullmatch(r"(.+)\.net\.(weight|bias)", key)
-        if not match:
-            unwrapped[key] = value
-        elif not match[1].startswith("shift_"):
+        if match and not match[1].startswith("shift_"):
             wrapped.add(match[1])
-            unwrapped[f"{match[1]}.{match[2]}"] = value
-        elif not any(
-            np.array_equal(arrays.get(f"{name}.{match[2]}"), value) for name in bn_inception_wrapped(match[1])
-        ):
-            raise ValueError(
-                f"In a BNInception {key} must hold the values of one of {bn_inception_wrapped(match[1])}, "
-                f"the convolutions behind the module. Received: {key} of shape {value.shape} with other values"
-            )
-    return unwrapped, frozenset(wrapped)
+        elif match:
+            names = bn_inception_wrapped(match[1])
+            copies.add(key)
+            if not any(np.array_equal(arrays.get(f"{name}.{match[2]}"), value) for name in names):
+                raise ValueError(
+                    f"In a BNInception {key} must hold the values of one of {names}, the convolutions behind the "
+                    f"module. Received: {key} of shape {value.shape} with other values"
+                )
+    arrays = {key: value for key, value in arrays.items() if key not in copies}
+    return _rename(arrays, lambda key: re.sub(r"\.net\.(weight|bias)$", r".\1", key)), frozenset(wrapped)

@@ -73,35 +73,42 @@ def load_torch_checkpoint(path_or_state_dict, num_segments=8, input_size=224, in
             f"`classifier`). Received keys: {_listed(state_dict.weights)}"
         )
     builders = {"action": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
-    if kind is not None and kind not in builders:
+    if kind is not None and kind not in tuple(builders):
         raise ValueError(f"`kind` must be one of {sorted(builders)}, or None. Received: kind={kind!r}")
     model = builders[kind or _find_kind(state_dict)](
         state_dict.backbone,
-        num_classes=len(state_dict.classifier[1]),
+        num_classes=len(state_dict.classifier[0]),
         num_segments=num_segments,
         input_size=input_size,
         include_preprocessing=include_preprocessing,
         geometry=state_dict.names.geometry,
     )
-    weight, bias = state_dict.classifier
-    _load(model, state_dict, with_temporal_layers=True)
-    model.get_layer("classifier").set_weights([weight.T, bias])
+    _load(model, state_dict, with_temporal_layers=True, with_classifier=True)
     return model
 
 
 def load_torch_backbone(model, path_or_state_dict):
-    """Gives a model's backbone the weights of a PyTorch image model.
+    """Gives a model's backbone the weights of a PyTorch model.
+
+    It may be an image model, or an ACTION-Net, TSM or TSN of any classes to start from. The classifier is left out.
+    Modules of an ACTION-Net are loaded too, and must be where the model has them.
 
     Args:
         model: A model of `keras_action.build_action_net`, `build_tsm` or `build_tsn` in the geometry of the weights.
-        path_or_state_dict: As for `keras_action.load_torch_checkpoint`. An ImageNet classifier is left out.
+        path_or_state_dict: As for `keras_action.load_torch_checkpoint`.
 
     Raises:
-        ValueError: for a key that is missing, unused or of another shape.
+        ValueError: for a key that is missing, unused or of another shape, or for a model in another geometry.
     """
     state_dict = read_state_dict(path_or_state_dict)
     _check_backbone(state_dict)
-    _load(model, state_dict, with_temporal_layers=False)
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if any(abs(layer.epsilon - 1e-5) > 1e-9 for layer in norms):
+        raise ValueError(
+            f"The weights are for a model in geometry {state_dict.names.geometry!r}, with epsilon 1e-5. "
+            f"Received: a model with epsilon {norms[0].epsilon}"
+        )
+    _load(model, state_dict, with_temporal_layers=state_dict.has_action, with_classifier=False)
 
 
 def _check_backbone(state_dict):
@@ -124,37 +131,44 @@ def _find_kind(state_dict):
     return "tsm" if state_dict.wrapped else "tsn"
 
 
-def _load(model, state_dict, with_temporal_layers):
-    """Sets every backbone layer's weights, all of them or, where anything does not fit, none."""
+def _load(model, state_dict, with_temporal_layers, with_classifier):
+    """Sets the weights of every layer concerned, all of them or, where anything does not fit, none."""
     temporal = [layer for layer in model.layers if _is_temporal(layer)] if with_temporal_layers else []
     layers = [layer for layer in model.layers if layer.weights and layer.name != "classifier"]
     layers = [layer for layer in layers if layer in temporal or not _is_temporal(layer)]
+    keys = {layer: _keys_of(layer, state_dict.names) for layer in layers}
+    unused = dict(state_dict.weights)
+    if with_classifier:
+        classifier = model.get_layer("classifier")
+        keys[classifier] = ["classifier.weight", "classifier.bias"]
+        unused.update(zip(keys[classifier], state_dict.classifier, strict=True))
 
-    unused, missing, misfits, arrays = dict(state_dict.weights), [], [], {}
-    for layer in layers:
-        arrays[layer.name] = []
-        for key, weight in zip(_keys_of(layer, state_dict.names), layer.weights, strict=True):
+    missing, misfits, arrays = [], [], {}
+    for layer in keys:
+        arrays[layer] = []
+        for key, weight in zip(keys[layer], layer.weights, strict=True):
             value = unused.pop(key, None)
             if value is None:
                 missing.append(key)
                 continue
             array = _to_keras(value, weight)
-            arrays[layer.name].append(array)
+            arrays[layer].append(array)
             if array is None:
                 misfits.append(f"{key} of shape {value.shape} for a Keras weight of shape {tuple(weight.shape)}")
-    _check_wrapped(temporal, state_dict)
     if missing or unused or misfits:
         raise ValueError(
             f"The state dict does not fit the model {model.name!r}. Missing keys: {_listed(missing)}. "
             f"Unused keys: {_listed(unused)}. Keys of another shape: {_listed(misfits)}"
         )
-    for layer in layers:
-        layer.set_weights(arrays[layer.name])
+    if with_temporal_layers:
+        _check_wrapped(temporal, state_dict)
+    for layer, layer_arrays in arrays.items():
+        layer.set_weights(layer_arrays)
 
 
 def _check_wrapped(temporal, state_dict):
     """Raises where the file has its temporal modules at other places; BNInception's keys do not tell them."""
-    if state_dict.backbone == "bn_inception" or not (temporal or state_dict.wrapped):
+    if state_dict.backbone == "bn_inception":
         return
     expected = {state_dict.names.prefix(_preceded(layer)) for layer in temporal}
     if expected != state_dict.wrapped:

@@ -12,7 +12,8 @@ class TorchNames:
     Attributes:
         backbone: Function from the keys of a state dict to the backbone's name, or `None` where it is another's.
         geometry: The geometry of its weights.
-        prefix: Function from the name of a Keras layer with weights to what stands before `.weight` in its keys.
+        prefix: Function from the name of a Keras layer with weights to what stands before `.weight` in its keys; the
+            name itself for a layer of another network.
         action_prefix: Function from the name of the Keras layer that a module precedes to what stands before
             `.action_…` in the module's keys.
     """
@@ -40,10 +41,12 @@ def _mobilenet_v2_prefix(name):
         block, part = 1, name.removeprefix("expanded_conv_")
         parts = ("depthwise", "depthwise_BN", None, "project", "project_BN")
     else:
-        block, part = re.fullmatch(r"block_(\d+)_(\w+)", name).groups()
-        block = int(block) + 1
+        match = re.fullmatch(r"block_(\d+)_(\w+)", name)
+        if not match:
+            return name
+        block, part = int(match[1]) + 1, match[2]
         parts = ("expand", "expand_BN", None, "depthwise", "depthwise_BN", None, "project", "project_BN")
-    return f"features.{block}.conv.{parts.index(part)}"
+    return f"features.{block}.conv.{parts.index(part)}" if part in parts else name
 
 
 def tonylins_name(key):
@@ -74,7 +77,10 @@ def _resnet_prefix(name):
     """`conv2_block1_3_bn` → `layer1.0.bn3`; number 0 is the shortcut."""
     if name in ("conv1_conv", "conv1_bn"):
         return "conv1" if name == "conv1_conv" else "bn1"
-    stage, block, number, kind = re.fullmatch(r"conv(\d)_block(\d+)_(\d)_(conv|bn)", name).groups()
+    match = re.fullmatch(r"conv(\d)_block(\d+)_(\d)_(conv|bn)", name)
+    if not match:
+        return name
+    stage, block, number, kind = match.groups()
     part = f"{kind}{number}" if number != "0" else f"downsample.{int(kind == 'bn')}"
     return f"layer{int(stage) - 1}.{int(block) - 1}.{part}"
 
@@ -96,7 +102,8 @@ def _is_bn_inception(keys):
 
 def _bn_inception_action_prefix(name):
     """`inception_3b_1x1` → `shift_3a`: the release names a module after the block that it follows."""
-    return f"shift_{_PREVIOUS_BLOCK[name.split('_')[1]]}"
+    match = re.match("inception_(..)_", name)
+    return f"shift_{_PREVIOUS_BLOCK[match[1]]}" if match else name
 
 
 def bn_inception_wrapped(action_prefix):

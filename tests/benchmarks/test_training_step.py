@@ -37,3 +37,8 @@ def test_the_program_on_a_small_setting(capsys):
 def test_bad_rounds():
     with pytest.raises(SystemExit, match="Received: 0"):
         training_step.main(["--rounds", "0"])
+
+
+def test_unknown_backbone_in_one_line():
+    with pytest.raises(SystemExit, match="Received: backbone='vgg'"):
+        training_step.main(["--backbones", "vgg"])

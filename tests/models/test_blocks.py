@@ -4,7 +4,7 @@ import pytest
 
 import keras_action
 from keras_action.models import find_blocks
-from tests.test_case import frames
+from tests.test_case import frames, numpy
 
 
 def chain(x, name, convolutions=2):
@@ -120,8 +120,11 @@ def test_layers_of_one_module_take_one_tensor():
     [
         ({"location": 3}, "`location` must be from 1 to 2 for a multi-branch block. Received: location=3"),
         ({"location": 0}, "Received: location=0"),
-        ({"location": "start"}, "Received: location='start'"),
-        ({"stages": [2]}, r"some of \[0\] for 'inception'. Received: stages=\(2,\)"),
+        ({"location": "start"}, "`location` must be an integer. Received: location='start'"),
+        ({"location": 2.0}, "Received: location=2.0"),
+        ({"stages": [0.5]}, "`stages` must be an integer. Received: stages=0.5"),
+        ({"every": 0}, "`every` must be at least 1. Received: every=0"),
+        ({"stages": [2]}, r"some of \[0\] for 'inception'. Received: stages=\[2\]"),
     ],
 )
 def test_bad_arguments(kwargs, message):
@@ -136,3 +139,63 @@ def test_a_location_that_a_branch_does_not_have():
     assert names_of(keras_action.insertion_points(model, location=4)) == [("a_relu1",)]
     with pytest.raises(ValueError, match=r"block that ends in 'sum' does not have.*2 convolution\(s\)"):
         keras_action.insertion_points(model, location=3)
+
+
+# === Graphs that users bring ===
+
+
+def test_the_order_of_the_operands_does_not_matter():
+    inputs = keras.Input((16, 16, 8), name="frames")
+    y = keras.layers.Conv2D(8, 3, padding="same", name="linear")(inputs)
+    for x in ([inputs, y], [y, inputs]):
+        (block,) = find_blocks(keras.Model(inputs, keras.layers.Add()(x)))
+        assert (block.start, block.entries) == ("frames", ("linear",))
+
+
+def test_a_shortcut_with_another_normalisation():
+    inputs = keras.Input((16, 16, 8))
+    shortcut = keras.layers.GroupNormalization(4)(keras.layers.Conv2D(8, 1)(inputs))
+    (block,) = find_blocks(keras.Model(inputs, shortcut + chain(inputs, "a")))
+    assert block.entries == ("a_conv0",)
+
+
+def test_a_gate_written_with_operators():
+    inputs = keras.Input((16, 16, 8))
+    x = chain(inputs, "a", 1)
+    gate = keras.layers.Conv2D(8, 1, name="gate")(keras.ops.mean(x, axis=(1, 2), keepdims=True))
+    (block,) = find_blocks(keras.Model(inputs, inputs + chain(x * gate, "b", 1)))
+    assert block.convolutions == ("a_conv0", "b_conv0")
+
+
+def test_a_branch_that_begins_with_several_inputs_gets_one_module():
+    inputs = keras.Input((16, 16, 8), name="frames")
+    gate = keras.layers.Conv2D(8, 1, activation="sigmoid", name="gate")(inputs)
+    model = keras.Model(inputs, inputs + keras.layers.Multiply(name="gated")([inputs, gate]))
+    (point,) = keras_action.insertion_points(model)
+    assert set(point.before) == {"gate", "gated"} and point.source == "frames"
+    action = keras_action.layers.Action(2, name="gate_action")
+    x = frames(2, 16, 16, 8)
+    excited = action(x)
+    expected = x + numpy(excited * model.get_layer("gate")(excited))
+    copy = keras_action.insert_layers(model, {point: action})
+    np.testing.assert_allclose(copy.predict(x, verbose=0), expected, atol=1e-5)
+
+
+def test_a_nested_model_and_two_inputs_are_read_past():
+    inputs = keras.Input((16, 16, 8), name="frames")
+    inner = keras.Model(inputs, chain(inputs, "inner"), name="inner")
+    x = y = keras.Input((16, 16, 8), name="other")
+    x = keras.layers.Add(name="sum")([x, chain(inner(x), "a", 1)])
+    second = keras.Input((16, 16, 8), name="second")
+    both = keras.layers.Concatenate()([x, chain(second, "tower")])
+    (block,) = find_blocks(keras.Model([y, second], both))
+    assert (block.start, block.entries, block.merge) == ("other", ("inner",), "sum")
+
+
+def test_one_stage_may_be_an_integer_and_a_sequential_model_is_one():
+    assert len(keras_action.insertion_points(inception(), stages=0)) == 2
+    layers = [keras.Input((16, 16, 8)), keras.layers.Conv2D(8, 3)]
+    with pytest.raises(ValueError, match="plain chain"):
+        keras_action.insertion_points(keras.Sequential(layers))
+    with pytest.raises(ValueError, match=r"functional or a built sequential.*Received: 'resnet'"):
+        keras_action.insertion_points("resnet")

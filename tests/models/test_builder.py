@@ -164,6 +164,12 @@ def test_summary_is_readable():
         ({"location": 5}, ValueError, "`location` must be from 1 to 4.*Received: location=5"),
         ({"weights": "imagenet", "geometry": "torchvision"}, ValueError, "for geometry 'keras'"),
         ({"stage": 2}, TypeError, "stage"),
+        ({"num_segments": 2.5}, ValueError, "Received: num_segments=2.5"),
+        ({"num_classes": 2.7}, TypeError, "integer"),
+        ({"input_size": (64,)}, ValueError, r"Received: input_size=\(64,\)"),
+        ({"input_size": 64.5}, ValueError, "Received: input_size=64.5"),
+        ({"input_size": None}, ValueError, "Received: input_size=None"),
+        ({"pooling": "avg"}, ValueError, "pooling"),
     ],
 )
 def test_bad_arguments(kwargs, error, message):
@@ -174,3 +180,28 @@ def test_bad_arguments(kwargs, error, message):
 def test_unknown_backbone_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"'mobilenet_v2'.*Did you mean.*Received: backbone='mobilenet'"):
         keras_action.build_action_net("mobilenet", num_classes=5)
+
+
+def test_channels_first_is_an_error():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="Only channels last"):
+            build("tsn")
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def test_weights_of_another_geometry_or_network_are_an_error(tmp_path):
+    source = keras.applications.MobileNetV2(input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None)
+    source.save_weights(tmp_path / "backbone.weights.h5")
+    with pytest.raises(ValueError, match=r"for geometry 'keras'.*geometry='torchvision'"):
+        build("tsn", weights=tmp_path / "backbone.weights.h5", geometry="torchvision")
+    keys = ("features.0.0.weight", "features.17.conv.0.weight")
+    np.savez(tmp_path / "torch.npz", **{key: np.zeros((32, 3, 3, 3), "float32") for key in keys})
+    with pytest.raises(ValueError, match=r"file's weights are for geometry 'torchvision'.*geometry='keras'"):
+        build("tsn", weights=tmp_path / "torch.npz", geometry="keras")
+    with pytest.raises(ValueError, match="must hold the weights of a 'resnet50'; it holds those of 'mobilenet_v2'"):
+        keras_action.build_tsn("resnet50", 3, weights=tmp_path / "torch.npz")
+    np.savez(tmp_path / "other.npz", weight=np.zeros(3))
+    with pytest.raises(ValueError, match="not known here"):
+        build("tsn", weights=tmp_path / "other.npz")

@@ -110,7 +110,22 @@ def without(state, key):
         ),
         (lambda s: without(s, "new_fc.weight"), "has no classifier"),
         (lambda s: {"first.weight": np.zeros(3)}, r"Received keys: first.weight"),
+        (
+            lambda s: {**s, "new_fc.weight": np.zeros((83, 7), "float32")},
+            r"another shape: classifier.weight of shape \(83, 7\) for a Keras weight of shape \(1280, 83\)",
+        ),
+        (lambda s: {**s, "new_fc.bias": np.zeros(5, "float32")}, r"another shape: classifier.bias of shape \(5,\)"),
+        (
+            lambda s: {**s, "module.new_fc.bias": s["new_fc.bias"] + 1},
+            r"two weights of one name, 'new_fc.bias'. Received: 'module.new_fc.bias'",
+        ),
+        (
+            lambda s: {**s, "base_model.features.3.conv.0.weight": s["base_model.features.3.conv.0.net.weight"] + 1},
+            r"two weights of one name, 'features.3.conv.0.weight'",
+        ),
         (lambda s: {}, "Received: dict"),
+        (lambda s: {"model": s}, "There is a dict under 'model': pass that"),
+        (lambda s: {1: np.zeros(3)}, "Received: dict 1"),
         (lambda s: {"epoch": 3, "arch": "resnet50"}, "Received: dict arch, epoch"),
         (lambda s: {"state_dict": [1, 2]}, "Received: list"),
     ],
@@ -154,8 +169,45 @@ def test_a_file_that_is_no_state_dict(tmp_path):
         keras_action.load_torch_checkpoint("x.pth")
     path = tmp_path / "hostile.npz"
     np.savez(path, **{"base_model.features.0.0.weight": np.array([{"a": 1}], dtype=object)})
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(ValueError, match="file of arrays, without objects"):
         keras_action.load_torch_checkpoint(path)
+
+
+def test_tensors_of_torch_in_memory():
+    torch = pytest.importorskip("torch", reason="makes the tensors")
+    state = state_dict()
+    tensors = {key: torch.nn.Parameter(torch.tensor(value)) for key, value in state.items() if value.ndim}
+    assert_same_weights(
+        keras_action.load_torch_checkpoint(tensors, input_size=64),
+        keras_action.load_torch_checkpoint(state, input_size=64),
+    )
+    half = {key: value.detach().bfloat16() for key, value in tensors.items()}
+    bias = keras_action.load_torch_checkpoint(half, input_size=64).get_layer("classifier").get_weights()[1]
+    np.testing.assert_array_equal(bias, half["new_fc.bias"].float().numpy())
+
+
+def test_a_video_checkpoint_is_a_start_for_other_classes(tmp_path):
+    np.savez(tmp_path / "action.npz", **state_dict())
+    np.savez(tmp_path / "tsm.npz", **state_dict("tsm_mobilenetv2_27c_8f_112px.npz"))
+    whole = keras_action.load_torch_checkpoint(tmp_path / "action.npz", input_size=64)
+    model = keras_action.build_action_net("mobilenet_v2", 5, input_size=64, weights=tmp_path / "action.npz")
+    for layer in whole.layers:
+        if layer.weights and layer.name != "classifier":
+            for old, new in zip(layer.get_weights(), model.get_layer(layer.name).get_weights(), strict=True):
+                np.testing.assert_array_equal(old, new)
+    from_tsm = keras_action.build_action_net("mobilenet_v2", 5, input_size=64, weights=tmp_path / "tsm.npz")
+    assert from_tsm.get_layer("bn_Conv1").epsilon == 1e-5
+    with pytest.raises(ValueError, match=r"Unused keys: features.3.conv.0.action_shift.weight"):
+        keras_action.build_tsm("mobilenet_v2", 5, input_size=64, weights=tmp_path / "action.npz")
+
+
+def test_a_model_in_another_geometry_is_an_error():
+    model = keras_action.build_tsn("mobilenet_v2", 3, num_segments=1, input_size=64, geometry="keras")
+    with pytest.raises(ValueError, match=r"model in geometry 'torchvision'.*Received: a model with epsilon 0.001"):
+        keras_action.weights.load_torch_backbone(model, image_state(MOBILENET, "classifier", 1280))
+    inception = keras_action.build_tsn("bn_inception", 3, num_segments=1, input_size=64)
+    with pytest.raises(ValueError, match=r"Missing keys: conv1_7x7_s2.weight"):
+        keras_action.weights.load_torch_backbone(inception, image_state(MOBILENET, "classifier", 1280))
 
 
 # === Image models ===
