@@ -1,5 +1,6 @@
 """Training: from a recipe and annotations to a run's folder."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,7 +8,14 @@ import keras
 import numpy as np
 
 from keras_action.callbacks import Checkpoints, EpochLog, SeedEpochs, finished_epochs, read_log
-from keras_action.data import FailureLog, evaluation_dataset, probe, steps_per_epoch, training_dataset
+from keras_action.data import (
+    FailureLog,
+    evaluation_dataset,
+    list_frames,
+    probe,
+    steps_per_epoch,
+    training_dataset,
+)
 from keras_action.data.decoding import DecodingError
 from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.optimizers import AdamW
@@ -174,19 +182,30 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
 
 
 def median_clip_seconds(annotations):
-    """Median length of the clips, in seconds; files that cannot be read do not count."""
-    lengths = []
-    for clip in annotations.clips:
+    """Median length of the clips, in seconds, of a thousand of them where there are more.
+
+    Files that cannot be read do not count. `None` where it is not known, as frame folders do not say how many frames
+    a second they hold: their clips' `fps` does, where it is given.
+    """
+    clips = annotations.clips[:: max(1, len(annotations) // 1000)]
+    lengths, unknown = [], 0
+    for clip in clips:
         if clip.start is not None and clip.end is not None:
             lengths.append(clip.end - clip.start)
             continue
         try:
-            lengths.append((clip.end or probe(clip.path).duration) - (clip.start or 0.0))
+            if not os.path.isdir(clip.path):
+                lengths.append((clip.end or probe(clip.path).duration) - (clip.start or 0.0))
+            elif clip.fps is None:
+                unknown += 1
+            else:
+                first, stop = clip.frames or (0, len(list_frames(clip.path)[0]))
+                lengths.append((stop - first) / clip.fps)
         except DecodingError:
             continue
-    if not lengths:
+    if not lengths and not unknown:
         raise ValueError(f"None of the {len(annotations)} clips can be read. The first is {annotations.clips[0].path}")
-    return float(np.median(lengths))
+    return float(np.median(lengths)) if lengths else None
 
 
 def _check_same_run(folder, recipe, training):

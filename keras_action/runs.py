@@ -25,14 +25,14 @@ class Run:
         checkpoint: Path of the `.keras` file to use: the best by validation accuracy, unless another was asked for.
         recipe: The `Recipe`.
         labels: Names of the classes, in the order of the logits.
-        clip_seconds: Median length of a training clip, in seconds.
+        clip_seconds: Median length of a training clip, in seconds; `None` where it is not known.
     """
 
     folder: Path
     checkpoint: Path
     recipe: Recipe
     labels: tuple[str, ...]
-    clip_seconds: float
+    clip_seconds: float | None
 
     @property
     def num_segments(self):
@@ -87,14 +87,19 @@ def read_description(folder):
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         recipe = Recipe.from_dict(values["recipe"])
-        return recipe, tuple(values["labels"]), float(values["clip_seconds"]), values.get("training_set")
+        seconds = values["clip_seconds"]
+        seconds = None if seconds is None else float(seconds)
+        return recipe, tuple(values["labels"]), seconds, values.get("training_set")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the description of a training run: {error}") from error
 
 
 def digest(annotations):
     """Number of clips, and a hash of their names, parts and labels in order: another set has another digest."""
-    rows = [(os.path.basename(clip.path), clip.label, clip.start, clip.end) for clip in annotations.clips]
+    rows = [
+        (os.path.basename(clip.path), clip.label, clip.start, clip.end, *(clip.frames or ()))
+        for clip in annotations.clips
+    ]
     return f"{len(rows)} clips, {hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]}"
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -12,7 +13,9 @@ import pytest
 
 import keras_action
 from keras_action.callbacks import read_log
-from keras_action.data import TooManyFailuresError, read_annotations
+from keras_action.data import Annotations, Clip, TooManyFailuresError, read_annotations
+from keras_action.fitting import median_clip_seconds
+from keras_action.runs import digest
 from tests import tiny
 
 
@@ -193,3 +196,25 @@ def test_a_damaged_description_is_an_error(content, tmp_path):
 def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds run.json"):
         keras_action.read_run(tmp_path)
+
+
+def test_frame_folders_are_trained_on_and_say_how_long_they_are(tmp_path, monkeypatch):
+    tiny.register(monkeypatch)
+    rng = np.random.default_rng(0)
+    clips = []
+    for i in range(8):
+        folder = tmp_path / f"clip{i}"
+        folder.mkdir()
+        for frame in range(6):
+            picture = rng.integers(0, 256, (32, 40, 3)).astype("uint8")
+            keras.utils.save_img(folder / f"{frame + 1:05}.jpg", picture)
+        clips.append(Clip(str(folder), ("bright", "dark")[i % 2], fps=12))
+    annotations = Annotations(tuple(clips), ("bright", "dark"))
+    assert median_clip_seconds(annotations) == 0.5
+    part = Annotations((dataclasses.replace(clips[0], frames=(1, 4)),), ("bright",))
+    assert median_clip_seconds(part) == 0.25
+    unknown = Annotations(tuple(dataclasses.replace(clip, fps=None) for clip in clips), ("bright", "dark"))
+    run = keras_action.train(tiny.recipe(epochs=1), unknown, unknown, tmp_path / "run")
+    assert run.clip_seconds is None
+    assert keras_action.read_run(tmp_path / "run").clip_seconds is None
+    assert digest(annotations) != digest(Annotations((part.clips[0], *clips[1:]), ("bright", "dark")))

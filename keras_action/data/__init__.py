@@ -1,6 +1,7 @@
 """From videos to batches of clips: annotations, sampling, decoding, augmentation; and made-up gestures."""
 
 from keras_action.data.annotations import AnnotationError, Annotations, Clip, read_annotations
+from keras_action.data.augmentation import ClipAugmentation
 from keras_action.data.decoding import (
     DecodingError,
     VideoInfo,
@@ -10,13 +11,35 @@ from keras_action.data.decoding import (
     read_frames,
     write_video,
 )
+from keras_action.data.egogesture import read_egogesture
 from keras_action.data.failures import FailureLog, TooManyFailuresError
+from keras_action.data.flips import (
+    MIRRORED_PAIRS,
+    REVERSED_PAIRS,
+    mirrored_ids,
+    random_flip,
+    random_reversal,
+    reversed_ids,
+)
+from keras_action.data.frame_folders import list_frames, read_clip, read_frame_folder
+from keras_action.data.jester import read_jester
+from keras_action.data.mixing import cut_mix, mix_up
 from keras_action.data.pipeline import (
     evaluation_dataset,
     steps_per_epoch,
     training_dataset,
 )
-from keras_action.data.sampling import sample_segments
+from keras_action.data.rand_augment import rand_augment
+from keras_action.data.sampling import (
+    SAMPLING_METHODS,
+    sample_clips,
+    sample_dense,
+    sample_released_segments,
+    sample_segments,
+    sampling_method,
+)
+from keras_action.data.something_something import read_something_something
+from keras_action.data.splits import split_annotations
 from keras_action.data.streams import join_clips
 from keras_action.data.synthetic import (
     GESTURES,
@@ -26,14 +49,24 @@ from keras_action.data.synthetic import (
     write_dataset,
     write_stream,
 )
-from keras_action.data.transforms import center_crop, color_jitter, multi_scale_corner_crop
+from keras_action.data.transforms import (
+    center_crop,
+    color_jitter,
+    multi_scale_corner_crop,
+    resize_short_side,
+    three_crops,
+)
 
 __all__ = [
     "GESTURES",
+    "MIRRORED_PAIRS",
+    "REVERSED_PAIRS",
+    "SAMPLING_METHODS",
     "TIME_REVERSED_PAIRS",
     "AnnotationError",
     "Annotations",
     "Clip",
+    "ClipAugmentation",
     "DecodingError",
     "FailureLog",
     "Segment",
@@ -42,16 +75,36 @@ __all__ = [
     "center_crop",
     "color_jitter",
     "count_frames",
+    "cut_mix",
     "evaluation_dataset",
     "iter_frames",
     "join_clips",
+    "list_frames",
+    "mirrored_ids",
+    "mix_up",
     "multi_scale_corner_crop",
     "probe",
+    "rand_augment",
+    "random_flip",
+    "random_reversal",
     "read_annotations",
+    "read_clip",
+    "read_egogesture",
+    "read_frame_folder",
     "read_frames",
+    "read_jester",
+    "read_something_something",
     "render_gesture",
+    "resize_short_side",
+    "reversed_ids",
+    "sample_clips",
+    "sample_dense",
+    "sample_released_segments",
     "sample_segments",
+    "sampling_method",
+    "split_annotations",
     "steps_per_epoch",
+    "three_crops",
     "training_dataset",
     "write_dataset",
     "write_stream",

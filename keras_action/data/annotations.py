@@ -1,5 +1,6 @@
-"""Lists of clips with their labels: an annotation CSV, or a folder with a folder of videos for each class."""
+"""Lists of clips with their labels: an annotation CSV, or a folder with a folder of clips for each class."""
 
+import bisect
 import csv
 import math
 import os
@@ -8,9 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_action.data.decoding import DecodingError, probe
+from keras_action.data.frame_folders import has_frames, list_frames
+
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 
-_COLUMNS = ("path", "label", "start", "end")
+_GROUPS = ("group", "subject", "session")
+_COLUMNS = ("path", "label", "start", "end", "first_frame", "last_frame", *_GROUPS)
+_FORM = "path,label[,start,end][,first_frame,last_frame][,group]"
 
 
 class AnnotationError(ValueError):
@@ -19,12 +25,26 @@ class AnnotationError(ValueError):
 
 @dataclass(frozen=True)
 class Clip:
-    """A labelled video, or the part of it from `start` to `end`, in seconds; None: from or to its end."""
+    """A labelled video or frame folder, or a part of it.
+
+    Args:
+        path: A video file, or a folder with an image file for each frame.
+        label: The name of the class.
+        start: Seconds at which the part of a video begins; None: at its beginning.
+        end: Seconds at which the part of a video ends; None: at its end.
+        frames: The part of a frame folder, (first, stop): places among its sorted frames, from 0, without the
+            one at `stop`; None: all.
+        group: The subject or session, a name; see `split_annotations`. None: unknown.
+        fps: Frames a second of a frame folder. None: unknown; a video says it itself.
+    """
 
     path: str
     label: str
     start: float | None = None
     end: float | None = None
+    frames: tuple[int, int] | None = None
+    group: str | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,13 +64,17 @@ class Annotations:
 
 
 def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=True):
-    """Reads an annotation CSV, or a folder with a folder of videos for each class.
+    """Reads an annotation CSV, or a folder with a folder of clips for each class.
 
-    A CSV has the columns `path,label`, and optionally `start` and `end` in seconds, in any order. Paths are
-    relative to the CSV's folder, or absolute. Blank lines are skipped, a byte order mark too.
+    A clip is a video file, or a frame folder: a folder with an image file for each frame (see `list_frames`).
 
-    Whether the videos are there and whole is not looked at: that shows in decoding, and one bad file does not
-    stop a training.
+    A CSV has the columns `path,label`, and optionally, in any order, `start` and `end`, seconds in a video;
+    `first_frame` and `last_frame`, numbers as in the names of a frame folder's files, the last one included;
+    and `group`, also called `subject` or `session`. Paths are relative to the CSV's folder, or absolute. Blank
+    lines are skipped, a byte order mark too.
+
+    Whether the clips are there and whole is not looked at: that shows in decoding, and one bad file does not
+    stop a training. Only a frame folder of which a part is annotated must be there, to know its numbers.
 
     Args:
         path: A CSV file, or a folder.
@@ -58,15 +82,15 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
             are found.
         allow_empty_classes: Whether a class in `labels`, or a class's folder, may be without clips.
         check_ends: Whether to open the videos of which a part is annotated, and to make sure that it lies
-            within them. Videos that can't be read are left to decoding.
+            within them. Videos that can't be read are left to decoding. Numbers of frames are always checked.
 
     Returns:
         An `Annotations`.
 
     Raises:
         AnnotationError: If something is wrong: a column missing or unknown, an unknown label, a clip that is
-            there twice, an end before its start or beyond the end of the video, a class without clips, and
-            so on. The message names file and line.
+            there twice, an end before its start or beyond the end of the clip, a class without clips, a
+            folder in a class's folder without frames, and so on. The message names file and line.
         FileNotFoundError: If there is no such file or folder.
 
     Example:
@@ -108,14 +132,21 @@ def _read_folder(folder, labels):
     clips = []
     for class_folder in class_folders:
         _check_label(class_folder.name, labels, class_folder)
-        for video in sorted(class_folder.iterdir()):
-            if video.suffix.lower() in VIDEO_SUFFIXES and not video.name.startswith("."):
-                clips.append(Clip(os.fspath(video), class_folder.name))
+        with os.scandir(class_folder) as scan:
+            entries = sorted((entry for entry in scan if not entry.name.startswith(".")), key=lambda e: e.name)
+        for entry in entries:
+            if entry.is_dir() and not has_frames(entry.path):
+                raise AnnotationError(
+                    f"{entry.path}: a folder in a class's folder must hold frames (.jpg, .jpeg, .png). Received: none"
+                )
+            if entry.is_dir() or os.path.splitext(entry.name)[1].lower() in VIDEO_SUFFIXES:
+                clips.append(Clip(entry.path, class_folder.name))
     return clips, {p.name for p in class_folders}
 
 
 def _read_csv(path, labels, check_ends):
-    clips, lines, durations = [], {}, {}  # lines: part of a video → line; durations: video → seconds
+    # lines: part of a clip → line; numbers: frame folder → of its frames; durations: video → seconds
+    clips, lines, numbers, durations = [], {}, {}, {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -132,7 +163,7 @@ def _read_csv(path, labels, check_ends):
                     raise AnnotationError(
                         f"{line}: {len(columns)} fields are expected ({','.join(columns)}). Received: {row}"
                     )
-                clip = _read_row(dict(zip(columns, row, strict=True)), path.parent, labels, line)
+                clip = _read_row(dict(zip(columns, row, strict=True)), path.parent, labels, numbers, line)
                 _check_repetition(clip, lines, reader.line_num, line)
                 if check_ends:
                     _check_part(clip, durations, line)
@@ -142,19 +173,22 @@ def _read_csv(path, labels, check_ends):
     except UnicodeDecodeError as error:
         raise AnnotationError(f"{path}: not a text file in UTF-8: {error}") from error
     if columns is None:
-        raise AnnotationError(f"{path}: the file is empty. Its first line must be: path,label[,start,end]")
+        raise AnnotationError(f"{path}: the file is empty. Its first line must be: {_FORM}")
     return clips, {clip.label for clip in clips}
 
 
 def _check_columns(row, line):
     missing = [name for name in ("path", "label") if name not in row]
     unknown = [name for name in row if name not in _COLUMNS]
-    if missing or unknown or len(set(row)) < len(row):
-        raise AnnotationError(f"{line}: the columns must be path,label[,start,end]. Received: {','.join(row)}")
+    if missing or unknown or len(set(row)) < len(row) or sum(name in _GROUPS for name in row) > 1:
+        raise AnnotationError(
+            f"{line}: the columns must be {_FORM}, where group may be called subject or session. "
+            f"Received: {','.join(row)}"
+        )
     return row
 
 
-def _read_row(row, folder, labels, line):
+def _read_row(row, folder, labels, numbers, line):
     if not row["path"]:
         raise AnnotationError(f"{line}: the path is missing. Received: {row}")
     _check_label(row["label"], labels, line)
@@ -170,7 +204,37 @@ def _read_row(row, folder, labels, line):
     start, end = times["start"], times["end"]
     if end is not None and end <= (start or 0):
         raise AnnotationError(f"{line}: end must be after start. Received: start={start}, end={end}")
-    return Clip(os.fspath(folder / row["path"]), row["label"], start, end)
+    path = os.fspath(folder / row["path"])
+    group = next((row[name] for name in _GROUPS if name in row), None) or None
+    return Clip(path, row["label"], start, end, _read_frames(row, path, numbers, line), group)
+
+
+def _read_frames(row, path, numbers, line):
+    """Places of the frames, from their numbers."""
+    texts = {name: row.get(name, "") for name in ("first_frame", "last_frame")}
+    if not any(texts.values()):
+        return None
+    for name, text in texts.items():
+        if text and not text.isdecimal():
+            raise AnnotationError(f"{line}: {name} must be a number of a frame. Received: {name}={text}")
+    if row.get("start") or row.get("end"):
+        raise AnnotationError(
+            f"{line}: start and end are for videos, first_frame and last_frame are for frame folders. Received: {row}"
+        )
+    if path not in numbers:
+        try:
+            numbers[path] = list_frames(path)[1]
+        except DecodingError as error:
+            raise AnnotationError(f"{line}: {error}") from error
+    known = numbers[path]
+    first = int(texts["first_frame"] or known[0])
+    last = int(texts["last_frame"] or known[-1])
+    if first > last or first < known[0] or last > known[-1]:
+        raise AnnotationError(
+            f"{line}: the frames of {path} go from {known[0]} to {known[-1]}, and first_frame must not be after "
+            f"last_frame. Received: first_frame={texts['first_frame']}, last_frame={texts['last_frame']}"
+        )
+    return bisect.bisect_left(known, first), bisect.bisect_right(known, last)
 
 
 def _check_label(label, labels, where):
@@ -182,7 +246,7 @@ def _check_label(label, labels, where):
 
 def _check_repetition(clip, lines, number, line):
     # A clip that is there twice counts twice, and with two labels it can't be right.
-    part = clip.path, clip.start, clip.end
+    part = clip.path, clip.start, clip.end, clip.frames
     if part in lines:
         raise AnnotationError(f"{line}: the same clip is on line {lines[part]}. Received: {clip}")
     lines[part] = number
@@ -191,9 +255,12 @@ def _check_repetition(clip, lines, number, line):
 def _check_part(clip, durations, line):
     if clip.start is None and clip.end is None:
         return
-    from keras_action.data.decoding import DecodingError, probe
-
     if clip.path not in durations:
+        if os.path.isdir(clip.path):
+            raise AnnotationError(
+                f"{line}: start and end are for videos; a part of a frame folder has first_frame and last_frame. "
+                f"Received: start={clip.start}, end={clip.end}, for the folder {clip.path}"
+            )
         try:
             info = probe(clip.path)
             durations[clip.path] = info.duration, 1 / info.fps

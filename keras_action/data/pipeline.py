@@ -4,8 +4,9 @@ import threading
 
 import numpy as np
 
-from keras_action.data.decoding import DecodingError, read_frames
+from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import FailureLog, TooManyFailuresError
+from keras_action.data.frame_folders import read_clip
 from keras_action.data.sampling import sample_segments
 
 _CACHE_BYTES = 2 * 1024**3
@@ -230,8 +231,7 @@ class _Source:
         raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")
 
     def _decode(self, index, choose):
-        clip = self.clips[index]
-        return read_frames(clip.path, choose, clip.start, clip.end, self._short_side)
+        return read_clip(self.clips[index], choose, self._short_side)
 
     def _keep(self, index, frames):
         with self._lock:

@@ -116,6 +116,85 @@ def center_crop(clip, size, resize_to=None):
     return _cut(clip, offset, crop, (height, width))
 
 
+def resize_short_side(clip, size):
+    """Scales all frames so that their shorter side has `size` pixels, in proportion.
+
+    Args:
+        clip: A uint8 tensor of shape (T, h, w, 3).
+        size: Pixels of the shorter side of the result.
+
+    Returns:
+        A uint8 tensor of shape (T, height, width, 3).
+
+    Raises:
+        ValueError: If `size` is below 1.
+
+    Example:
+
+    >>> clip = tf.zeros((8, 120, 160, 3), tf.uint8)
+    >>> resize_short_side(clip, 60).shape
+    TensorShape([8, 60, 80, 3])
+    """
+    import tensorflow as tf
+
+    size = _one(size)
+    clip = tf.convert_to_tensor(clip)
+    space = tf.shape(clip)[1:3]
+    scale = tf.cast(size, tf.float64) / tf.cast(tf.reduce_min(space), tf.float64)
+    target = tf.cast(tf.cast(space, tf.float64) * scale + 0.5, tf.int32)
+    result = tf.cond(tf.reduce_all(tf.equal(target, space)), lambda: clip, lambda: _resize(clip, target))
+    known = clip.shape[1:3].is_fully_defined()
+    shape = [int(side * (size / min(clip.shape[1:3])) + 0.5) for side in clip.shape[1:3]] if known else [None, None]
+    return tf.ensure_shape(result, (clip.shape[0], *shape, 3))
+
+
+def three_crops(clip, size=256, resize_to=None):
+    """Cuts three squares side by side that cover the frames, as in the papers' tests: each a clip of its own.
+
+    They stand left, in the centre and right, or, in frames that are higher than wide, at the top, in the
+    centre and at the bottom. (TSM's release cuts three times the same square from such frames.)
+
+    Args:
+        clip: A uint8 tensor of shape (T, h, w, 3).
+        size: Height and width of the result in pixels; 256 in the papers' tests.
+        resize_to: Pixels to which the shorter side is scaled before the cut; None for `size`, so that
+            nothing is lost but what is beyond the squares at the longer side.
+
+    Returns:
+        A uint8 tensor of shape (3, T, size, size, 3).
+
+    Raises:
+        ValueError: If `resize_to` is smaller than `size`.
+
+    Example:
+
+    >>> clip = tf.zeros((8, 120, 160, 3), tf.uint8)
+    >>> three_crops(clip, 64).shape
+    TensorShape([3, 8, 64, 64, 3])
+
+    Reference:
+
+    - [ACTION-Net](https://arxiv.org/abs/2103.07372), section 4
+    """
+    import tensorflow as tf
+
+    size = _one(size)
+    resize_to = size if resize_to is None else resize_to
+    if resize_to < size:
+        raise ValueError(
+            f"`resize_to` must be at least as large as `size`. Received: resize_to={resize_to}, size={size}"
+        )
+    clip = resize_short_side(clip, resize_to)
+    left = tf.shape(clip)[1:3] - size
+    # The shorter side is cut in its middle, the longer one at both ends, too.
+    longer = tf.cast(tf.stack([left[0] > left[1], left[1] >= left[0]]), tf.int32)
+    crops = []
+    for half in (0, 1, 2):
+        offset = tf.where(longer == 1, left * half // 2, left // 2)
+        crops.append(_cut(clip, offset, tf.constant((size, size)), (size, size)))
+    return tf.stack(crops)
+
+
 def color_jitter(clip, seed, strength=0.2):
     """Changes brightness, contrast and saturation at random, the same way in all frames.
 
@@ -152,6 +231,12 @@ def _pair(size):
     if min(height, width) < 1:
         raise ValueError(f"`size` must be at least 1. Received: size={size}")
     return int(height), int(width)
+
+
+def _one(size):
+    if np.ndim(size) or size < 1:
+        raise ValueError(f"`size` must be a number of at least 1. Received: size={size}")
+    return int(size)
 
 
 def _cut(clip, offset, crop, size):

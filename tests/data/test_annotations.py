@@ -144,3 +144,69 @@ def test_wrong_folders(tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"set\.csv: no such file"):
         read_annotations(tmp_path / "set.csv")
+
+
+def frame_folder(path, numbers=range(1, 11), name="{:05}.jpg"):
+    path.mkdir(parents=True)
+    for number in numbers:
+        (path / name.format(number)).touch()
+    return path
+
+
+def test_folder_of_classes_with_frame_folders(tmp_path):
+    for name in ("wave/10", "wave/2", "clap/1"):
+        frame_folder(tmp_path / name)
+    (tmp_path / "wave/3.mp4").touch()
+    (tmp_path / "wave/.cache").mkdir()
+    annotations = read_annotations(tmp_path)
+    assert [clip.path for clip in annotations.clips] == [
+        str(tmp_path / name) for name in ("clap/1", "wave/10", "wave/2", "wave/3.mp4")
+    ]
+    (tmp_path / "wave/4").mkdir()
+    with pytest.raises(AnnotationError, match=r"wave/4: a folder in a class's folder must hold frames"):
+        read_annotations(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["group", "subject", "session"])
+def test_groups(tmp_path, name):
+    path = write(tmp_path, f"path,label,{name}\na.mp4,wave,Ann\nb.mp4,wave, 7 \nc.mp4,wave,\n")
+    assert [clip.group for clip in read_annotations(path).clips] == ["Ann", "7", None]
+
+
+def test_frame_folders_in_csv(tmp_path):
+    frame_folder(tmp_path / "a")
+    path = write(
+        tmp_path,
+        "path,label,first_frame,last_frame\na,wave,1,4\na,wave,5,5\na,clap,6,\na,clap,,3\na,clap,,\nb.mp4,clap,,\n",
+    )
+    assert [clip.frames for clip in read_annotations(path).clips] == [(0, 4), (4, 5), (5, 10), (0, 3), None, None]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "frames"), [(range(0, 10), (3, 6)), (range(1, 11), (2, 5)), (range(0, 50, 5), (1, 2))]
+)
+def test_numbers_of_frames_are_those_of_the_files(tmp_path, numbers, frames):
+    frame_folder(tmp_path / "a", numbers)
+    path = write(tmp_path, "path,label,first_frame,last_frame\na,wave,3,5\n")
+    assert read_annotations(path).clips[0].frames == frames
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path,label,group,subject\na,wave,1,1\n", "line 1: the columns must be .* may be called subject or session"),
+        ("path,label,first_frame\na,wave,one\n", "line 2: first_frame must be a number of a frame.* first_frame=one"),
+        ("path,label,last_frame\na,wave,-1\n", "line 2: last_frame must be a number of a frame"),
+        ("path,label,first_frame,last_frame\na,wave,5,4\n", "line 2: the frames of .*a go from 1 to 10, .*=5, last_"),
+        ("path,label,first_frame,last_frame\na,wave,5,11\n", "line 2: the frames of .*a go from 1 to 10"),
+        ("path,label,first_frame,last_frame\na,wave,0,4\n", "line 2: the frames of .*a go from 1 to 10"),
+        ("path,label,first_frame\nb,wave,1\n", "set.csv, line 2: .*b: not a frame folder"),
+        ("path,label,first_frame,start\na,wave,1,0.5\n", "line 2: start and end are for videos"),
+        ("path,label,start\na,wave,0.5\n", "line 2: start and end are for videos; a part of a frame folder has first"),
+        ("path,label,last_frame\na,wave,5\na,clap,5\n", "line 3: the same clip is on line 2"),
+    ],
+)
+def test_wrong_csv_of_frame_folders(tmp_path, content, message):
+    frame_folder(tmp_path / "a")
+    with pytest.raises(AnnotationError, match=message):
+        read_annotations(write(tmp_path, content))

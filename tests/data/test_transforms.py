@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_action.data import center_crop, color_jitter, multi_scale_corner_crop
+from keras_action.data.transforms import (
+    center_crop,
+    color_jitter,
+    multi_scale_corner_crop,
+    resize_short_side,
+    three_crops,
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +23,17 @@ TRANSFORMS = {
     "wide crop": lambda clip, seed: multi_scale_corner_crop(clip, (48, 80), seed),
     "jitter": lambda clip, seed: color_jitter(clip, seed, 0.4),
     "centre": lambda clip, seed: center_crop(clip, 64),
+    "short side": lambda clip, seed: resize_short_side(clip, 48),
+    "left crop": lambda clip, seed: three_crops(clip, 64)[0],
 }
-SIZES = {"crop": (64, 64), "wide crop": (48, 80), "jitter": (120, 160), "centre": (64, 64)}
+SIZES = {
+    "crop": (64, 64),
+    "wide crop": (48, 80),
+    "jitter": (120, 160),
+    "centre": (64, 64),
+    "short side": (48, 64),
+    "left crop": (64, 64),
+}
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
@@ -107,6 +122,49 @@ def test_center_crop(clip, size, resize_to, left, top, step):
     np.testing.assert_array_equal(result[:, 0, 0, 2], [0, 1, 2])
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "size", "expected"),
+    [(120, 160, 60, (60, 80)), (160, 120, 60, (80, 60)), (120, 160, 256, (256, 341)), (50, 50, 50, (50, 50))],
+)
+def test_resize_short_side(height, width, size, expected):
+    clip = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8)
+    result = resize_short_side(clip, size)
+    assert result.shape == (2, *expected, 3)
+    assert result.dtype == tf.uint8
+    if size == min(height, width):
+        np.testing.assert_array_equal(result, clip)
+
+
+@pytest.mark.parametrize("portrait", [False, True])
+@pytest.mark.parametrize("resize_to", [None, 120])
+def test_three_crops(clip, portrait, resize_to):
+    clip = clip.transpose(0, 2, 1, 3) if portrait else clip
+    size = 120 if resize_to is None else 100
+    crops = three_crops(clip, size, resize_to).numpy()
+    assert crops.shape == (3, 3, size, size, 3)
+    top = (120 - size) // 2
+    for crop, left in zip(crops, (0, (160 - size) // 2, 160 - size), strict=True):
+        if portrait:
+            np.testing.assert_array_equal(crop, clip[:, left : left + size, top : top + size])
+        else:
+            np.testing.assert_array_equal(crop, clip[:, top : top + size, left : left + size])
+
+
+def test_three_crops_of_a_square_are_the_same(clip):
+    crops = three_crops(clip[:, :, :120], 60).numpy()
+    np.testing.assert_array_equal(crops[0], crops[1])
+    np.testing.assert_array_equal(crops[0], crops[2])
+
+
+def test_clips_of_unknown_size(clip):
+    dataset = tf.data.Dataset.from_generator(
+        lambda: [clip, clip[:, :, :100]], output_signature=tf.TensorSpec((3, None, None, 3), tf.uint8)
+    )
+    assert [three.shape for three in dataset.map(lambda frames: three_crops(frames, 64))] == [(3, 3, 64, 64, 3)] * 2
+    sizes = [frames.shape[1:3] for frames in dataset.map(lambda frames: resize_short_side(frames, 60))]
+    assert sizes == [(60, 80), (72, 60)]
+
+
 def test_jitter_of_strength_0_changes_nothing(clip):
     np.testing.assert_array_equal(color_jitter(clip, (1, 2), 0.0), clip)
 
@@ -126,6 +184,9 @@ def test_jitter_stays_in_range_and_keeps_greys_grey():
         (lambda clip: multi_scale_corner_crop(clip, 64, (0, 1), scales=()), "`scales` must be in"),
         (lambda clip: multi_scale_corner_crop(clip, 0, (0, 1)), "`size` must be at least 1"),
         (lambda clip: center_crop(clip, 64, resize_to=32), "`resize_to` must be at least as large"),
+        (lambda clip: three_crops(clip, 64, 32), "`resize_to` must be at least as large"),
+        (lambda clip: three_crops(clip, (64, 64)), "`size` must be a number"),
+        (lambda clip: resize_short_side(clip, 0), "`size` must be a number"),
         (lambda clip: color_jitter(clip, (0, 1), 1.5), "`strength` must be in"),
     ],
 )

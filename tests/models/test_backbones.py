@@ -134,7 +134,9 @@ def test_litert_file_computes_what_keras_does(name, tmp_path):
     x = clips(model, batch=1)
     logits = keras_action.litert.LiteRTModel(tmp_path / "model.tflite")(x)
     expected = model.predict(x, verbose=0)
-    np.testing.assert_allclose(logits, expected, atol=1e-3 * np.abs(expected).max())
+    # A deep network of random weights magnifies rounding: by how much, a change in the last digits of the input says.
+    rounding = np.abs(model.predict(x * np.float32(1 + 1e-6), verbose=0) - expected).max()
+    assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max() + rounding
 
 
 @pytest.mark.parametrize("name", PAPER)

@@ -1,0 +1,230 @@
+"""Clips mirrored or played backwards, with the label that they then have.
+
+Classes are known by name. The tables hold what is known of Jester, Something-Something V2 and the made-up
+gestures; a class that is in none of them is neither mirrored nor reversed unless the user gives its pair.
+EgoGesture is left out on purpose: nobody has established which of its signs and drawn shapes may be mirrored.
+"""
+
+import functools
+import re
+import warnings
+from importlib import resources
+
+import numpy as np
+
+from keras_action.data.synthetic import GESTURES, TIME_REVERSED_PAIRS
+
+# What a mirror makes of what. A class of these data sets that is in no pair stays what it is.
+MIRRORED_PAIRS = (
+    # Jester
+    ("Swiping Left", "Swiping Right"),
+    ("Sliding Two Fingers Left", "Sliding Two Fingers Right"),
+    ("Turning Hand Clockwise", "Turning Hand Counterclockwise"),
+    # Something-Something V2: all templates that name a side
+    ("Pulling something from left to right", "Pulling something from right to left"),
+    ("Pushing something from left to right", "Pushing something from right to left"),
+    ("Turning the camera left while filming something", "Turning the camera right while filming something"),
+    # Made-up gestures
+    ("swipe_left", "swipe_right"),
+    ("rotate_cw", "rotate_ccw"),
+)
+
+# What is the other played backwards. Only motions that a hand or a camera can make in both directions: what
+# falls, is poured, thrown, torn, pushed or let go looks wrong backwards, and a pose ("Thumb Up") is no motion.
+# A class paired with itself stays what it is; all others are never reversed.
+REVERSED_PAIRS = (
+    # Jester
+    ("Swiping Left", "Swiping Right"),
+    ("Swiping Down", "Swiping Up"),
+    ("Pushing Hand Away", "Pulling Hand In"),
+    ("Sliding Two Fingers Left", "Sliding Two Fingers Right"),
+    ("Sliding Two Fingers Down", "Sliding Two Fingers Up"),
+    ("Pushing Two Fingers Away", "Pulling Two Fingers In"),
+    ("Rolling Hand Forward", "Rolling Hand Backward"),
+    ("Turning Hand Clockwise", "Turning Hand Counterclockwise"),
+    ("Zooming In With Full Hand", "Zooming Out With Full Hand"),
+    ("Zooming In With Two Fingers", "Zooming Out With Two Fingers"),
+    ("No gesture", "No gesture"),
+    # Something-Something V2
+    ("Approaching something with your camera", "Moving away from something with your camera"),
+    ("Closing something", "Opening something"),
+    ("Folding something", "Unfolding something"),
+    ("Moving something and something away from each other", "Moving something and something closer to each other"),
+    ("Moving something away from something", "Moving something closer to something"),
+    ("Moving something away from the camera", "Moving something towards the camera"),
+    ("Moving something down", "Moving something up"),
+    ("Turning the camera downwards while filming something", "Turning the camera upwards while filming something"),
+    ("Turning the camera left while filming something", "Turning the camera right while filming something"),
+    # Made-up gestures
+    *TIME_REVERSED_PAIRS,
+    ("none", "none"),
+)
+
+_SIDES = {"left", "leftward", "leftwards", "right", "rightward", "rightwards"}
+_SIDES |= {"clockwise", "counterclockwise", "anticlockwise", "cw", "ccw"}
+
+
+def mirrored_ids(labels, pairs=None):
+    """For each class, the class of its clips after a horizontal flip.
+
+    Args:
+        labels: Names of the classes, in the order of their ids; brackets as in Something-Something's
+            templates, and upper and lower case, make no difference.
+        pairs: None for the names in `MIRRORED_PAIRS` and the other classes of those data sets. For one's own
+            classes, the pairs of names that a mirror exchanges: all other classes are then taken to stay what
+            they are, so that `()` says that nothing changes. A class whose name has a side in it ("left",
+            "clockwise") but is in no pair is an exception, with a warning: pair it with itself if a mirror
+            does not change it.
+
+    Returns:
+        An int64 array of shape (classes,): ids, -1 for classes that must not be mirrored: those of which
+        nothing is known, and those whose partner is not among the labels.
+
+    Raises:
+        ValueError: If a name in `pairs` is not among the labels, or is there twice.
+
+    Example:
+
+    >>> mirrored_ids(["Swiping Left", "Swiping Right", "Thumb Up", "my own gesture"])
+    array([ 1,  0,  2, -1])
+    >>> mirrored_ids(["turn left", "turn right", "wave"], pairs=[("turn left", "turn right")])
+    array([1, 0, 2])
+    """
+    table = MIRRORED_PAIRS if pairs is None else pairs
+    ids = _partners(labels, table, strict=pairs is not None)
+    paired = {_plain(name) for pair in table for name in pair}
+    for number, label in enumerate(labels):
+        stays = _plain(label) in _known_names() if pairs is None else not _has_side(label)
+        if stays and _plain(label) not in paired:
+            ids[number] = number
+    sided = [label for number, label in enumerate(labels) if ids[number] < 0 and _has_side(label)]
+    if sided:
+        warnings.warn(
+            "These classes have a side in their name, but no known partner: they are never mirrored. "
+            f"Give the pairs, or pair a class with itself if a mirror does not change it: {sided}",
+            stacklevel=2,
+        )
+    return ids
+
+
+def reversed_ids(labels, pairs=None):
+    """For each class, the class of its clips when they are played backwards.
+
+    Args:
+        labels: Names of the classes, in the order of their ids.
+        pairs: None for `REVERSED_PAIRS`, or the pairs of names that are each other's reverse. A class that
+            looks the same backwards is paired with itself; all others are never reversed.
+
+    Returns:
+        An int64 array of shape (classes,): ids, -1 for classes that must not be reversed.
+
+    Raises:
+        ValueError: If a name in `pairs` is not among the labels, or is there twice.
+
+    Example:
+
+    >>> reversed_ids(["Swiping Left", "Swiping Right", "Thumb Up", "No gesture"])
+    array([ 1,  0, -1,  3])
+    """
+    return _partners(labels, REVERSED_PAIRS if pairs is None else pairs, strict=pairs is not None)
+
+
+def random_flip(clip, label, seed, ids, probability=0.5):
+    """Mirrors a clip at random, left to right, and gives it the label that it then has.
+
+    Args:
+        clip: A uint8 tensor of shape (T, h, w, 3).
+        label: Its class, a whole number.
+        seed: An int32 tensor of shape (2,).
+        ids: What `mirrored_ids` returns for the classes' names.
+        probability: Share of the clips that are mirrored, of classes that may be; in [0, 1].
+
+    Returns:
+        The clip and its label.
+
+    Raises:
+        ValueError: If `ids` allows no class to be mirrored, or is no exchange of classes.
+
+    Example:
+
+    >>> ids = mirrored_ids(["swipe_left", "swipe_right"])
+    >>> clip, label = random_flip(tf.zeros((8, 64, 64, 3), tf.uint8), 0, seed=(0, 1), ids=ids, probability=1)
+    >>> int(label)
+    1
+    """
+    return _random_exchange(clip, label, seed, ids, probability, axis=2, how="mirrored")
+
+
+def random_reversal(clip, label, seed, ids, probability=0.5):
+    """Plays a clip backwards at random, and gives it the label that it then has.
+
+    Args:
+        clip: A uint8 tensor of shape (T, h, w, 3).
+        label: Its class, a whole number.
+        seed: An int32 tensor of shape (2,).
+        ids: What `reversed_ids` returns for the classes' names.
+        probability: Share of the clips that are reversed, of classes that may be; in [0, 1].
+
+    Returns:
+        The clip and its label.
+
+    Raises:
+        ValueError: If `ids` allows no class to be reversed, or is no exchange of classes.
+    """
+    return _random_exchange(clip, label, seed, ids, probability, axis=0, how="reversed")
+
+
+def _random_exchange(clip, label, seed, ids, probability, axis, how):
+    import tensorflow as tf
+
+    ids = np.asarray(ids, np.int64)
+    allowed = np.flatnonzero(ids >= 0)
+    if not len(allowed):
+        raise ValueError(
+            f"It is not known what any of the classes becomes when clips are {how}: give the pairs, "
+            f"`{how}_ids(labels, pairs=[(name, name), …])`. Received: ids={ids.tolist()}"
+        )
+    if ids.max() >= len(ids) or (ids[ids[allowed]] != allowed).any():
+        raise ValueError(f"`ids` must exchange classes in pairs. Received: ids={ids.tolist()}")
+    if not 0 <= probability <= 1:
+        raise ValueError(f"`probability` must be in [0, 1]. Received: probability={probability}")
+    clip, label = tf.convert_to_tensor(clip), tf.convert_to_tensor(label)
+    partner = tf.gather(tf.constant(ids), label)
+    chosen = (tf.random.stateless_uniform((), seed) < probability) & (partner >= 0)
+    clip = tf.cond(chosen, lambda: tf.reverse(clip, [axis]), lambda: clip)
+    return clip, tf.where(chosen, tf.cast(partner, label.dtype), label)
+
+
+def _partners(labels, pairs, strict):
+    """The ids of the pairs' other names, -1 for classes that are in no pair."""
+    numbers = {_plain(label): number for number, label in enumerate(labels)}
+    ids = np.full(len(labels), -1, np.int64)
+    for pair in pairs:
+        if isinstance(pair, str) or len(pair) != 2:
+            raise ValueError(f"`pairs` must be pairs of names. Received: {pair!r}")
+        first, second = (numbers.get(_plain(name), -1) for name in pair)
+        if strict and min(first, second) < 0:
+            raise ValueError(f"`pairs` must have names of classes, which are {list(labels)}. Received: {pair}")
+        if strict and max(ids[first], ids[second]) >= 0:
+            raise ValueError(f"A class must be in one pair only. Received: {pair}, and another with the same name")
+        if min(first, second) >= 0:
+            ids[first], ids[second] = second, first
+    return ids
+
+
+def _plain(name):
+    return re.sub(r"[\[\]]", "", name).casefold().strip()
+
+
+def _has_side(label):
+    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower().replace("counter-", "counter"))
+    return not _SIDES.isdisjoint(words)
+
+
+@functools.cache
+def _known_names():
+    names = set(GESTURES)
+    for data_set in ("jester", "something_something_v2"):
+        text = resources.files("keras_action.data").joinpath("class_names", f"{data_set}.txt")
+        names.update(text.read_text(encoding="utf-8").splitlines())
+    return frozenset(map(_plain, names))

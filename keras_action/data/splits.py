@@ -1,0 +1,152 @@
+"""Splitting one set of clips in two or more: by subject where it is known, by clip otherwise."""
+
+import warnings
+
+import numpy as np
+
+from keras_action.data.annotations import Annotations
+
+_MAX_SWEEPS = 20
+_MAX_SWAPPED = 2000  # groups up to which pairs are tried: their number grows with the square
+
+
+def split_annotations(annotations, shares=(0.8, 0.2), seed=0, min_clips=5):
+    """Splits annotated clips at random, by subject or session where they have one.
+
+    Where clips have a `group`, all clips of a group go to the same side: a model is to be tried on people whom it
+    has not seen. Groups are drawn, and then moved and swapped until the number of clips of each class on each
+    side is as near to its share as that can bring it. Otherwise the clips of each class are drawn by themselves,
+    and each side gets at least one where the class has enough. The same seed gives the same split.
+
+    Args:
+        annotations: An `Annotations`.
+        shares: Shares of the clips, each above 0 and together 1.
+        seed: A whole number, 0 or more.
+        min_clips: Clips of a class on a side below which there is a warning: so few teach or say little.
+
+    Returns:
+        A tuple of `Annotations`, one for each share, with the clips in their old order and the same labels.
+
+    Raises:
+        ValueError: If the shares are wrong, some clips have a group and others have none, or there are fewer
+            groups or clips than shares.
+
+    Example:
+
+    ```python
+    annotations = read_annotations("gestures.csv")  # path,label,subject
+    train, validation, test = split_annotations(annotations, shares=(0.7, 0.15, 0.15))
+    ```
+    """
+    shares = np.asarray(shares, np.float64)
+    if shares.ndim != 1 or shares.size < 2 or (shares <= 0).any() or abs(shares.sum() - 1) > 1e-6:
+        raise ValueError(f"`shares` must be two or more numbers above 0, together 1. Received: {shares.tolist()}")
+    names = {clip.group for clip in annotations.clips}
+    if None in names and len(names) > 1:
+        bare = next(clip for clip in annotations.clips if clip.group is None)
+        raise ValueError(f"Either all clips must have a group, or none. Received: no group for {bare.path}")
+    rng = np.random.default_rng(seed)
+    label_ids = annotations.label_ids()
+    by_group = names and None not in names
+    count, unit = (len(names), "groups (subjects, sessions)") if by_group else (len(label_ids), "clips")
+    if count < len(shares):
+        raise ValueError(f"There must be at least {len(shares)} {unit}, one for each share. Received: {count}")
+    if by_group:
+        numbers = {name: i for i, name in enumerate(sorted(names))}
+        group_ids = np.array([numbers[clip.group] for clip in annotations.clips])
+        counts = np.zeros((len(numbers), len(annotations.labels)))
+        np.add.at(counts, (group_ids, label_ids), 1)
+        sides = _split_groups(counts, shares, rng)[group_ids]
+    else:
+        sides = _split_clips(label_ids, shares, rng)
+    _warn_of_small_classes(annotations.labels, label_ids, sides, len(shares), min_clips)
+    return tuple(
+        Annotations(tuple(annotations.clips[i] for i in np.flatnonzero(sides == side)), annotations.labels)
+        for side in range(len(shares))
+    )
+
+
+def _split_clips(label_ids, shares, rng):
+    """The side of each clip: of each class the nearest whole numbers to its shares."""
+    sides = np.empty(len(label_ids), np.int64)
+    for label_id in np.unique(label_ids):
+        members = rng.permutation(np.flatnonzero(label_ids == label_id))
+        exact = len(members) * shares
+        sizes = np.floor(exact + 1e-9).astype(np.int64)
+        rest = len(members) - sizes.sum()
+        sizes[np.argsort(sizes - exact, kind="stable")[:rest]] += 1
+        while len(members) >= len(shares) and sizes.min() == 0:
+            sizes[sizes.argmin()] += 1
+            sizes[sizes.argmax()] -= 1
+        sides[members] = np.repeat(np.arange(len(shares)), sizes)
+    for side in range(len(shares)):  # classes of one or two clips may leave a side with nothing
+        if not (sides == side).any():
+            fullest = np.bincount(sides, minlength=len(shares)).argmax()
+            sides[rng.choice(np.flatnonzero(sides == fullest))] = side
+    return sides
+
+
+def _split_groups(counts, shares, rng):
+    """The side of each group. `counts`: clips by group and class.
+
+    Minimises Σ over sides s and classes c of (clips of c on s − share of s · clips of c)² / clips of c, and the
+    same of all clips together: a side may neither lack a class nor be too small.
+    """
+    counts = np.concatenate([counts, counts.sum(1, keepdims=True)], 1)
+    counts = counts / np.sqrt(np.maximum(counts.sum(0), 1))
+    over = -shares[:, None] * counts.sum(0)  # what each side has too much of
+    sides = np.full(len(counts), -1)
+    order = rng.permutation(len(counts))
+    for place, group in enumerate(order):
+        cost = ((over + counts[group]) ** 2).sum(1) - (over**2).sum(1)
+        empty = np.array([not (sides == side).any() for side in range(len(shares))])
+        if len(counts) - place <= empty.sum():
+            cost[~empty] = np.inf
+        sides[group] = cost.argmin()
+        over[sides[group]] += counts[group]
+    for _ in range(_MAX_SWEEPS):
+        better = [_better(group, counts, sides, over) for group in order]
+        if not any(better):
+            break
+    return sides
+
+
+def _better(group, counts, sides, over):
+    """Moves a group to another side, or swaps it with a group of another, if that lowers the cost; in place."""
+    old = sides[group]
+    costs = (over**2).sum(1)
+    less = ((over[old] - counts[group]) ** 2).sum()
+    moves = less + ((over + counts[group]) ** 2).sum(1) - costs[old] - costs
+    moves[old] = np.inf
+    if (sides == old).sum() == 1:
+        moves[:] = np.inf
+    best, new, other = moves.min(), moves.argmin(), None
+    if len(counts) <= _MAX_SWAPPED:
+        change = counts - counts[group]
+        swaps = ((over[old] + change) ** 2).sum(1) + ((over[sides] - change) ** 2).sum(1) - costs[old] - costs[sides]
+        swaps[sides == old] = np.inf
+        if swaps.min() < best:
+            best, other = swaps.min(), swaps.argmin()
+            new = sides[other]
+    if best > -1e-9:  # rounding must not go round in circles
+        return False
+    change = counts[group] - (0 if other is None else counts[other])
+    over[old] -= change
+    over[new] += change
+    sides[group] = new
+    if other is not None:
+        sides[other] = old
+    return True
+
+
+def _warn_of_small_classes(labels, label_ids, sides, num_sides, min_clips):
+    counts = np.zeros((len(labels), num_sides), np.int64)
+    np.add.at(counts, (label_ids, sides), 1)
+    small = [f"{labels[i]} ({', '.join(map(str, counts[i]))})" for i in np.flatnonzero(counts.min(1) < min_clips)]
+    if small:
+        more = ", …" if len(small) > 10 else ""
+        warnings.warn(
+            f"{len(small)} of {len(labels)} classes have fewer than {min_clips} clips on a side: "
+            f"{', '.join(small[:10])}{more}",
+            stacklevel=3,
+        )

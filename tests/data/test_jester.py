@@ -1,0 +1,150 @@
+import time
+
+import numpy as np
+import pytest
+
+from keras_action.data import AnnotationError, Clip, read_jester
+
+NAMES = {
+    "first": ("jester-v1-{}.csv", ""),
+    "present": ("{}.csv", "labels"),
+    "annotations": ("jester-v1-{}.csv", "annotations"),
+}
+ROWS = "1;Doing other things\n3;Swiping Left\n2;No gesture\n"
+
+
+def write_tree(root, rows=ROWS, split="train", form="first", ids=("1", "2", "3")):
+    """The data set as it is handed out, with files of no bytes."""
+    for name in ids:
+        folder = root / "20bn-jester-v1" / name
+        folder.mkdir(parents=True)
+        for number in range(1, 4):
+            (folder / f"{number:05}.jpg").touch()
+    name, folder = NAMES[form]
+    table = root / folder / name.format(split)
+    table.parent.mkdir(parents=True, exist_ok=True)
+    table.write_bytes(rows if isinstance(rows, bytes) else rows.encode())
+    return table
+
+
+@pytest.mark.parametrize("form", NAMES)
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_clips(tmp_path, split, form):
+    write_tree(tmp_path, split=split, form=form)
+    annotations = read_jester(tmp_path, split)
+    assert annotations.clips == (
+        Clip(str(tmp_path / "20bn-jester-v1/1"), "Doing other things"),
+        Clip(str(tmp_path / "20bn-jester-v1/3"), "Swiping Left"),
+        Clip(str(tmp_path / "20bn-jester-v1/2"), "No gesture"),
+    )
+    assert len(annotations.labels) == len(set(annotations.labels)) == 27
+    np.testing.assert_array_equal(annotations.label_ids(), [26, 0, 25])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROWS.replace("\n", "\r\n"),
+        "\ufeff" + ROWS,
+        ROWS.replace("\n", "\n\n").rstrip(),
+        ROWS.replace(";", " ; "),
+    ],
+    ids=["Windows line ends", "byte order mark", "blank lines", "spaces"],
+)
+def test_forms_of_tables(tmp_path, rows):
+    write_tree(tmp_path, rows)
+    assert [clip.label for clip in read_jester(tmp_path, "train").clips] == [
+        "Doing other things",
+        "Swiping Left",
+        "No gesture",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("", r"jester-v1-train\.csv: there are no clips"),
+        ("1;Swiping Left\n2;Swipe Right\n", r"train\.csv, line 2: unknown label; known are .* Received: 'Swipe Right'"),
+        ("1;Swiping Left\n\n2\n", r"train\.csv, line 3: the label is missing\. Received: '2'"),
+        (";Swiping Left\n", r"train\.csv, line 1: the id is missing"),
+        (b"1;Swiping\xff Left\n", "not a text file in UTF-8"),
+    ],
+)
+def test_wrong_tables(tmp_path, rows, message):
+    write_tree(tmp_path, rows)
+    with pytest.raises(AnnotationError, match=message):
+        read_jester(tmp_path, "train")
+
+
+def test_test_split_without_answers(tmp_path):
+    write_tree(tmp_path, "1\n2\n3\n", "test")
+    with pytest.raises(
+        AnnotationError, match=r"test\.csv, line 1: the label is missing\. .* in test-answers\.csv beside"
+    ):
+        read_jester(tmp_path, "test")
+
+
+def test_test_split_with_answers(tmp_path):
+    table = write_tree(tmp_path, "1\n2\n3\n", "test", "present")
+    (table.parent / "test-answers.csv").write_text("1;No gesture\n2;Thumb Up\n3;Thumb Down\n")
+    assert [clip.label for clip in read_jester(tmp_path, "test").clips] == ["No gesture", "Thumb Up", "Thumb Down"]
+
+
+def test_ids_do_not_depend_on_the_order_in_the_labels_file(tmp_path):
+    write_tree(tmp_path)
+    labels = read_jester(tmp_path, "train").labels
+    (tmp_path / "jester-v1-labels.csv").write_text("\n".join(sorted(labels)) + "\n")
+    assert read_jester(tmp_path, "train").labels == labels
+
+
+def test_a_labels_file_with_other_names_has_the_say(tmp_path):
+    write_tree(tmp_path, "1;Hop\n2;Skip\n")
+    (tmp_path / "jester-v1-labels.csv").write_text("Skip\r\nHop\r\n")
+    assert read_jester(tmp_path, "train").labels == ("Skip", "Hop")
+
+
+def test_given_labels(tmp_path):
+    write_tree(tmp_path)
+    labels = ("No gesture", "Swiping Left", "Doing other things")
+    assert read_jester(tmp_path, "train", labels=labels).label_ids().tolist() == [2, 1, 0]
+    with pytest.raises(AnnotationError, match=r"line 3: unknown label; .* Received: 'No gesture'"):
+        read_jester(tmp_path, "train", labels=labels[1:])
+    with pytest.raises(ValueError, match="each once"):
+        read_jester(tmp_path, "train", labels=("Hop", "Hop"))
+
+
+def test_missing_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="jester: no such folder"):
+        read_jester(tmp_path / "jester", "train")
+    (tmp_path / "20bn-jester-v1-00").mkdir()
+    (tmp_path / "jester-v1-train.csv").touch()
+    with pytest.raises(
+        FileNotFoundError, match=r"expected 20bn-jester-v1\. Received: 20bn-jester-v1-00/, jester-v1-train\.csv"
+    ):
+        read_jester(tmp_path, "train")
+    (tmp_path / "20bn-jester-v1").mkdir()
+    with pytest.raises(
+        FileNotFoundError, match=r"expected jester-v1-validation\.csv or validation\.csv, in the folder"
+    ):
+        read_jester(tmp_path, "validation")
+    with pytest.raises(ValueError, match=r"one of train, validation, test\. Received: split='val'"):
+        read_jester(tmp_path, "val")
+
+
+def test_missing_clips(tmp_path):
+    write_tree(tmp_path, ids=("1", "3"))
+    with pytest.raises(FileNotFoundError, match=r"20bn-jester-v1: 1 of 3 clips are not there \(2\)\. Are all parts"):
+        read_jester(tmp_path, "train")
+    assert len(read_jester(tmp_path, "train", allow_missing=True)) == 2
+    (tmp_path / "jester-v1-train.csv").write_text("4;Thumb Up\n5;Thumb Up\n")
+    with pytest.raises(FileNotFoundError, match="2 of 2 clips"):
+        read_jester(tmp_path, "train", allow_missing=True)
+
+
+def test_the_whole_data_set_is_read_in_a_moment(tmp_path, monkeypatch):
+    write_tree(tmp_path, "".join(f"{i};Thumb Up\n" for i in range(1, 148093)), ids=())
+    (tmp_path / "20bn-jester-v1").mkdir()
+    monkeypatch.setattr("os.listdir", lambda folder: [str(i) for i in range(1, 148093)])
+    start = time.perf_counter()
+    assert len(read_jester(tmp_path, "train")) == 148_092
+    assert time.perf_counter() - start < 5  # a look at each clip's folder would take longer on most disks
