@@ -29,7 +29,7 @@ from keras_action.data.pipeline import (
     steps_per_epoch,
     training_dataset,
 )
-from keras_action.data.rand_augment import rand_augment
+from keras_action.data.randaugment import rand_augment
 from keras_action.data.sampling import (
     SAMPLING_METHODS,
     sample_clips,

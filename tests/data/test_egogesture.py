@@ -35,9 +35,9 @@ def test_clips(tmp_path, frames, labels, name):
     folder = write_recording(tmp_path, frames=frames, labels=labels, name=name)
     annotations = read(tmp_path)
     assert annotations.clips == (
-        Clip(folder, "Scroll hand towards left", frames=(177, 218), group="Subject03"),
-        Clip(folder, "Scroll hand towards right", frames=(284, 327), group="Subject03"),
-        Clip(folder, "Move fingers forward", frames=(380, 421), group="Subject03"),
+        Clip(folder, "Scroll hand towards left", frames=(177, 218), group="Subject03", fps=30),
+        Clip(folder, "Scroll hand towards right", frames=(284, 327), group="Subject03", fps=30),
+        Clip(folder, "Move fingers forward", frames=(380, 421), group="Subject03", fps=30),
     )
     assert len(annotations.labels) == len(set(annotations.labels)) == 83
     assert annotations.label_ids().tolist() == [1, 0, 82]

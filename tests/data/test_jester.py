@@ -33,9 +33,9 @@ def test_clips(tmp_path, split, form):
     write_tree(tmp_path, split=split, form=form)
     annotations = read_jester(tmp_path, split)
     assert annotations.clips == (
-        Clip(str(tmp_path / "20bn-jester-v1/1"), "Doing other things"),
-        Clip(str(tmp_path / "20bn-jester-v1/3"), "Swiping Left"),
-        Clip(str(tmp_path / "20bn-jester-v1/2"), "No gesture"),
+        Clip(str(tmp_path / "20bn-jester-v1/1"), "Doing other things", fps=12),
+        Clip(str(tmp_path / "20bn-jester-v1/3"), "Swiping Left", fps=12),
+        Clip(str(tmp_path / "20bn-jester-v1/2"), "No gesture", fps=12),
     )
     assert len(annotations.labels) == len(set(annotations.labels)) == 27
     np.testing.assert_array_equal(annotations.label_ids(), [26, 0, 25])

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_action.data import rand_augment as module
-from keras_action.data.rand_augment import _OPERATIONS, rand_augment
+from keras_action.data import randaugment as module
+from keras_action.data.randaugment import _OPERATIONS, rand_augment
 
 
 @pytest.fixture(scope="module")
