@@ -8,10 +8,10 @@ EgoGesture is left out on purpose: nobody has established which of its signs and
 import functools
 import re
 import warnings
-from importlib import resources
 
 import numpy as np
 
+from keras_action.data.official import class_names
 from keras_action.data.synthetic import GESTURES, TIME_REVERSED_PAIRS
 
 # What a mirror makes of what. A class of these data sets that is in no pair stays what it is.
@@ -225,6 +225,5 @@ def _has_side(label):
 def _known_names():
     names = set(GESTURES)
     for data_set in ("jester", "something_something_v2"):
-        text = resources.files("keras_action.data").joinpath("class_names", f"{data_set}.txt")
-        names.update(text.read_text(encoding="utf-8").splitlines())
+        names.update(class_names(data_set))
     return frozenset(map(_plain, names))

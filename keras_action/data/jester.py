@@ -3,10 +3,17 @@
 import os
 
 from keras_action.data.annotations import AnnotationError, Annotations, Clip
-from keras_action.data.official import check_split, check_there, choose_labels, class_names, find, read_rows
+from keras_action.data.official import (
+    TABLE_FOLDERS,
+    check_split,
+    check_there,
+    choose_labels,
+    class_names,
+    find,
+    read_rows,
+)
 
 FPS = 12
-_FOLDERS = ("", "labels", "annotations")
 
 
 def read_jester(root, split, labels=None, allow_missing=False):
@@ -52,9 +59,9 @@ def read_jester(root, split, labels=None, allow_missing=False):
     """
     check_split(split)
     folder = find(root, ["20bn-jester-v1"])
-    table = find(root, ["test-answers.csv", "jester-v1-test-answers.csv"], _FOLDERS, required=False)
+    table = find(root, ["test-answers.csv", "jester-v1-test-answers.csv"], TABLE_FOLDERS, required=False)
     if split != "test" or table is None:
-        table = find(root, [f"jester-v1-{split}.csv", f"{split}.csv"], _FOLDERS)
+        table = find(root, [f"jester-v1-{split}.csv", f"{split}.csv"], TABLE_FOLDERS)
     labels = choose_labels(_data_set_labels(root), labels)
     known, clips = frozenset(labels), []
     for number, name, label in read_rows(table):
@@ -74,7 +81,7 @@ def read_jester(root, split, labels=None, allow_missing=False):
 
 def _data_set_labels(root):
     names = class_names("jester")
-    table = find(root, ["jester-v1-labels.csv", "labels.csv"], _FOLDERS, required=False)
+    table = find(root, ["jester-v1-labels.csv", "labels.csv"], TABLE_FOLDERS, required=False)
     if table is None:
         return names
     found = tuple(name for _, name, _ in read_rows(table))

@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_action.data.annotations import AnnotationError
 
 SPLITS = ("train", "validation", "test")
+TABLE_FOLDERS = ("", "labels", "annotations")  # in which 20BN's tables are found
 
 
 def check_split(split):

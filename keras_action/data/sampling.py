@@ -5,6 +5,8 @@ What is random comes from a NumPy generator that is handed in: the same generato
 
 import numpy as np
 
+DENSE_WINDOW = 64  # frames, of TSM's dense sampling
+
 
 def sample_segments(num_frames, num_segments, rng=None):
     """Chooses one frame from each of `num_segments` equal segments of a clip.
@@ -36,9 +38,7 @@ def sample_segments(num_frames, num_segments, rng=None):
     - [Temporal Segment Networks](https://arxiv.org/abs/1608.00859), section 3.1
     """
     _check(num_frames=num_frames, num_segments=num_segments)
-    place = 0.5 if rng is None else rng.random(num_segments)
-    indices = (np.arange(num_segments) + place) * num_frames / num_segments
-    return np.minimum(indices.astype(np.int64), num_frames - 1)
+    return _at(0.5 if rng is None else rng.random(num_segments), num_frames, num_segments)
 
 
 def sample_released_segments(num_frames, num_segments, rng=None):
@@ -91,7 +91,7 @@ def sample_released_segments(num_frames, num_segments, rng=None):
     return np.zeros(num_segments, np.int64)
 
 
-def sample_dense(num_frames, num_segments, rng=None, window=64):
+def sample_dense(num_frames, num_segments, rng=None, window=DENSE_WINDOW):
     """Chooses frames at a fixed stride from a window of the clip, as TSM's dense sampling does for Kinetics.
 
     The stride is `window // num_segments` frames: every 8th for 8 segments. In a clip shorter than the
@@ -165,12 +165,11 @@ def sample_clips(num_frames, num_segments, num_clips=10, rng=None, method="segme
     if rng is not None:
         return np.stack([sample(num_frames, num_segments, rng) for _ in range(num_clips)])
     if method == "segments":
-        places = (np.arange(num_clips)[:, None] + 0.5) / num_clips
-        indices = (np.arange(num_segments) + places) * num_frames / num_segments
-        return np.minimum(indices.astype(np.int64), num_frames - 1)
+        return _at((np.arange(num_clips)[:, None] + 0.5) / num_clips, num_frames, num_segments)
     if method == "dense":
-        starts = np.linspace(0, _last_start(num_frames, num_segments, 64), num_clips, dtype=np.int64)
-        return _strided(starts[:, None], num_frames, num_segments, 64)
+        last = _last_start(num_frames, num_segments, DENSE_WINDOW)
+        starts = np.linspace(0, last, num_clips, dtype=np.int64)
+        return _strided(starts[:, None], num_frames, num_segments, DENSE_WINDOW)
     raise ValueError(f"`method` must be 'segments' or 'dense' where there is no `rng`. Received: method={method!r}")
 
 
@@ -192,6 +191,12 @@ def _check(**numbers):
     for name, value in numbers.items():
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+
+
+def _at(place, num_frames, num_segments):
+    """The frame at a place, a share from 0 to 1, of each of the segments of real-valued length."""
+    indices = (np.arange(num_segments) + place) * num_frames / num_segments
+    return np.minimum(indices.astype(np.int64), num_frames - 1)
 
 
 def _last_start(num_frames, num_segments, window):

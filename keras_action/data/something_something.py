@@ -5,9 +5,8 @@ import os
 import re
 
 from keras_action.data.annotations import VIDEO_SUFFIXES, AnnotationError, Annotations, Clip
-from keras_action.data.official import check_split, check_there, choose_labels, find, read_rows
+from keras_action.data.official import TABLE_FOLDERS, check_split, check_there, choose_labels, find, read_rows
 
-_FOLDERS = ("", "labels", "annotations")
 _PREFIX = "something-something-v2-"
 
 
@@ -53,12 +52,12 @@ def read_something_something(root, split, labels=None, allow_missing=False):
     """
     check_split(split)
     folder = find(root, ["20bn-something-something-v2", "20bn-something-something-v2-frames"])
-    answers = find(root, ["test-answers.csv", f"{_PREFIX}test-answers.csv"], _FOLDERS, required=False)
+    answers = find(root, ["test-answers.csv", f"{_PREFIX}test-answers.csv"], TABLE_FOLDERS, required=False)
     if split == "test" and answers is not None:
         rows = ((f"{answers}, line {number}", name, label) for number, name, label in read_rows(answers))
     else:
-        rows = _read_entries(find(root, [f"{_PREFIX}{split}.json", f"{split}.json"], _FOLDERS))
-    labels = choose_labels(_read_labels(find(root, [f"{_PREFIX}labels.json", "labels.json"], _FOLDERS)), labels)
+        rows = _read_entries(find(root, [f"{_PREFIX}{split}.json", f"{split}.json"], TABLE_FOLDERS))
+    labels = choose_labels(_read_labels(find(root, [f"{_PREFIX}labels.json", "labels.json"], TABLE_FOLDERS)), labels)
     known, clips, files = frozenset(labels), [], _files(folder)
     for place, name, label in rows:
         if label is None:

@@ -123,8 +123,8 @@ def insertion_points(model, stages=None, location=1, every=1):
     location = _integer("location", location)
     if _integer("every", every) < 1:
         raise ValueError(f"`every` must be at least 1. Received: every={every}")
-    chosen = {id(block) for stage in chosen_stages for block in [b for b in blocks if b.stage == stage][::every]}
-    return [_insertion_point(block, location) for block in blocks if id(block) in chosen]
+    chosen = {block for stage in chosen_stages for block in [b for b in blocks if b.stage == stage][::every]}
+    return [_insertion_point(block, location) for block in blocks if block in chosen]
 
 
 def _integer(name, value):

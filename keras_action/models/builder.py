@@ -160,18 +160,16 @@ def _build(
     for point, padding in geometry.padding_layers(frames_model).items():
         layers.setdefault(point, []).append(padding)
 
-    def replace(layer):
-        changes = geometry.changes(layer)
-        if isinstance(layer, keras.layers.BatchNormalization):
-            changes["momentum"] = batch_norm_momentum
-        return layer.__class__.from_config({**layer.get_config(), **changes})
+    def changes(layer):
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        return {**geometry.changes(layer), **({"momentum": batch_norm_momentum} if is_norm else {})}
 
     # === Functional model ===
     clip = keras.Input((num_segments, height, width, 3), name="clip")
     x = FoldTime(name="fold_time")(clip)
     if include_preprocessing and geometry.preprocessing:
         x = geometry.preprocessing.apply(x)
-    x = apply_model(frames_model, x, layers, replace)
+    x = apply_model(frames_model, x, layers, changes)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     # The head stays in float32 under mixed precision: logits are summed and compared.

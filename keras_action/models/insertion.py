@@ -71,14 +71,14 @@ def insert_layers(model, layers, name=None):
     return copy
 
 
-def apply_model(model, inputs, layers=None, replace=None):
+def apply_model(model, inputs, layers=None, changes=None):
     """Applies new copies of a functional model's layers to `inputs`, flat: no model inside a model.
 
     Args:
         model: A functional Keras model.
         inputs: Keras tensors with the structure of `model.input`.
         layers: Dict from `InsertionPoint` to a new layer, or to a list of layers, which are applied in turn.
-        replace: Function from a layer or operation to its copy; by default it is made from its own configuration.
+        changes: Function from a layer or operation to a dict of what is other in its copy's configuration.
 
     Returns:
         Keras tensors with the structure of `model.output`.
@@ -91,6 +91,12 @@ def apply_model(model, inputs, layers=None, replace=None):
     new_inputs = zip(model.inputs, keras.tree.flatten(inputs), strict=True)
     made = {old._keras_history.operation.name: [new] for old, new in new_inputs}
     applied = {}  # point → (what the new layers took, what they gave)
+
+    def copy_of(layer):
+        config = {**layer.get_config(), **(changes(layer) if changes else {})}
+        if isinstance(layer, keras.layers.Lambda):  # Keras refuses those of a file; this one is in memory
+            return layer.__class__.from_config(config, safe_mode=False)
+        return layer.__class__.from_config(config)
 
     def apply_new(point, layer, x):
         if point not in applied:
@@ -123,7 +129,7 @@ def apply_model(model, inputs, layers=None, replace=None):
         return outputs
 
     # The clone itself is not wanted, as it ends at `inputs`; what it made on the way is.
-    keras.models.clone_model(model, input_tensors=inputs, clone_function=replace or _copy_of, call_function=call)
+    keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_of, call_function=call)
     for point in layers:
         if point not in applied:
             raise ValueError(
@@ -132,13 +138,6 @@ def apply_model(model, inputs, layers=None, replace=None):
             )
     outputs = [made[source.operation.name][source.tensor_index] for source in sources]
     return keras.tree.pack_sequence_as(model.output, outputs)
-
-
-def _copy_of(layer):
-    config = layer.get_config()
-    if isinstance(layer, keras.layers.Lambda):  # Keras refuses those of a file; this one is in memory
-        return layer.__class__.from_config(config, safe_mode=False)
-    return layer.__class__.from_config(config)
 
 
 def _input_of(layer, point, args, kwargs, made):

@@ -7,7 +7,7 @@ stays a name, what it stands for is built here, and every other name or instruct
 import pickletools
 from dataclasses import dataclass
 
-from keras_action.weights.stored_tensors import DTYPES, ONLY, Storage, Tensor, is_key
+from keras_action.weights.stored_tensors import DTYPES, ONLY, Storage, Tensor, check_key
 
 _STORAGES = {
     "torch.DoubleStorage": "float64",
@@ -219,8 +219,7 @@ def _tensor(storage, dtype, offset, shape, strides, metadata):
 
 def _set_items(target, pairs):
     for key, value in pairs:
-        if not is_key(key):
-            raise ValueError(f"it uses a {type(key).__name__} as a key")
+        key = check_key(key)
         _expect(target, dict)[key] = value
     return target
 

@@ -119,9 +119,9 @@ class PlainCopy:
         if isinstance(value, self.tensor_class):
             copy = self._array(value)
         elif isinstance(value, dict):
-            copy = {_key(key): self._copy(item) for key, item in value.items()}
+            copy = {check_key(key): self._copy(item) for key, item in value.items()}
         elif isinstance(value, set):
-            copy = {_key(item) for item in value}
+            copy = {check_key(item) for item in value}
         elif isinstance(value, list):
             copy = [self._copy(item) for item in value]
         elif isinstance(value, tuple):
@@ -149,13 +149,9 @@ class PlainCopy:
         return np.array(self.view(tensor), dtype, order="C")
 
 
-def is_key(value):
-    """Whether a value may be a dict's key or in a set: the hash of a deep tuple could overflow the stack."""
-    return type(value) in SCALARS or (type(value) is tuple and all(type(item) in SCALARS for item in value))
-
-
-def _key(value):
-    if not is_key(value):
+def check_key(value):
+    """The value, if it may be a dict's key or in a set: the hash of a deep tuple could overflow the stack."""
+    if type(value) not in SCALARS and not (type(value) is tuple and all(type(item) in SCALARS for item in value)):
         raise ValueError(f"it uses a {type(value).__name__} as a key")
     return value
 
