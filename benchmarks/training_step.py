@@ -16,16 +16,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-# Name → (builder, its arguments). "shift" is TSM with the learnable shift of ACTION-Net; each path has it before it.
-METHODS = {
-    "TSN": ("build_tsn", {}),
-    "TSM": ("build_tsm", {}),
-    "shift": ("build_tsm", {"shift": "learnable"}),
-    "STE": ("build_action_net", {"paths": ("ste",)}),
-    "CE": ("build_action_net", {"paths": ("ce",)}),
-    "ME": ("build_action_net", {"paths": ("me",)}),
-    "ACTION": ("build_action_net", {}),
-}
+from training.methods import METHODS, build_method
 
 
 @dataclass(frozen=True)
@@ -90,20 +81,14 @@ def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size
     import keras
     import numpy as np
 
-    import keras_action
-    from keras_action.models.backbones import get_backbone
-
     rng = np.random.default_rng(0)
     clips = rng.integers(0, 256, (batch_size, num_segments, input_size, input_size, 3)).astype("float32")
     clips = keras.ops.convert_to_tensor(clips)  # on the device, once: the way there is no part of the step
     labels = keras.ops.convert_to_tensor(rng.integers(0, num_classes, batch_size).astype("int32"))
     options = {"num_classes": num_classes, "num_segments": num_segments, "input_size": input_size}
-    if "torchvision" in get_backbone(backbone).geometries:
-        options["geometry"] = "torchvision"
 
     def make(method):
-        builder, arguments = METHODS[method]
-        model = getattr(keras_action, builder)(backbone, **options, **arguments)
+        model = build_method(backbone, method, **options)
         model.compile(
             optimizer=keras.optimizers.SGD(1e-4, momentum=0.9),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

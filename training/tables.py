@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from training.cost_tables import BACKBONES, FORMS, Cost, PaperFigures, tables
+from training.methods import build_method
 
 METHODS = ("TSN", "TSM", "STE", "CE", "ME", "ACTION")
 
@@ -34,18 +35,10 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
     """Builds one model in the paper's geometry, counts it and lets go of it."""
     import keras
 
-    import keras_action
-    from keras_action.complexity import complexity
+    from keras_action import complexity
 
     options = {"num_classes": num_classes, "num_segments": num_segments, "input_size": input_size}
-    if backbone != "bn_inception":  # which has one geometry
-        options["geometry"] = "torchvision"
-    if method == "ACTION":
-        model = keras_action.build_action_net(backbone, **options)
-    elif method in ("TSN", "TSM"):
-        model = {"TSN": keras_action.build_tsn, "TSM": keras_action.build_tsm}[method](backbone, **options)
-    else:
-        model = keras_action.build_action_net(backbone, paths=(method.lower(),), **options)
+    model = build_method(backbone, method, **options)
     report = complexity(model)
     if report.uncounted:
         raise ValueError(f"The cost of these layers of {backbone} is not known: {', '.join(report.uncounted)}")
