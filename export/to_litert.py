@@ -13,6 +13,8 @@ import os
 import sys
 from pathlib import Path
 
+from training.arguments import DATA_FORMS
+
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 
 
@@ -25,9 +27,9 @@ def make_parser():
     parser.add_argument("--quantization", choices=QUANTIZATIONS, default="float32", help="default: float32")
     parser.add_argument(
         "--representative",
-        metavar="CSV",
-        help="annotations (CSV, or folder of classes) of the training clips: int8 measures its ranges on them, and "
-        "every file is checked on them; without it, on random pixels",
+        metavar="DATA",
+        help="the training clips: int8 measures its ranges on them, and every file is checked on them; without it, on "
+        f"random pixels. One of: {DATA_FORMS}",
     )
     parser.add_argument("--clips", type=int, default=128, help="clips for the ranges, and for the check (default: 128)")
     parser.add_argument("--seed", type=int, default=0, help="which clips, and how they are cropped (default: 0)")
@@ -106,13 +108,13 @@ def _make_clips(arguments, model, labels, training):
     """Returns the clips for the ranges, cut as in training, and the clips for the check, cut as in evaluation."""
     import numpy as np
 
-    from keras_action.data import evaluation_dataset, read_annotations, training_dataset
+    from keras_action.data import evaluation_dataset, read_data_set, training_dataset
 
     num_segments, *input_size, _ = model.input_shape[1:]
     if arguments.representative is None:
         noise = np.random.default_rng(arguments.seed).integers(0, 256, (8, *model.input_shape[1:]), dtype="uint8")
         return None, noise
-    annotations = read_annotations(arguments.representative, labels=labels, allow_empty_classes=True)
+    annotations = read_data_set(arguments.representative, labels=labels, allow_empty_classes=True)
     sizes = {"num_segments": num_segments, "input_size": tuple(input_size), "batch_size": 1}
     ranges = training_dataset(annotations, seed=arguments.seed, **training, **sizes).take(arguments.clips)
     checks = _spread(annotations, arguments.clips)

@@ -12,11 +12,14 @@ from keras_action.data import (
     FailureLog,
     evaluation_dataset,
     list_frames,
+    mirrored_ids,
     probe,
+    reversed_ids,
     steps_per_epoch,
     training_dataset,
 )
 from keras_action.data.decoding import DecodingError
+from keras_action.data.shards import is_shard
 from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.optimizers import AdamW
 from keras_action.runs import LAST, digest, read_description, read_run, write_run
@@ -58,17 +61,35 @@ def make_optimizer(recipe, steps):
 
 
 def training_batches(recipe, annotations, **options):
-    """The batches that a recipe trains on: `keras_action.data.training_dataset` with the recipe's settings."""
+    """The batches that a recipe trains on: `keras_action.data.training_dataset` with the recipe's settings.
+
+    Returns:
+        A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures.
+    """
+    labels = annotations.labels
     settings = {
         "num_segments": recipe.num_segments,
         "input_size": recipe.input_size,
         "batch_size": recipe.batch_size,
         "seed": recipe.seed,
+        "sampling": recipe.sampling,
         "crop_scales": recipe.crop_scales,
         "color_jitter": recipe.color_jitter,
+        "rand_augment_ops": recipe.rand_augment_ops,
+        "rand_augment_magnitude": recipe.rand_augment_magnitude,
+        "flip_ids": mirrored_ids(labels, _pairs(recipe.flip_pairs)) if recipe.flip else None,
+        "reversal_ids": reversed_ids(labels, _pairs(recipe.reversal_pairs)) if recipe.reversal else None,
+        "mix_up": recipe.mix_up,
+        "cut_mix": recipe.cut_mix,
+        "decoder": recipe.decoder,
         "cache": recipe.cache,
     }
-    return training_dataset(annotations, **{**settings, **options})
+    batches = training_dataset(annotations, **{**settings, **options})
+    return batches if recipe.mix_up or recipe.cut_mix else batches.map(_one_hot(len(labels)))
+
+
+def _pairs(texts):
+    return None if texts is None else [tuple(text.split(":")) for text in texts]
 
 
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True):
@@ -140,6 +161,8 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
             num_segments=recipe.num_segments,
             input_size=recipe.input_size,
             batch_size=recipe.batch_size,
+            sampling=recipe.sampling,
+            decoder=recipe.decoder,
             failures=validation_failures,
         )
         size_bytes = len(validation) * recipe.num_segments * recipe.input_size**2 * 3
@@ -161,7 +184,7 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
 
     try:
         model.fit(
-            train_batches.map(_one_hot(len(training.labels))),
+            train_batches,
             steps_per_epoch=steps,
             epochs=recipe.epochs,
             initial_epoch=initial_epoch,
@@ -185,7 +208,7 @@ def median_clip_seconds(annotations):
     """Median length of the clips, in seconds, of a thousand of them where there are more.
 
     Files that cannot be read do not count. `None` where it is not known, as frame folders do not say how many frames
-    a second they hold: their clips' `fps` does, where it is given.
+    a second they hold: their clips' `fps` does, where it is given, and that of clips in shards.
     """
     clips = annotations.clips[:: max(1, len(annotations) // 1000)]
     lengths, unknown = [], 0
@@ -194,7 +217,7 @@ def median_clip_seconds(annotations):
             lengths.append(clip.end - clip.start)
             continue
         try:
-            if not os.path.isdir(clip.path):
+            if not is_shard(clip.path) and not os.path.isdir(clip.path):
                 lengths.append((clip.end or probe(clip.path).duration) - (clip.start or 0.0))
             elif clip.fps is None:
                 unknown += 1

@@ -14,7 +14,7 @@ import pytest
 import keras_action
 from keras_action.callbacks import read_log
 from keras_action.data import Annotations, Clip, TooManyFailuresError, read_annotations
-from keras_action.fitting import median_clip_seconds
+from keras_action.fitting import median_clip_seconds, training_batches
 from keras_action.runs import digest
 from tests import tiny
 
@@ -218,3 +218,34 @@ def test_frame_folders_are_trained_on_and_say_how_long_they_are(tmp_path, monkey
     assert run.clip_seconds is None
     assert keras_action.read_run(tmp_path / "run").clip_seconds is None
     assert digest(annotations) != digest(Annotations((part.clips[0], *clips[1:]), ("bright", "dark")))
+
+
+def test_batches_are_as_the_recipe_says(annotations):
+    def batches(**fields):
+        taken = training_batches(tiny.recipe(**fields), annotations).take(3).as_numpy_iterator()
+        return [labels for _, labels in taken]
+
+    def swapped(**fields):
+        return sum((a != b).any(1).sum() for a, b in zip(batches(), batches(**fields), strict=True))
+
+    for labels in batches():
+        assert labels.shape == (4, 2) and labels.dtype == "float32" and set(labels.ravel()) == {0, 1}
+    assert swapped(rand_augment_ops=2, color_jitter=0.5, sampling="dense") == 0
+    assert 0 < swapped(flip=True, flip_pairs=["bright:dark"]) < 12
+    assert 0 < swapped(reversal=True, reversal_pairs=["bright:dark"]) < 12
+    assert swapped(flip=True, flip_pairs=[]) == 0  # no label changes
+    assert any(0 < value < 1 for labels in batches(mix_up=1.0, cut_mix=1.0) for value in labels.ravel())
+    for fields in ({"flip": True}, {"reversal": True}):
+        with pytest.raises(ValueError, match="give the pairs"):
+            batches(**fields)  # nothing is known of "bright" and "dark"
+    with pytest.raises(ValueError, match="`decoder` must be one of"):
+        batches(decoder="ffmpeg")
+
+
+def test_a_run_of_mixtures_and_flips_goes_on_as_if_nothing_had_been(annotations, tmp_path):
+    recipe = tiny.recipe(mix_up=0.2, cut_mix=1.0, flip=True, flip_pairs=["bright:dark"], rand_augment_ops=1)
+    keras_action.train(recipe, annotations, annotations, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        keras_action.train(recipe, annotations, annotations, tmp_path / "cut", callbacks=[Kill(2)])
+    keras_action.train(recipe, annotations, annotations, tmp_path / "cut")
+    np.testing.assert_allclose(losses(tmp_path / "cut"), losses(tmp_path / "whole"), rtol=1e-4)

@@ -17,6 +17,9 @@ from keras_action.recipes import Recipe
         ("weights=a=b.npz", "weights", "a=b.npz"),
         ("cache=true", "cache", True),
         ("crop_scales=1,0.875", "crop_scales", (1.0, 0.875)),
+        ("flip_pairs=a:b,c:c", "flip_pairs", ("a:b", "c:c")),
+        ("flip_pairs=", "flip_pairs", ()),
+        ("flip_pairs=none", "flip_pairs", None),
         ("mixed_precision=mixed_float16", "mixed_precision", "mixed_float16"),
     ],
 )
@@ -33,6 +36,8 @@ def test_override_from_text(text, field, value):
         ("epochs=0", "`epochs` must be above 0"),
         ("cache=yes", "`cache` must be of type bool"),
         ("dropout=1.5", "from 0 to 1"),
+        ("mix_up=-1", "`mix_up` must be 0 or more"),
+        ("reversal_pairs=up,down", "`reversal_pairs` must be names with a colon"),
         ("model=slowfast", "`model` must be one of"),
     ],
 )

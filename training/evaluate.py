@@ -13,13 +13,15 @@ import os
 import sys
 from pathlib import Path
 
+from training.arguments import DATA_FORMS
+
 
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", metavar="RUN", help="a run's folder, or one of its .keras files")
-    parser.add_argument("--data", required=True, help="annotation CSV (path,label[,start,end]) or folder of classes")
+    parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--output", help="where to write (default: the run's folder)")
     parser.add_argument("--batch-size", type=int, default=8, help="clips at a time (default: 8)")
     parser.add_argument(
@@ -45,11 +47,11 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
     from keras_action import plots
-    from keras_action.data import AnnotationError, FailureLog, TooManyFailuresError, read_annotations
+    from keras_action.data import AnnotationError, FailureLog, TooManyFailuresError, read_data_set
 
     try:
         run = keras_action.read_run(arguments.run)
-        annotations = read_annotations(arguments.data, labels=run.labels, allow_empty_classes=True)
+        annotations = read_data_set(arguments.data, labels=run.labels, allow_empty_classes=True)
         report = keras_action.evaluate(
             run.load_model(),
             annotations,

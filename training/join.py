@@ -9,14 +9,17 @@ import argparse
 import os
 import sys
 
+from training.arguments import DATA_FORMS
+
 
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m training.join", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", required=True, help="annotation CSV (path,label[,start,end]) or folder of classes")
+    parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--output", required=True, help="the video to write; the truth goes to OUTPUT.csv")
     parser.add_argument("--fps", type=float, default=15, help="frames a second (default: 15)")
+    parser.add_argument("--folder-fps", type=float, help="frames a second of frame folders that do not say it")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the clips (default: 0)")
     parser.add_argument("--ignore", nargs="*", default=["none"], help="labels that mean nothing (default: none)")
     return parser
@@ -28,9 +31,14 @@ def main(argv=None):
     from keras_action import data
 
     try:
-        annotations = data.read_annotations(arguments.data)
+        annotations = data.read_data_set(arguments.data)
         truth = data.join_clips(
-            annotations, arguments.output, seed=arguments.seed, fps=arguments.fps, ignore=tuple(arguments.ignore)
+            annotations,
+            arguments.output,
+            seed=arguments.seed,
+            fps=arguments.fps,
+            folder_fps=arguments.folder_fps,
+            ignore=tuple(arguments.ignore),
         )
     except (data.AnnotationError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")

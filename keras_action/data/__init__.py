@@ -2,6 +2,7 @@
 
 from keras_action.data.annotations import AnnotationError, Annotations, Clip, read_annotations
 from keras_action.data.augmentation import ClipAugmentation
+from keras_action.data.decoders import DECODERS, frame_decoder
 from keras_action.data.decoding import (
     DecodingError,
     VideoInfo,
@@ -38,7 +39,11 @@ from keras_action.data.sampling import (
     sample_segments,
     sampling_method,
 )
+from keras_action.data.shard_sets import read_shards
+from keras_action.data.shard_writing import ShardReport, write_shards
+from keras_action.data.shards import read_shard_jpegs
 from keras_action.data.something_something import read_something_something
+from keras_action.data.sources import read_data_set
 from keras_action.data.splits import split_annotations
 from keras_action.data.streams import join_clips
 from keras_action.data.synthetic import (
@@ -58,6 +63,7 @@ from keras_action.data.transforms import (
 )
 
 __all__ = [
+    "DECODERS",
     "GESTURES",
     "MIRRORED_PAIRS",
     "REVERSED_PAIRS",
@@ -70,6 +76,7 @@ __all__ = [
     "DecodingError",
     "FailureLog",
     "Segment",
+    "ShardReport",
     "TooManyFailuresError",
     "VideoInfo",
     "center_crop",
@@ -77,6 +84,7 @@ __all__ = [
     "count_frames",
     "cut_mix",
     "evaluation_dataset",
+    "frame_decoder",
     "iter_frames",
     "join_clips",
     "list_frames",
@@ -89,10 +97,13 @@ __all__ = [
     "random_reversal",
     "read_annotations",
     "read_clip",
+    "read_data_set",
     "read_egogesture",
     "read_frame_folder",
     "read_frames",
     "read_jester",
+    "read_shard_jpegs",
+    "read_shards",
     "read_something_something",
     "render_gesture",
     "resize_short_side",
@@ -107,6 +118,7 @@ __all__ = [
     "three_crops",
     "training_dataset",
     "write_dataset",
+    "write_shards",
     "write_stream",
     "write_video",
 ]

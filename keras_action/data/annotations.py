@@ -1,4 +1,4 @@
-"""Lists of clips with their labels: an annotation CSV, or a folder with a folder of clips for each class."""
+"""Lists of clips with their labels: an annotation CSV, a folder with a folder of clips for each class, or shards."""
 
 import bisect
 import csv
@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_action.data.decoding import DecodingError, probe
 from keras_action.data.frame_folders import has_frames, list_frames
+from keras_action.data.shards import is_shard_set
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 
@@ -25,17 +26,18 @@ class AnnotationError(ValueError):
 
 @dataclass(frozen=True)
 class Clip:
-    """A labelled video or frame folder, or a part of it.
+    """A labelled video or frame folder, or a part of it, or a part of a shard.
 
     Args:
-        path: A video file, or a folder with an image file for each frame.
+        path: A video file, a folder with an image file for each frame, or a shard (`.tfrecord`, see `read_shards`).
         label: The name of the class.
         start: Seconds at which the part of a video begins; None: at its beginning.
         end: Seconds at which the part of a video ends; None: at its end.
         frames: The part of a frame folder, (first, stop): places among its sorted frames, from 0, without the
-            one at `stop`; None: all.
+            one at `stop`; None: all. Of a shard, where it must be given, rows of its index.
         group: The subject or session, a name; see `split_annotations`. None: unknown.
-        fps: Frames a second of a frame folder. None: unknown; a video says it itself.
+        fps: Frames a second of a frame folder or of a shard's clip. None: unknown; a video says it itself.
+        name: What it is called in messages and reports. None: its path.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Clip:
     frames: tuple[int, int] | None = None
     group: str | None = None
     fps: float | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,10 @@ class Annotations:
 
 
 def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=True):
-    """Reads an annotation CSV, or a folder with a folder of clips for each class.
+    """Reads an annotation CSV, a folder with a folder of clips for each class, or a folder of shards.
 
-    A clip is a video file, or a frame folder: a folder with an image file for each frame (see `list_frames`).
+    A clip is a video file, or a frame folder: a folder with an image file for each frame (see `list_frames`); or a
+    part of a shard (see `read_shards`).
 
     A CSV has the columns `path,label`, and optionally, in any order, `start` and `end`, seconds in a video;
     `first_frame` and `last_frame`, numbers as in the names of a frame folder's files, the last one included;
@@ -106,29 +110,39 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
         if not labels or len(set(labels)) < len(labels):
             raise ValueError(f"`labels` must be names, each once. Received: labels={labels}")
     if path.is_dir():
-        clips, found = _read_folder(path, labels)
+        # Here, as it makes use of this module.
+        from keras_action.data.shard_sets import read_shards
+
+        annotations = read_shards(path, labels) if is_shard_set(path) else _read_folder(path, labels)
     elif path.exists():
-        clips, found = _read_csv(path, labels, check_ends)
+        annotations = _read_csv(path, labels, check_ends)
     else:
         raise FileNotFoundError(f"{path}: no such file or folder")
-    if not clips:
-        raise AnnotationError(f"{path}: there are no clips.")
-    names = labels or tuple(sorted(found))
-    filled = {clip.label for clip in clips}
-    empty = [name for name in names if name not in filled]
+    return check_classes(annotations, path, allow_empty_classes)
+
+
+def check_classes(annotations, source, allow_empty_classes):
+    """`annotations`, if there are clips of each class."""
+    if not annotations.clips:
+        raise AnnotationError(f"{source}: there are no clips.")
+    filled = {clip.label for clip in annotations.clips}
+    empty = [name for name in annotations.labels if name not in filled]
     if empty and not allow_empty_classes:
         raise AnnotationError(
-            f"{path}: no clips of {', '.join(empty)}. Pass allow_empty_classes=True (--allow-empty-classes) if that "
+            f"{source}: no clips of {', '.join(empty)}. Pass allow_empty_classes=True (--allow-empty-classes) if that "
             "is meant. "
-            f"Received: labels={names}"
+            f"Received: labels={annotations.labels}"
         )
-    return Annotations(tuple(clips), names)
+    return annotations
 
 
 def _read_folder(folder, labels):
     class_folders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not class_folders:
         raise AnnotationError(f"{folder}: there must be a folder for each class. Received: none")
+    sets = [p.name for p in class_folders if is_shard_set(p)]
+    if sets:
+        raise AnnotationError(f"{folder}: the shards are in folders of it; name one: {', '.join(sets)}")
     clips = []
     for class_folder in class_folders:
         _check_label(class_folder.name, labels, class_folder)
@@ -141,7 +155,7 @@ def _read_folder(folder, labels):
                 )
             if entry.is_dir() or os.path.splitext(entry.name)[1].lower() in VIDEO_SUFFIXES:
                 clips.append(Clip(entry.path, class_folder.name))
-    return clips, {p.name for p in class_folders}
+    return Annotations(tuple(clips), labels or tuple(sorted(p.name for p in class_folders)))
 
 
 def _read_csv(path, labels, check_ends):
@@ -174,7 +188,7 @@ def _read_csv(path, labels, check_ends):
         raise AnnotationError(f"{path}: not a text file in UTF-8: {error}") from error
     if columns is None:
         raise AnnotationError(f"{path}: the file is empty. Its first line must be: {_FORM}")
-    return clips, {clip.label for clip in clips}
+    return Annotations(tuple(clips), labels or tuple(sorted({clip.label for clip in clips})))
 
 
 def _check_columns(row, line):

@@ -6,6 +6,7 @@ too. A few changed bytes inside a frame may still be valid code, of a picture wi
 
 import contextlib
 import os
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,9 +15,13 @@ import numpy as np
 
 _END_SLACK = 1.0  # frames by which an annotated end may lie beyond the last frame: rounding of whoever annotated
 _MISSING_SECONDS = 0.5  # by which a video may be shorter than its file says: heads are often rounded
+_MAX_TIMELINES = 16
 # Containers that don't know in which order frames are shown: where some are predicted from later ones, the
 # times of packets are wrong.
 _UNTIMED = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
+
+_lock = threading.Lock()
+_timelines = {}  # (path, size, time of its last change) → timeline
 
 
 class DecodingError(OSError):
@@ -69,14 +74,11 @@ def probe(path):
     """
     with _open(path) as (container, stream):
         timeline = _timeline(path, container, stream)
-    with _open(path) as (container, stream):
-        frame = next(container.decode(stream), None)
-        if frame is None:
-            raise DecodingError(f"{path}: no frame can be decoded")
-        width, height = frame.width, frame.height
-        if _quarter_turns(frame) % 2:
-            width, height = height, width
-        return VideoInfo(len(timeline.times), timeline.fps, timeline.duration, width, height)
+    frame = _first_frame(path)
+    width, height = frame.width, frame.height
+    if _quarter_turns(frame) % 2:
+        width, height = height, width
+    return VideoInfo(len(timeline.times), timeline.fps, timeline.duration, width, height)
 
 
 def read_frames(path, choose, start=None, end=None, short_side=None):
@@ -108,13 +110,9 @@ def read_frames(path, choose, start=None, end=None, short_side=None):
     """
     with _open(path) as (container, stream):
         timeline = _timeline(path, container, stream)
-        first, last = _part(path, timeline, start, end)
-        indices = np.asarray(list(choose(last - first)), np.int64)
-        if indices.size == 0 or indices.min() < 0 or indices.max() >= last - first:
-            raise ValueError(f"`choose` must give indices below {last - first}. Received: {indices.tolist()}")
-        indices = indices + first
-        frames = _decode(path, container, stream, timeline, set(indices.tolist()), short_side)
-        return np.stack([frames[i] for i in indices.tolist()])
+        indices = _chosen(path, timeline, choose, start, end)
+        frames = _decode(path, container, stream, timeline, set(indices), short_side)
+        return np.stack([frames[i] for i in indices])
 
 
 def iter_frames(path):
@@ -266,6 +264,21 @@ def _frame_rate(stream):
 
 
 def _timeline(path, container, stream):
+    """The timeline of an open file. The last ones are remembered: of a long video, many parts may be read in turn."""
+    state = os.stat(path)
+    key = os.fspath(path), state.st_size, state.st_mtime_ns
+    with _lock:
+        timeline = _timelines.get(key)
+    if timeline is None:
+        timeline = _read_timeline(path, container, stream)
+        with _lock:
+            if len(_timelines) >= _MAX_TIMELINES:
+                del _timelines[next(iter(_timelines))]
+            _timelines[key] = timeline
+    return timeline
+
+
+def _read_timeline(path, container, stream):
     """Reads all packets, without decoding."""
     ticks, num_packets = [], 0
     for packet in container.demux(stream):
@@ -318,6 +331,23 @@ def _part(path, timeline, start, end):
         first = max(0, last - 1)
         last = first + 1
     return first, last
+
+
+def _chosen(path, timeline, choose, start, end):
+    """Indices of the frames wanted, counted from the video's first."""
+    first, last = _part(path, timeline, start, end)
+    indices = np.asarray(list(choose(last - first)), np.int64)
+    if indices.size == 0 or indices.min() < 0 or indices.max() >= last - first:
+        raise ValueError(f"`choose` must give indices below {last - first}. Received: {indices.tolist()}")
+    return (indices + first).tolist()
+
+
+def _first_frame(path):
+    with _open(path) as (container, stream):
+        frame = next(container.decode(stream), None)
+        if frame is None:
+            raise DecodingError(f"{path}: no frame can be decoded")
+        return frame
 
 
 def _decode(path, container, stream, timeline, wanted, short_side):

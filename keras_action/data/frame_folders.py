@@ -1,4 +1,4 @@
-"""Clips as folders of image files, one a frame; read as strictly as videos are.
+"""Clips as folders of image files, one a frame, read as strictly as videos are; and the one door to all clips.
 
 A missing, empty or truncated frame is always noticed. A few changed bytes inside a JPEG may still be valid code, of
 a picture with a stain: no decoder sees that.
@@ -11,6 +11,7 @@ import re
 import numpy as np
 
 from keras_action.data.decoding import DecodingError, read_frames
+from keras_action.data.shards import is_shard, read_shard_jpegs
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -102,36 +103,42 @@ def read_frame_folder(path, choose, frames=None, short_side=None):
     >>> read_frame_folder("20bn-jester-v1/1", lambda n: sample_segments(n, 8)).shape
     (8, 100, 176, 3)
     """
-    path = os.fspath(path)
-    names, _ = list_frames(path)
-    first, stop = (0, len(names)) if frames is None else frames
-    if not 0 <= first < stop:
-        raise ValueError(f"`frames` must be (first, stop), 0 <= first < stop. Received: frames={frames}")
-    if stop > len(names):
-        raise DecodingError(f"{path}: frames {first} to {stop - 1} are wanted, but there are only {len(names)}")
-    indices = np.asarray(list(choose(stop - first)), np.int64)
-    if indices.size == 0 or indices.min() < 0 or indices.max() >= stop - first:
-        raise ValueError(f"`choose` must give indices below {stop - first}. Received: {indices.tolist()}")
-    wanted, places = np.unique(indices + first, return_inverse=True)
-    pictures = _decode([os.path.join(path, names[i]) for i in wanted], short_side)
+    files, places = choose_frames(path, choose, frames)
+    pictures = _decode(files, map(read_frame, files), short_side)
     return np.stack([pictures[i] for i in places])
 
 
-def read_clip(clip, choose, short_side=None):
-    """Decodes some frames of a `Clip`, be it a video or a frame folder.
+def choose_frames(path, choose, frames=None):
+    """The files of the chosen frames, each once, and for each index that was chosen its place among them."""
+    path = os.fspath(path)
+    names, _ = list_frames(path)
+    frames = (0, len(names)) if frames is None else frames
+    if frames[1] > len(names):
+        raise DecodingError(
+            f"{path}: frames {frames[0]} to {frames[1] - 1} are wanted, but there are only {len(names)}"
+        )
+    wanted, places = _choose(frames, choose)
+    return [os.path.join(path, names[i]) for i in wanted], places
+
+
+def read_clip(clip, choose, short_side=None, decoder=read_frames):
+    """Decodes some frames of a `Clip`, be it a video, a frame folder or a part of a shard.
 
     Args:
         clip: A `Clip`.
         choose: A function from the number of frames to the indices wanted; see `read_frames`.
         short_side: Pixels to which the shorter side is scaled down; see `read_frames`.
+        decoder: What decodes videos, a function like `read_frames`; see `frame_decoder`.
 
     Returns:
         A uint8 array of shape (len(indices), height, width, 3), RGB.
 
     Raises:
-        DecodingError: If the frames can't be read, `start` or `end` is given for a frame folder, or `frames`
-            for a video.
+        DecodingError: If the frames can't be read, `start` or `end` is given for a frame folder or a shard, or
+            `frames` for a video.
     """
+    if is_shard(clip.path):
+        return _read_shard(clip, choose, short_side)
     if os.path.isdir(clip.path):
         if clip.start is not None or clip.end is not None:
             raise DecodingError(
@@ -143,22 +150,45 @@ def read_clip(clip, choose, short_side=None):
         raise DecodingError(
             f"{clip.path}: `frames` is for frame folders, start and end are for videos. Received: frames={clip.frames}"
         )
-    return read_frames(clip.path, choose, clip.start, clip.end, short_side)
+    return decoder(clip.path, choose, clip.start, clip.end, short_side)
 
 
 def _is_frame(name):
     return name.lower().endswith(FRAME_SUFFIXES) and not name.startswith(".")
 
 
-def _decode(files, short_side):
-    """Pictures of equal size, uint8 (height, width, 3)."""
+def _read_shard(clip, choose, short_side):
+    if clip.frames is None or clip.start is not None or clip.end is not None:
+        raise DecodingError(
+            f"{clip.path}: a clip of a shard is given by `frames`, and by nothing else. "
+            f"Received: start={clip.start}, end={clip.end}, frames={clip.frames}"
+        )
+    wanted, places = _choose(clip.frames, choose)
+    jpegs, _ = read_shard_jpegs(clip.path, wanted)
+    names = [f"{clip.path}: frame {row} ({clip.name})" for row in wanted]
+    pictures = _decode(names, jpegs, short_side)
+    return np.stack([pictures[i] for i in places])
+
+
+def _choose(frames, choose):
+    """The chosen of the frames (first, stop), each once, and for each index that was chosen its place among them."""
+    first, stop = frames
+    if not 0 <= first < stop:
+        raise ValueError(f"`frames` must be (first, stop), 0 <= first < stop. Received: frames={frames}")
+    indices = np.asarray(list(choose(stop - first)), np.int64)
+    if indices.size == 0 or indices.min() < 0 or indices.max() >= stop - first:
+        raise ValueError(f"`choose` must give indices below {stop - first}. Received: {indices.tolist()}")
+    return np.unique(indices + first, return_inverse=True)
+
+
+def _decode(files, contents, short_side):
+    """Pictures of equal size, uint8 (height, width, 3), of the contents of image files."""
     import tensorflow as tf
 
     # A GPU has none of these operations: without this the bytes would travel there and back.
     with tf.device("CPU:0"):
         pictures, size, target = [], None, None
-        for file in files:
-            content = _read(file)
+        for file, content in zip(files, contents, strict=True):
             try:
                 is_jpeg = content.startswith(_JPEG)
                 full = _size(tf, content, is_jpeg)
@@ -182,7 +212,8 @@ def _decode(files, short_side):
         return pictures
 
 
-def _read(file):
+def read_frame(file):
+    """The bytes of a JPEG or PNG file."""
     try:
         with open(file, "rb") as opened:
             content = opened.read()

@@ -88,6 +88,33 @@ def cut_mix(clips, labels, seed, alpha=1.0):
     return tf.where(box, other_clips, clips), _mix_labels(labels, other_labels, share)
 
 
+def mix_batch(clips, labels, seed, mix_up_alpha=0.0, cut_mix_alpha=0.0):
+    """Applies `mix_up` or `cut_mix`: the one whose alpha is not 0, or one of both at random.
+
+    Args:
+        clips: As of `mix_up`.
+        labels: As of `mix_up`.
+        seed: An int32 tensor of shape (2,).
+        mix_up_alpha: 0 or more.
+        cut_mix_alpha: 0 or more; not both 0.
+
+    Returns:
+        Clips and labels of the same shapes and types.
+    """
+    import tensorflow as tf
+
+    def mixed_up():
+        return mix_up(clips, labels, seed, mix_up_alpha)
+
+    def cut_mixed():
+        return cut_mix(clips, labels, seed, cut_mix_alpha)
+
+    if not cut_mix_alpha or not mix_up_alpha:
+        return cut_mixed() if cut_mix_alpha else mixed_up()
+    one = tf.random.stateless_uniform((), tf.random.experimental.stateless_fold_in(seed, 0)) < 0.5
+    return tf.cond(one, mixed_up, cut_mixed)
+
+
 def _prepare(clips, labels, seed, alpha):
     """Clips and labels, others for each of them, each clip's own share (B,), and a seed for what is left."""
     import tensorflow as tf

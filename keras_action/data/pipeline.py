@@ -1,15 +1,14 @@
 """From annotations to batches of clips: sampling, decoding, augmentation, batches, ahead of the model."""
 
-import threading
-
 import numpy as np
 
+from keras_action.data import encoded, mixing, transforms
+from keras_action.data.clip_source import ClipSource, Frames
 from keras_action.data.decoding import DecodingError
-from keras_action.data.failures import FailureLog, TooManyFailuresError
-from keras_action.data.frame_folders import read_clip
-from keras_action.data.sampling import sample_segments
-
-_CACHE_BYTES = 2 * 1024**3
+from keras_action.data.failures import FailureLog
+from keras_action.data.flips import random_flip, random_reversal
+from keras_action.data.randaugment import rand_augment
+from keras_action.data.sampling import sample_clips, sampling_method
 
 
 def steps_per_epoch(num_clips, batch_size):
@@ -41,42 +40,67 @@ def training_dataset(
     batch_size,
     seed=0,
     initial_epoch=0,
+    sampling="segments",
     crop_scales=(1, 0.875, 0.75, 0.66),
     color_jitter=0.0,
+    rand_augment_ops=0,
+    rand_augment_magnitude=0.3,
+    augmentation=None,
+    flip_ids=None,
+    reversal_ids=None,
+    mix_up=0.0,
+    cut_mix=0.0,
     failures=None,
     short_side=None,
+    decoder="pyav",
     cache=False,
 ):
     """Batches of augmented clips without end, epoch after epoch.
 
     Each epoch is a permutation of the whole set, cut to `steps_per_epoch` whole batches. Order, frames and
-    crops of a clip depend on (`seed`, epoch, place in the epoch) alone: the same clips come whatever the
+    augmentation of a clip depend on (`seed`, epoch, place in the epoch) alone: the same clips come whatever the
     number of threads, and after a resume at `initial_epoch` those that would have come without the stop.
+
+    Only the frames that are needed are decoded, and of JPEGs, in frame folders and shards, only the crop.
 
     A clip that can't be decoded is noted in `failures` and replaced by the next of the set that can.
 
     Args:
         annotations: An `Annotations`.
-        num_segments: Frames of a clip, T: one at random from each of T equal segments.
+        num_segments: Frames of a clip, T.
         input_size: Size of the clips in pixels: a number, or (height, width).
         batch_size: Clips in a batch, B.
         seed: A whole number, 0 or more.
         initial_epoch: Epoch to begin with.
+        sampling: Which frames: one of `SAMPLING_METHODS`. "segments" is one at random from each of T segments.
         crop_scales: Sides of the crops as shares of the shorter side; see `multi_scale_corner_crop`.
         color_jitter: Strength of the changes of brightness, contrast and saturation, from 0 to 1.
+        rand_augment_ops: Operations of `rand_augment`; 0 for none.
+        rand_augment_magnitude: Their strength, from 0 to 1.
+        augmentation: A function of a clip, uint8 (T, height, width, 3), and a seed, int32 (2,), to a clip of the
+            same shape: a `ClipAugmentation`, or your own.
+        flip_ids: What `mirrored_ids` returns for the labels: half of the clips of classes that may be mirrored
+            are. None: no flips.
+        reversal_ids: What `reversed_ids` returns for the labels: half of the clips of classes that may be played
+            backwards are. None: none is.
+        mix_up: The alpha of `mix_up`; 0 for none.
+        cut_mix: The alpha of `cut_mix`; 0 for none. With both, each batch has one of them, at random.
         failures: A `FailureLog`, or None for a new one.
         short_side: Pixels to which the shorter side of larger videos is scaled before the crop, or None for
-            8/7 of the input size (256 for 224, as TSN has it).
-        cache: Whether to keep decoded clips in memory, scaled to `short_side` but neither sampled nor
+            8/7 of the input size (256 for 224, as TSN has it). JPEGs are cut first, and scaled once.
+        decoder: What decodes videos: "pyav" or "tensorflow-io"; see `frame_decoder`.
+        cache: Whether to keep decoded videos in memory, scaled to `short_side` but neither sampled nor
             cropped, so that every epoch is augmented anew and none after the first waits for decoding. True
-            keeps up to 2 GiB, a number so many bytes; clips beyond that are decoded each time. A clip of 24
-            frames takes 0.5 MB at `input_size=64` (4:3, short side 73), 6 MB at 224.
+            keeps up to 2 GiB, a number so many bytes; videos beyond that are decoded each time. A clip of 24
+            frames takes 0.5 MB at `input_size=64` (4:3, short side 73), 6 MB at 224. JPEGs are never kept.
 
     Returns:
-        An infinite `tf.data.Dataset` of (clips, labels): uint8 (B, T, height, width, 3), RGB, and int32 (B,).
+        An infinite `tf.data.Dataset` of (clips, labels): uint8 (B, T, height, width, 3), RGB, and int32 (B,), or,
+        with `mix_up` or `cut_mix`, mixtures of one-hot labels, float32 (B, classes).
 
     Raises:
-        ValueError: If the set is smaller than a batch.
+        ValueError: If the set is smaller than a batch, or an argument is out of range.
+        ImportError: If the decoder can't be had; the message says what is missing.
         TooManyFailuresError: While it is read, as the text of a `tf.errors.OpError`; see `FailureLog`.
 
     Example:
@@ -92,30 +116,47 @@ def training_dataset(
     """
     import tensorflow as tf
 
-    from keras_action.data import transforms
-
-    size = transforms._pair(input_size)
+    size = transforms.as_pair(input_size)
     per_epoch = steps_per_epoch(len(annotations), batch_size) * batch_size
     short_side = -(-max(size) * 8 // 7) if short_side is None else short_side
     failures = _prepare_log(failures, annotations)
-    source = _Source(annotations, num_segments, short_side, failures, cache)
+    source = ClipSource(annotations, short_side, failures, decoder, cache)
+    method = sampling_method(sampling)
+
+    def sample(num_frames, rng):
+        return method(num_frames, num_segments, rng)
 
     def read(epoch, place, index):
         # Each clip's own seed, and each replacement's: what failed before it, and when, must not matter.
         seeds = np.random.SeedSequence([seed, int(epoch), int(place)])
-        frames, label = source.read_or_replace(int(index), seeds)
-        return frames, label, (seeds.generate_state(2) >> 1).astype(np.int32)
+        frames, label = source.read_or_replace(int(index), seeds, sample)
+        return *frames, label, (seeds.generate_state(2) >> 1).astype(np.int32)
 
     def load(epoch, place, index):
-        frames, label, clip_seed = tf.numpy_function(
-            read, (epoch, place, index), (tf.uint8, tf.int32, tf.int32), stateful=False
+        *frames, label, clip_seed = tf.numpy_function(
+            read, (epoch, place, index), (*_FRAMES, tf.int32, tf.int32), stateful=False
         )
-        frames = tf.ensure_shape(frames, (num_segments, None, None, 3))
-        seeds = tf.random.split(tf.ensure_shape(clip_seed, (2,)), 2)
-        clip = transforms.multi_scale_corner_crop(frames, size, seeds[0], scales=crop_scales)
+        label, clip_seed = tf.ensure_shape(label, ()), tf.ensure_shape(clip_seed, (2,))
+        # By number, so that none depends on which others are in use.
+        seeds = [*tf.unstack(tf.random.split(clip_seed, 2))]
+        seeds += [tf.random.experimental.stateless_fold_in(clip_seed, number) for number in range(2, 7)]
+        clip = _cut(
+            frames, num_segments, size, lambda space: transforms.corner_window(space, size, seeds[0], crop_scales)
+        )
         if color_jitter:
             clip = transforms.color_jitter(clip, seeds[1], color_jitter)
-        return clip, tf.ensure_shape(label, ())
+        if rand_augment_ops:
+            clip = rand_augment(clip, seeds[2], rand_augment_ops, rand_augment_magnitude)
+        if augmentation is not None:
+            clip = tf.ensure_shape(augmentation(clip, seeds[3]), (num_segments, *size, 3))
+        if flip_ids is not None:
+            clip, label = random_flip(clip, label, seeds[4], flip_ids)
+        if reversal_ids is not None:
+            clip, label = random_reversal(clip, label, seeds[5], reversal_ids)
+        return clip, label, seeds[6]
+
+    def mix(clips, labels, seeds):
+        return mixing.mix_batch(clips, tf.one_hot(labels, len(annotations.labels)), seeds[0], mix_up, cut_mix)
 
     def one_epoch(epoch):
         order = tf.numpy_function(
@@ -129,26 +170,53 @@ def training_dataset(
 
     dataset = tf.data.Dataset.range(initial_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    finish = mix if mix_up or cut_mix else lambda clips, labels, seeds: (clips, labels)
+    return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_dataset(annotations, *, num_segments, input_size, batch_size, failures=None, short_side=None):
-    """Batches of all clips once, in order: the middle frame of each segment, the centre of each frame.
+def evaluation_dataset(
+    annotations,
+    *,
+    num_segments,
+    input_size,
+    batch_size,
+    sampling="segments",
+    num_clips=1,
+    num_crops=1,
+    seed=None,
+    failures=None,
+    short_side=None,
+    decoder="pyav",
+):
+    """Batches of all videos once, in order, each seen in one or several views.
+
+    One view is the middle frame of each segment and the centre of each frame. The papers' test has thirty: ten
+    clips in three crops, `num_clips=10, num_crops=3, input_size=256`, whose probabilities are averaged.
 
     Args:
         annotations: An `Annotations`.
         num_segments: Frames of a clip, T.
         input_size: Size of the clips in pixels: a number, or (height, width).
-        batch_size: Clips in a batch, B; the last batch may be smaller.
+        batch_size: Videos in a batch, B; the last batch may be smaller.
+        sampling: Which frames: one of `SAMPLING_METHODS`.
+        num_clips: Clips of each video; see `sample_clips`.
+        num_crops: 1 for the centre, 3 for `three_crops`; then the size must be square.
+        seed: A whole number, with which clips are drawn at random, always the same; None to have them spread
+            evenly.
         failures: A `FailureLog`, or None for a new one.
-        short_side: Pixels to which the shorter side is scaled before the centre is cut out, or None for the
+        short_side: Pixels to which the shorter side is scaled before the crop is cut out, or None for the
             least that holds `input_size`: as much of the picture is seen as can be.
+        decoder: What decodes videos: "pyav" or "tensorflow-io"; see `frame_decoder`.
 
     Returns:
         A `tf.data.Dataset` of (clips, labels, weights): uint8 (B, T, height, width, 3), RGB, int32 (B,) and
-        float32 (B,). A clip that can't be decoded is black and has weight 0, all others have weight 1.
+        float32 (B,). With several views, V = `num_clips` · `num_crops`, clips are (B, V, T, height, width, 3). A
+        video that can't be decoded is black and has weight 0, all others have weight 1.
 
     Raises:
+        ValueError: If an argument is out of range.
+        ImportError: If the decoder can't be had; the message says what is missing.
         TooManyFailuresError: While it is read, as the text of a `tf.errors.OpError`; see `FailureLog`.
 
     Example:
@@ -160,24 +228,45 @@ def evaluation_dataset(annotations, *, num_segments, input_size, batch_size, fai
     """
     import tensorflow as tf
 
-    from keras_action.data import transforms
-
-    size = transforms._pair(input_size)
+    size = transforms.as_pair(input_size)
+    if num_crops not in (1, 3) or (num_crops == 3 and size[0] != size[1]):
+        raise ValueError(
+            "`num_crops` must be 1, or 3 with clips as high as wide. "
+            f"Received: num_crops={num_crops}, input_size={input_size}"
+        )
     failures = _prepare_log(failures, annotations)
-    source = _Source(annotations, num_segments, max(size) if short_side is None else short_side, failures)
+    source = ClipSource(annotations, max(size) if short_side is None else short_side, failures, decoder)
+    num_frames, views = num_clips * num_segments, num_clips * num_crops
+    method = sampling_method(sampling)
+
+    def sample(total, rng):
+        if num_clips == 1:
+            return method(total, num_segments, rng)
+        return sample_clips(total, num_segments, num_clips, rng, sampling).ravel()
+
+    def make_rng(index):
+        return None if seed is None else np.random.default_rng([seed, index])
+
+    sample(num_segments, make_rng(0))  # an argument that is out of range is known now
 
     def read(index):
         try:
-            return (*source.read(int(index)), np.float32(1))
+            frames, label = source.read(int(index), lambda total: sample(total, make_rng(int(index))))
+            return *frames, label, np.float32(1)
         except DecodingError as error:
             failures.add(annotations.clips[index], error)
-            return np.zeros((num_segments, *size, 3), np.uint8), source.label_ids[index], np.float32(0)
+            black = Frames.of_pixels(np.zeros((num_frames, *size, 3), np.uint8))
+            return *black, source.label_ids[index], np.float32(0)
 
     def load(index):
-        frames, label, weight = tf.numpy_function(read, (index,), (tf.uint8, tf.int32, tf.float32), stateful=False)
-        frames = tf.ensure_shape(frames, (num_segments, None, None, 3))
-        clip = transforms.center_crop(frames, size, short_side)
-        return clip, tf.ensure_shape(label, ()), tf.ensure_shape(weight, ())
+        *frames, label, weight = tf.numpy_function(read, (index,), (*_FRAMES, tf.int32, tf.float32), stateful=False)
+        if num_crops == 1:
+            clips = _cut(frames, num_frames, size, lambda space: transforms.center_window(space, size, short_side))
+        else:
+            clips = transforms.three_crops(_whole(frames, num_frames, short_side or size[0]), size[0], short_side)
+        if views > 1:
+            clips = tf.reshape(clips, (views, num_segments, *size, 3))
+        return clips, tf.ensure_shape(label, ()), tf.ensure_shape(weight, ())
 
     dataset = tf.data.Dataset.range(len(annotations))
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -191,51 +280,30 @@ def _prepare_log(failures, annotations):
     return failures
 
 
-class _Source:
-    """Reads the sampled frames of a clip: from its file, or from memory."""
+_FRAMES = ("string", "uint8", "int32")  # types of the parts of `Frames`
 
-    def __init__(self, annotations, num_segments, short_side, failures, cache=False):
-        self.clips = annotations.clips
-        self.label_ids = annotations.label_ids()
-        self._num_segments = num_segments
-        self._short_side = short_side
-        self._failures = failures
-        self._room = _CACHE_BYTES if cache is True else int(cache)
-        self._cached = {}
-        self._lock = threading.Lock()
 
-    def read(self, index, rng=None):
-        """The frames, uint8 (T, h, w, 3), and the label's id of a clip."""
-        frames = self._cached.get(index)
-        if frames is None and self._room > 0:
-            frames = self._keep(index, self._decode(index, range))
-        if frames is not None:
-            return frames[sample_segments(len(frames), self._num_segments, rng)], self.label_ids[index]
-        choose = lambda num_frames: sample_segments(num_frames, self._num_segments, rng)  # noqa: E731
-        return self._decode(index, choose), self.label_ids[index]
+def _cut(frames, num_frames, size, window):
+    """The window that a function finds for the frames' height and width, scaled to `size`."""
+    import tensorflow as tf
 
-    def read_or_replace(self, index, seeds):
-        """The same, of the first clip from `index` on that can be decoded; notes those that can't.
+    jpegs, pixels, space = frames
+    offset, crop = window(tf.ensure_shape(space, (2,)))
+    return tf.cond(
+        tf.size(jpegs) > 0,
+        lambda: encoded.decode_window(tf.ensure_shape(jpegs, (num_frames,)), offset, crop, size),
+        lambda: transforms.cut(tf.ensure_shape(pixels, (num_frames, None, None, 3)), offset, crop, size),
+    )
 
-        `seeds` is a `np.random.SeedSequence`, from which each candidate has a generator of its own.
-        """
-        for step in range(len(self.clips)):
-            candidate = (index + step) % len(self.clips)
-            clip = self.clips[candidate]
-            if clip in self._failures:
-                continue
-            try:
-                return self.read(candidate, np.random.default_rng([*seeds.entropy, step]))
-            except DecodingError as error:
-                self._failures.add(clip, error)
-        raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")
 
-    def _decode(self, index, choose):
-        return read_clip(self.clips[index], choose, self._short_side)
+def _whole(frames, num_frames, short_side):
+    """The frames, the shorter side no smaller than `short_side` where it was not."""
+    import tensorflow as tf
 
-    def _keep(self, index, frames):
-        with self._lock:
-            if index not in self._cached and frames.nbytes <= self._room:
-                self._cached[index] = frames
-                self._room -= frames.nbytes
-        return frames
+    jpegs, pixels, space = frames
+    clip = tf.cond(
+        tf.size(jpegs) > 0,
+        lambda: encoded.decode_whole(jpegs, tf.ensure_shape(space, (2,)), short_side),
+        lambda: pixels,
+    )
+    return tf.ensure_shape(clip, (num_frames, None, None, 3))

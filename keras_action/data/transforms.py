@@ -43,24 +43,40 @@ def multi_scale_corner_crop(clip, size, seed, scales=(1, 0.875, 0.75, 0.66), max
     """
     import tensorflow as tf
 
+    size = as_pair(size)
+    clip = tf.convert_to_tensor(clip)
+    return cut(clip, *corner_window(tf.shape(clip)[1:3], size, seed, scales, max_distortion), size)
+
+
+def corner_window(space, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distortion=1):
+    """The window that `multi_scale_corner_crop` cuts.
+
+    Args:
+        space: An int32 tensor, height and width of the frames.
+        size: (height, width) of the result.
+        seed: An int32 tensor of shape (2,).
+        scales: As there.
+        max_distortion: As there.
+
+    Returns:
+        Two int32 tensors of shape (2,): top and left of the window, and its height and width.
+    """
+    import tensorflow as tf
+
     if not scales or not all(0 < scale <= 1 for scale in scales):
         raise ValueError(f"`scales` must be in (0, 1]. Received: scales={scales}")
-    height, width = _pair(size)
-    clip = tf.convert_to_tensor(clip)
     seeds = tf.random.split(tf.convert_to_tensor(seed, tf.int32), 2)
     pairs = [(a, b) for i, a in enumerate(scales) for j, b in enumerate(scales) if abs(i - j) <= max_distortion]
     pair = tf.random.stateless_uniform((), seeds[0], 0, len(pairs), tf.int32)
     place = tf.random.stateless_uniform((), seeds[1], 0, len(_PLACES), tf.int32)
 
-    space = tf.shape(clip)[1:3]
     base = tf.cast(tf.reduce_min(space), tf.float32)
     crop = tf.cast(base * tf.gather(tf.constant(pairs, tf.float32), pair) + 0.5, tf.int32)
-    target = tf.minimum((height, width), space)
+    target = tf.minimum(size, space)
     crop = tf.where(tf.abs(crop - target) < _SNAP, target, crop)
     crop = tf.maximum(crop, 1)
     offset = tf.gather(tf.constant(_PLACES), place) * tf.cast(space - crop, tf.float32)
-    offset = tf.cast(offset + 0.5, tf.int32)
-    return _cut(clip, offset, crop, (height, width))
+    return tf.cast(offset + 0.5, tf.int32), crop
 
 
 # Top-left corner of the crop, as shares of the space that is left: TSN's five fixed places and eight more.
@@ -100,20 +116,26 @@ def center_crop(clip, size, resize_to=None):
     """
     import tensorflow as tf
 
-    height, width = _pair(size)
-    if resize_to is not None and resize_to < max(height, width):
+    size = as_pair(size)
+    clip = tf.convert_to_tensor(clip)
+    return cut(clip, *center_window(tf.shape(clip)[1:3], size, resize_to), size)
+
+
+def center_window(space, size, resize_to=None):
+    """The window that `center_crop` cuts; arguments and results as of `corner_window`."""
+    import tensorflow as tf
+
+    if resize_to is not None and resize_to < max(size):
         raise ValueError(
             f"`resize_to` must be at least as large as `size`. Received: resize_to={resize_to}, size={size}"
         )
-    clip = tf.convert_to_tensor(clip)
-    space = tf.cast(tf.shape(clip)[1:3], tf.float32)
-    target = tf.constant((height, width), tf.float32)
+    sides = tf.cast(space, tf.float32)
+    target = tf.constant(size, tf.float32)
     # Pixels of the clip for a pixel of the result.
-    scale = tf.reduce_min(space / target) if resize_to is None else tf.reduce_min(space) / resize_to
+    scale = tf.reduce_min(sides / target) if resize_to is None else tf.reduce_min(sides) / resize_to
     crop = tf.cast(target * scale + 0.5, tf.int32)
-    crop = tf.clip_by_value(crop, 1, tf.shape(clip)[1:3])
-    offset = (tf.shape(clip)[1:3] - crop) // 2
-    return _cut(clip, offset, crop, (height, width))
+    crop = tf.clip_by_value(crop, 1, space)
+    return (space - crop) // 2, crop
 
 
 def resize_short_side(clip, size):
@@ -142,7 +164,7 @@ def resize_short_side(clip, size):
     space = tf.shape(clip)[1:3]
     scale = tf.cast(size, tf.float64) / tf.cast(tf.reduce_min(space), tf.float64)
     target = tf.cast(tf.cast(space, tf.float64) * scale + 0.5, tf.int32)
-    result = tf.cond(tf.reduce_all(tf.equal(target, space)), lambda: clip, lambda: _resize(clip, target))
+    result = tf.cond(tf.reduce_all(tf.equal(target, space)), lambda: clip, lambda: resize(clip, target))
     known = clip.shape[1:3].is_fully_defined()
     shape = [int(side * (size / min(clip.shape[1:3])) + 0.5) for side in clip.shape[1:3]] if known else [None, None]
     return tf.ensure_shape(result, (clip.shape[0], *shape, 3))
@@ -191,7 +213,7 @@ def three_crops(clip, size=256, resize_to=None):
     crops = []
     for half in (0, 1, 2):
         offset = tf.where(longer == 1, left * half // 2, left // 2)
-        crops.append(_cut(clip, offset, tf.constant((size, size)), (size, size)))
+        crops.append(cut(clip, offset, tf.constant((size, size)), (size, size)))
     return tf.stack(crops)
 
 
@@ -226,7 +248,8 @@ def color_jitter(clip, seed, strength=0.2):
     return tf.cast(tf.clip_by_value(pixels + 0.5, 0, 255), tf.uint8)
 
 
-def _pair(size):
+def as_pair(size):
+    """(height, width) of a size that may be one number."""
     height, width = (size, size) if np.ndim(size) == 0 else size
     if min(height, width) < 1:
         raise ValueError(f"`size` must be at least 1. Received: size={size}")
@@ -239,17 +262,19 @@ def _one(size):
     return int(size)
 
 
-def _cut(clip, offset, crop, size):
+def cut(clip, offset, crop, size):
     """`crop` pixels from `offset` on, scaled to `size`: bilinear, pixel centres kept in place."""
     import tensorflow as tf
 
     part = clip[:, offset[0] : offset[0] + crop[0], offset[1] : offset[1] + crop[1]]
     same = tf.reduce_all(tf.equal(crop, size))
-    result = tf.cond(same, lambda: part, lambda: _resize(part, size))
+    result = tf.cond(same, lambda: part, lambda: resize(part, size))
     return tf.ensure_shape(result, (clip.shape[0], *size, 3))
 
 
-def _resize(part, size):
+def resize(pictures, size):
+    """uint8 pictures of shape (…, h, w, 3) scaled to `size`: bilinear, pixel centres kept in place."""
     import tensorflow as tf
 
-    return tf.cast(tf.image.resize(part, size, "bilinear") + 0.5, tf.uint8)
+    # For float32 the operation has vector instructions, for uint8 it has none and takes twice as long.
+    return tf.cast(tf.image.resize(tf.cast(pictures, tf.float32), size, "bilinear") + 0.5, tf.uint8)

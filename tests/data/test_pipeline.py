@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,9 @@ from keras_action.data import (
     FailureLog,
     TooManyFailuresError,
     evaluation_dataset,
+    mirrored_ids,
+    reversed_ids,
+    sample_clips,
     steps_per_epoch,
     training_dataset,
     write_video,
@@ -158,6 +163,20 @@ def test_fit(annotations):
     model.evaluate(evaluation_dataset(annotations, **SETTINGS), verbose=0)
 
 
+def test_python_ends_though_a_data_set_is_still_read(annotations):
+    """An iterator of a data set without end, alive when Python ends, made it wait for ever."""
+    code = """
+import sys
+from keras_action.data import Annotations, Clip, training_dataset
+clips = tuple(Clip(path, "a") for path in sys.argv[1:])
+dataset = training_dataset(Annotations(clips, ("a",)), num_segments=4, input_size=32, batch_size=4)
+iterator = iter(dataset)
+next(iterator)
+"""
+    paths = [clip.path for clip in annotations.clips]
+    subprocess.run([sys.executable, "-c", code, *paths], check=True, timeout=120)
+
+
 def test_set_smaller_than_a_batch(annotations):
     with pytest.raises(ValueError, match="Received: batch_size=13, 12 clips"):
         training_dataset(annotations, **{**SETTINGS, "batch_size": 13})
@@ -245,3 +264,146 @@ def test_evaluation_gives_bad_files_no_weight(with_bad_files):
     assert not clips[weights == 0].any()
     np.testing.assert_array_equal(labels, with_bad_files.label_ids())
     assert list(failures.failures) == sorted((with_bad_files.clips[i] for i in (3, 5, 8)), key=lambda c: c.path)
+
+
+# --- Augmentation, sampling, views ---
+
+
+@pytest.fixture(scope="module")
+def sided(tmp_path_factory):
+    """Clips of one of the two halves lit, on a sweep from dark to bright: one sees side, direction and frames."""
+    folder = tmp_path_factory.mktemp("sided")
+    clips = []
+    for i in range(8):
+        frames = np.zeros((12, 40, 40, 3), np.uint8)
+        half = slice(0, 20) if i % 2 == 0 else slice(20, 40)
+        frames[:, :, half] = 20 * np.arange(12)[:, None, None, None]
+        write_video(folder / f"{i}.mp4", frames, crf=4)
+        clips.append(Clip(str(folder / f"{i}.mp4"), ("left", "right")[i % 2]))
+    return Annotations(tuple(clips), ("left", "right"))
+
+
+def lit_side(clips):
+    return (clips[..., 16:, :].mean((1, 2, 3, 4)) > clips[..., :16, :].mean((1, 2, 3, 4))).astype(int).tolist()
+
+
+def falls(clips):
+    frames = clips.mean((2, 3, 4))
+    return (frames[:, 0] > frames[:, -1]).tolist()
+
+
+WHOLE = {**SETTINGS, "crop_scales": (1,)}
+
+
+def test_flips_change_the_label(sided):
+    ids = mirrored_ids(sided.labels, pairs=[("left", "right")])
+    plain = take(training_dataset(sided, **WHOLE), 8)
+    flipped = take(training_dataset(sided, **WHOLE, flip_ids=ids), 8)
+    for clips, labels in flipped:
+        assert lit_side(clips) == labels.tolist()
+    changed = [(a[1] != b[1]).tolist() for a, b in zip(plain, flipped, strict=True)]
+    assert 8 <= sum(map(sum, changed)) <= 24  # half of 32
+
+
+def test_reversals_change_the_label(sided):
+    # As if the one class were the other played backwards.
+    ids = reversed_ids(sided.labels, pairs=[("left", "right")])
+    reversed_, count = [], 0
+    for clips, labels in take(training_dataset(sided, **WHOLE, reversal_ids=ids), 8):
+        reversed_ += falls(clips)
+        count += sum(np.array(lit_side(clips)) != labels)
+    assert sum(reversed_) == count and 8 <= count <= 24
+
+
+@pytest.mark.parametrize("name", ["mix_up", "cut_mix", "both"])
+def test_mixtures(sided, name):
+    alphas = {"mix_up": 1.0, "cut_mix": 1.0} if name == "both" else {name: 1.0}
+    dataset = training_dataset(sided, **WHOLE, **alphas)
+    assert dataset.element_spec[1] == tf.TensorSpec((4, 2), tf.float32)
+    batches = take(dataset, 6)
+    assert_same(take(training_dataset(sided, **WHOLE, **alphas, initial_epoch=1), 2), batches[2:4])
+    for clips, labels in batches:
+        np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
+        if name == "mix_up":
+            clear = np.abs(labels[:, 0] - labels[:, 1]) > 0.5
+            np.testing.assert_array_equal(np.array(lit_side(clips))[clear], labels.argmax(1)[clear])
+    assert any((labels > 0.01).all(1).any() for _, labels in batches)
+
+
+def test_all_augmentations_together_are_repeatable(sided):
+    def batches(threads):
+        dataset = training_dataset(
+            sided,
+            **SETTINGS,
+            seed=3,
+            color_jitter=0.3,
+            rand_augment_ops=2,
+            augmentation=lambda clip, seed: 255 - tf.image.stateless_random_brightness(clip, 0.2, seed),
+            flip_ids=[1, 0],
+            reversal_ids=[0, 1],
+            mix_up=0.2,
+            cut_mix=1.0,
+        )
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = threads
+        return take(dataset.with_options(options), 4)
+
+    expected = batches(1)
+    assert_same(batches(6), expected)
+    assert len({clips.tobytes() for clips, _ in expected}) == 4
+
+
+def test_one_augmentation_leaves_the_draws_of_the_others_alone(sided):
+    plain = take(training_dataset(sided, **SETTINGS, flip_ids=[1, 0]), 4)
+    more = take(training_dataset(sided, **SETTINGS, flip_ids=[1, 0], color_jitter=0.3, reversal_ids=[0, 1]), 4)
+    for (_, labels), (_, others) in zip(plain, more, strict=True):
+        np.testing.assert_array_equal(labels, others)
+
+
+def test_an_augmentation_that_changes_the_shape(sided):
+    with pytest.raises(ValueError, match="shape"):
+        training_dataset(sided, **SETTINGS, augmentation=lambda clip, seed: clip[:, :10])
+
+
+@pytest.mark.parametrize("make", [training_dataset, evaluation_dataset])
+def test_sampling(sided, make):
+    settings = {**SETTINGS, "num_segments": 8}
+    frames = {}
+    for sampling in ("segments", "dense"):
+        clips = take(make(sided, **settings, sampling=sampling), 1)[0][0]
+        frames[sampling] = np.round(clips.max((2, 3, 4)) / 20).astype(int).tolist()
+    # Twelve frames for a stride of eight: 0, 8, 4, 0, …, from some frame on.
+    assert all((np.diff(row) % 12 == 8).all() for row in frames["dense"])
+    assert all((np.diff(row) >= 0).all() for row in frames["segments"])
+    with pytest.raises(ValueError, match=r"one of .* Received: method='uniform'"):
+        make(sided, **settings, sampling="uniform")
+
+
+def test_views(sided):
+    settings = {"num_segments": 4, "input_size": 20, "batch_size": 3, "num_clips": 3}
+    spread = evaluation_dataset(sided, **settings)
+    assert spread.element_spec[0].shape == (None, 3, 4, 20, 20, 3)
+    clips, labels, _ = take(spread, 1)[0]
+    frames = np.round(clips.max((3, 4, 5)) / 20).astype(int)
+    assert frames[0].tolist() == sample_clips(12, 4, 3).tolist()
+    assert labels.tolist() == [0, 1, 0]
+    drawn = take(evaluation_dataset(sided, **settings, seed=1), 3)
+    assert_same(take(evaluation_dataset(sided, **settings, seed=1), 3), drawn)
+    assert (drawn[0][0][0] != drawn[0][0][2]).any()  # of two videos that are alike
+    with pytest.raises(ValueError, match="where there is no `rng`"):
+        evaluation_dataset(sided, **settings, sampling="released")
+
+
+def test_three_crops(annotations):
+    settings = {"num_segments": 4, "input_size": 32, "batch_size": 2}
+    three = evaluation_dataset(annotations, **settings, num_crops=3)
+    assert three.element_spec[0].shape == (None, 3, 4, 32, 32, 3)
+    views = take(three, 1)[0][0]
+    centre = take(evaluation_dataset(annotations, **settings), 1)[0][0]
+    np.testing.assert_allclose(views[:, 1].astype(int), centre, atol=6)
+    both = take(evaluation_dataset(annotations, **settings, num_crops=3, num_clips=2), 1)[0][0]
+    assert both.shape == (2, 6, 4, 32, 32, 3)
+    assert (both[:, :2].mean((2, 3, 4, 5)) > 0).tolist() == [[True, True], [True, True]]
+    for wrong in ({"num_crops": 2}, {"num_crops": 3, "input_size": (32, 40)}):
+        with pytest.raises(ValueError, match="Received: num_crops="):
+            evaluation_dataset(annotations, **{**settings, **wrong})

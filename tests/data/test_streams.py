@@ -2,8 +2,18 @@ import csv
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_action.data import Annotations, Clip, DecodingError, iter_frames, join_clips, write_video
+from keras_action.data import (
+    Annotations,
+    Clip,
+    DecodingError,
+    iter_frames,
+    join_clips,
+    read_shards,
+    write_shards,
+    write_video,
+)
 
 
 def clip_file(path, level, count, fps, size=(32, 40)):
@@ -46,3 +56,36 @@ def test_a_broken_clip_is_named_and_nothing_is_left(annotations, tmp_path):
     with pytest.raises(DecodingError, match=r"c\.mp4"):
         join_clips(annotations, tmp_path / "joined.mp4", seed=None)
     assert not (tmp_path / "joined.mp4").exists()
+
+
+def clip_folder(path, levels, size=(32, 40)):
+    path.mkdir()
+    for number, level in enumerate(levels):
+        picture = tf.io.encode_png(np.full((*size, 3), level, "uint8"))
+        (path / f"{number:03}.png").write_bytes(picture.numpy())
+    return str(path)
+
+
+def test_frame_folders_among_videos(annotations, tmp_path):
+    folder = clip_folder(tmp_path / "d", [80] * 10 + [160] * 20)
+    clips = (Clip(folder, "wave", frames=(10, 30), fps=20), Clip(folder, "nod", frames=(0, 10)), annotations.clips[0])
+    annotations = Annotations(clips, annotations.labels)
+    with pytest.raises(ValueError, match=r"/d: how many frames a second .*--folder-fps"):
+        join_clips(annotations, tmp_path / "joined.mp4", seed=None, fps=10)
+    assert not (tmp_path / "joined.mp4").exists()
+    truth = join_clips(annotations, tmp_path / "joined.mp4", seed=None, fps=10, folder_fps=5)
+    assert [(s.label, s.start, s.end) for s in truth] == [("wave", 0, 1), ("nod", 1, 3), ("wave", 3, 4)]
+    levels = [frame.mean() for _, frame in iter_frames(tmp_path / "joined.mp4")]
+    np.testing.assert_allclose(levels, [160] * 10 + [80] * 20 + [40] * 10, atol=4)
+
+
+def test_shards_give_what_their_videos_give(annotations, tmp_path):
+    write_shards(annotations, tmp_path / "shards", workers=1)
+    for name, source in (("videos", annotations), ("shards", read_shards(tmp_path / "shards"))):
+        clips = Annotations(tuple(sorted(source.clips, key=lambda clip: clip.label)), source.labels)
+        join_clips(clips, tmp_path / f"{name}.mp4", seed=None, fps=10)
+    videos, shards = (
+        [frame.mean() for _, frame in iter_frames(tmp_path / f"{name}.mp4")] for name in ("videos", "shards")
+    )
+    np.testing.assert_allclose(shards, videos, atol=3)
+    assert (tmp_path / "shards.mp4.csv").read_text() == (tmp_path / "videos.mp4.csv").read_text()

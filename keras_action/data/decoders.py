@@ -1,0 +1,32 @@
+"""The decoders of video files, by name."""
+
+from keras_action.data.decoding import read_frames
+from keras_action.data.tensorflow_io import load_tensorflow_io, read_frames_by_tensorflow_io
+
+DECODERS = {"pyav": read_frames, "tensorflow-io": read_frames_by_tensorflow_io}
+
+
+def frame_decoder(name):
+    """A decoder of video files: a function with the arguments and result of `read_frames`.
+
+    Args:
+        name: `"pyav"`, or `"tensorflow-io"` where its libraries load: see `read_frames_by_tensorflow_io`.
+
+    Returns:
+        The function.
+
+    Raises:
+        ValueError: If there is no such decoder.
+        ImportError: If TensorFlow I/O was asked for, and it or something that it needs is missing: the message
+            says what. PyAV is looked for when the first video is read, as frame folders do without.
+
+    Example:
+
+    >>> frame_decoder("pyav")("clip.mp4", range).shape
+    (24, 120, 160, 3)
+    """
+    if name not in DECODERS:
+        raise ValueError(f"`decoder` must be one of {tuple(DECODERS)}. Received: decoder={name!r}")
+    if name == "tensorflow-io":
+        load_tensorflow_io()
+    return DECODERS[name]

@@ -1,0 +1,77 @@
+"""Running one function for many items: on the cores of this machine, or on many machines with Apache Beam."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+
+def run_on_cores(function, items, workers=None):
+    """Calls a function for each item, in processes of their own.
+
+    Args:
+        function: A function of one argument that can be pickled.
+        items: A list.
+        workers: Number of processes; None for one for each core. One alone is this process itself.
+
+    Yields:
+        The results, as they come. If the caller stops, or a call fails, the processes are ended at once.
+    """
+    workers = min(_num_cores() if workers is None else workers, len(items))
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    others = set(multiprocessing.active_children())
+    # Not fork: TensorFlow's threads do not survive it.
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(workers, context, initializer=_begin_worker)
+    try:
+        futures = [executor.submit(function, item) for item in items]
+        for future in as_completed(futures):
+            yield future.result()
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+            process.join()
+        raise
+    executor.shutdown()
+
+
+def run_on_beam(function, items, options):
+    """Calls a function for each item, as an Apache Beam pipeline.
+
+    Args:
+        function: A function of one argument that can be pickled.
+        items: A list.
+        options: Options of the pipeline, a list as on a command line: `["--runner=FlinkRunner", …]`.
+    """
+    try:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise ImportError("This needs Apache Beam. Install it with: pip install 'keras_action[beam]'") from error
+    with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+        _ = pipeline | beam.Create(items) | beam.Reshuffle() | beam.Map(function)
+
+
+def _num_cores():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count()
+
+
+def _begin_worker():
+    import tensorflow as tf
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    tf.config.set_visible_devices([], "GPU")  # each would take all of its memory
+
+
+def _end_with_parent():
+    # A killed parent must not leave workers behind that write beside those of the run that goes on.
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -1,0 +1,267 @@
+"""Turning annotated clips into shards, once, so that training decodes no videos: in parallel, and resumable."""
+
+import contextlib
+import functools
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_action.data.annotations import Clip
+from keras_action.data.failures import FailureLog
+from keras_action.data.parallel import run_on_beam, run_on_cores
+from keras_action.data.shard_making import make_shard
+from keras_action.data.shard_sets import FORMAT, checksum
+from keras_action.data.shards import CLIPS_SUFFIX, MANIFEST, PREPARATION, shard_name
+from keras_action.files import write_whole
+
+_MOST_CLIPS, _LEAST_SHARDS = 256, 16
+_CLIP_FIELDS = ("label", "start", "end", "frames", "group", "fps")
+
+
+@dataclass(frozen=True)
+class ShardReport:
+    """What `write_shards` wrote."""
+
+    folder: Path
+    num_shards: int
+    num_clips: int
+    num_frames: int
+    num_bytes: int
+    num_failures: int
+
+    def __str__(self):
+        left_out = f"; left out: {self.num_failures}" if self.num_failures else ""
+        return (
+            f"{self.folder}: {self.num_clips} clips, {self.num_frames} frames, {self.num_bytes / 1e6:.1f} MB in "
+            f"{self.num_shards} shards{left_out}"
+        )
+
+
+def write_shards(
+    annotations,
+    folder,
+    *,
+    short_side=256,
+    quality=90,
+    clips_per_shard=None,
+    seed=0,
+    workers=None,
+    beam=None,
+    max_failed_share=0.1,
+    retry_failures=False,
+    progress=True,
+):
+    """Turns clips into shards: TFRecord files of JPEG frames, from which any frame can be read alone.
+
+    ```
+    folder/shard-00000-of-00012.tfrecord   clips, each a `tf.train.Example`
+    folder/shard-00000-of-00012.npy        the place, length, checksum and size of each JPEG in that file
+    folder/shard-00000-of-00012.json       the clips, and the checksums of the other two; the shard is done
+    folder/manifest.json                   labels, settings, totals, checksums, failures; all is done
+    folder/preparation.json                what is to be done, written first
+    ```
+
+    An example has the features `frames` (JPEGs), `label` (text), `label_id`, `name`, `height`, `width`, and, where
+    they are known, `fps` and `group`. JPEGs of frame folders that are not larger than `short_side` are copied byte
+    for byte, unless they are progressive or otherwise unusual. Nothing is scaled up. The same arguments give the same
+    files, whatever the number of workers.
+
+    Interrupted or killed, the same call goes on: shards that are done stay. A clip that can't be decoded is left out,
+    with a warning. All files appear whole or not at all.
+
+    A script that calls this with several workers must have its main part below `if __name__ == "__main__":`, as all
+    that start processes.
+
+    Args:
+        annotations: An `Annotations`.
+        folder: Where to write.
+        short_side: Pixels to which the shorter side of larger frames is scaled.
+        quality: Of the JPEGs, from 1 to 100.
+        clips_per_shard: The unit of work; None for 256, or less where that makes less than 16 shards.
+        seed: Of the order of the clips, a whole number, 0 or more. Parts of one video stay together.
+        workers: Processes; None for one for each core. One alone is this process itself.
+        beam: Options of an Apache Beam pipeline that does the work in place of processes, a list as on a command
+            line: `["--runner=FlinkRunner", …]`, or `[]`. All its machines must see the clips and `folder` under the
+            same paths, and have keras_action.
+        max_failed_share: Share of the clips, from 0 to 1, that may fail.
+        retry_failures: Whether to make shards again that are done, but lack clips that could not be decoded.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        A `ShardReport`. The clips are then read by `read_shards`.
+
+    Raises:
+        ValueError: If `folder` was begun with other clips or settings.
+        TooManyFailuresError: As soon as more than `max_failed_share` of the clips have failed. What is done stays.
+        ImportError: If `beam` is given and Apache Beam is not installed.
+
+    Example:
+
+    ```python
+    write_shards(read_something_something("something", "train"), "shards/train")
+    train = read_shards("shards/train")
+    ```
+    """
+    if short_side < 1 or not 1 <= quality <= 100:
+        raise ValueError(
+            "`short_side` must be at least 1, and `quality` from 1 to 100. "
+            f"Received: short_side={short_side}, quality={quality}"
+        )
+    for name, value in (("clips_per_shard", clips_per_shard), ("workers", workers)):
+        if value is not None and value < 1:
+            raise ValueError(f"`{name}` must be at least 1, or None. Received: {name}={value}")
+    if beam is not None and workers is not None:
+        raise ValueError(
+            f"`workers` are processes of this machine, Beam has its own. Received: workers={workers}, beam={beam}"
+        )
+    failures = FailureLog(max_failed_share, total=len(annotations))
+    folder = Path(folder)
+    plan = _make_plan(annotations, short_side, quality, clips_per_shard, seed)
+    _begin(folder, plan)
+    names = [shard_name(number, plan["num_shards"]) for number in range(plan["num_shards"])]
+    shards = {name: _read_done(folder, name, retry_failures) for name in names}
+    missing = [number for number, name in enumerate(names) if shards[name] is None]
+    for shard in filter(None, shards.values()):
+        _note(shard, failures)
+    if missing:
+        (folder / MANIFEST).unlink(missing_ok=True)
+        remaining = len(annotations) - sum(map(_num_clips, filter(None, shards.values())))
+        bar = keras.utils.Progbar(remaining, unit_name="clip", verbose=1 if progress else 0)
+        try:
+            for number in _make(folder, missing, workers, beam):
+                shards[names[number]] = shard = _read_done(folder, names[number])
+                bar.add(_num_clips(shard))
+                _note(shard, failures)
+        finally:
+            _remove_partial(folder)
+    return _finish(folder, plan, shards)
+
+
+def _make_plan(annotations, short_side, quality, clips_per_shard, seed):
+    """What is to be done, as it is written to the folder."""
+    clips = annotations.clips
+    if clips_per_shard is None:
+        clips_per_shard = max(1, min(_MOST_CLIPS, len(clips) // _LEAST_SHARDS))
+    paths = [os.path.abspath(clip.path) for clip in clips]
+    root = os.path.commonpath({os.path.dirname(path) for path in paths})
+    rows = [
+        (os.path.relpath(path, root), *(getattr(clip, field) for field in _CLIP_FIELDS))
+        for clip, path in zip(clips, paths, strict=True)
+    ]
+    by_path = {}
+    for clip, row in zip(clips, rows, strict=True):
+        by_path.setdefault(row[0], []).append((*row, clip.name or _name(row[0], clip)))
+    order = np.random.default_rng(seed).permutation(len(by_path))
+    groups = list(by_path.values())
+    plan = {
+        "format": FORMAT,
+        "root": root,
+        "short_side": short_side,
+        "quality": quality,
+        "seed": seed,
+        "num_shards": -(-len(clips) // clips_per_shard),
+        "labels": annotations.labels,
+        "clips": [row for i in order for row in groups[i]],
+    }
+    return json.loads(json.dumps(plan))
+
+
+def _name(path, clip):
+    """A clip's name: its path in the data set, and its part as a media fragment."""
+    if clip.frames is not None:
+        return f"{path}#frames={clip.frames[0]},{clip.frames[1]}"
+    if clip.start is None and clip.end is None:
+        return path
+    return f"{path}#t={clip.start or 0:g}" + ("" if clip.end is None else f",{clip.end:g}")
+
+
+def _begin(folder, plan):
+    """Writes what is to be done, or makes sure that it is what was begun."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / PREPARATION
+    begun = None
+    if path.exists():
+        try:
+            begun = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: not a list of what is to be done: {error}") from error
+        for key in ("format", "short_side", "quality", "seed", "labels", "clips", "num_shards"):
+            if begun.get(key) != plan[key]:
+                raise ValueError(
+                    f"{folder}: these shards were begun with other clips or settings. Take another folder, or remove "
+                    f"this one. Received: {_difference(key, begun.get(key), plan[key])}"
+                )
+    _remove_partial(folder)
+    if begun != plan:
+        write_whole(path, json.dumps(plan))
+
+
+def _difference(key, old, new):
+    if isinstance(old, list) and len(old) != len(new):
+        return f"{len(new)} {key}, not {len(old)}"
+    if isinstance(old, list):
+        old, new = next((a, b) for a, b in zip(old, new, strict=True) if a != b)
+    return f"{key}: {new}, not {old}"
+
+
+def _make(folder, numbers, workers, beam):
+    function = functools.partial(make_shard, os.path.abspath(folder))
+    if beam is not None:
+        run_on_beam(function, numbers, beam)
+        yield from numbers
+        return
+    with contextlib.closing(run_on_cores(function, numbers, workers)) as results:
+        yield from results
+
+
+def _read_done(folder, name, retry_failures=False):
+    """The description of a shard that is done, or None."""
+    try:
+        shard = json.loads((folder / (name + CLIPS_SUFFIX)).read_bytes())
+        whole = all((folder / file).stat().st_size == facts["bytes"] for file, facts in shard["files"].items())
+    except (OSError, ValueError):
+        return None
+    return shard if whole and not (retry_failures and shard["failures"]) else None
+
+
+def _num_clips(shard):
+    return len(shard["clips"]) + len(shard["failures"])
+
+
+def _note(shard, failures):
+    for failure in shard["failures"]:
+        failures.add(Clip(failure["name"], failure["label"]), failure["reason"])
+
+
+def _remove_partial(folder):
+    for pattern in (".shard-*.tmp", f".{MANIFEST}.*.tmp", f".{PREPARATION}.*.tmp"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def _finish(folder, plan, shards):
+    """Writes the manifest."""
+    entries = []
+    for name, shard in shards.items():
+        path = folder / (name + CLIPS_SUFFIX)
+        own = {path.name: {"bytes": path.stat().st_size, "sha256": checksum(path)}}
+        frames = sum(clip["stop"] - clip["first"] for clip in shard["clips"])
+        entries.append({"name": name, "clips": len(shard["clips"]), "frames": frames, "files": shard["files"] | own})
+    totals = {
+        "clips": sum(entry["clips"] for entry in entries),
+        "frames": sum(entry["frames"] for entry in entries),
+        "bytes": sum(facts["bytes"] for entry in entries for facts in entry["files"].values()),
+    }
+    manifest = {
+        "format": FORMAT,
+        **totals,
+        **{key: plan[key] for key in ("short_side", "quality", "seed", "labels")},
+        "failures": [failure for shard in shards.values() for failure in shard["failures"]],
+        "shards": entries,
+    }
+    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    return ShardReport(folder, len(shards), *totals.values(), len(manifest["failures"]))

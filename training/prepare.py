@@ -1,0 +1,108 @@
+"""Turn a data set into shards once, so that training decodes no videos; run it again to go on after an interruption.
+
+examples:
+  python -m training.prepare --data videos.csv --output shards/videos
+  python -m training.prepare --data folder_of_class_folders --split 0.8,0.2 --output shards/mine
+  python -m training.prepare --data something_something:train:/data/something --output shards/something/train
+  python -m training.prepare --data train.csv --output shards/train --beam --runner=FlinkRunner --parallelism=64
+
+The output folder holds the shards (TFRecord files of JPEG frames, and an index for each) and manifest.json. It is what
+--train, --val and --data of the other programs take. With --split there is a folder for each part in it: train and val,
+or train, val and test.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from training.arguments import DATA_FORMS
+
+_PARTS = ("train", "val", "test")
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m training.prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True, help=DATA_FORMS)
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="where to write")
+    parser.add_argument(
+        "--short-side", type=int, default=256, metavar="N", help="pixels of larger frames' short side (default: 256)"
+    )
+    parser.add_argument("--quality", type=int, default=90, metavar="N", help="of the JPEGs, 1 to 100 (default: 90)")
+    parser.add_argument(
+        "--clips-per-shard", type=int, metavar="N", help="default: 256, or less where that makes less than 16 shards"
+    )
+    parser.add_argument(
+        "--split", type=_shares, metavar="A,B[,C]", help="shares of training, validation and test: 0.8,0.2"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the order of the clips, and the split (default: 0)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without clips")
+    parser.add_argument(
+        "--max-failed-share", type=float, default=0.1, metavar="SHARE", help="stop if more fail (default: 0.1)"
+    )
+    parser.add_argument(
+        "--retry-failures", action="store_true", help="make shards again that lack clips, as after a disk was away"
+    )
+    parser.add_argument(
+        "--beam",
+        nargs=argparse.REMAINDER,
+        metavar="OPTION",
+        help="work on many machines, as an Apache Beam pipeline; all that follows are its options",
+    )
+    return parser
+
+
+def _shares(text):
+    try:
+        shares = tuple(float(share) for share in text.split(","))
+        if 2 <= len(shares) <= len(_PARTS):
+            return shares
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"there must be two or three numbers with commas between. Received: {text}")
+
+
+def main(argv=None):
+    arguments = make_parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    from keras_action import data
+
+    output = Path(arguments.output)
+    try:
+        annotations = data.read_data_set(arguments.data, allow_empty_classes=arguments.allow_empty_classes)
+        sets = {output: annotations}
+        if arguments.split:
+            parts = data.split_annotations(annotations, arguments.split, seed=arguments.seed)
+            sets = {output / name: part for name, part in zip(_PARTS, parts, strict=False)}
+        for folder, part in sets.items():
+            report = data.write_shards(
+                part,
+                folder,
+                short_side=arguments.short_side,
+                quality=arguments.quality,
+                clips_per_shard=arguments.clips_per_shard,
+                seed=arguments.seed,
+                workers=arguments.workers,
+                beam=arguments.beam,
+                max_failed_share=arguments.max_failed_share,
+                retry_failures=arguments.retry_failures,
+            )
+            print(report)
+    except data.TooManyFailuresError as error:
+        sys.exit(
+            f"error: {error}\nWhat is done stays. If so many are to be left out, raise --max-failed-share; if they can "
+            "be read now, add --retry-failures."
+        )
+    except (ImportError, OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"Interrupted. The same command goes on where it was, in {output}.")
+
+
+if __name__ == "__main__":
+    main()
