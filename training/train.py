@@ -4,8 +4,10 @@ examples:
   python -m training.train --train videos/train.csv --val videos/val.csv --output runs/mine
   python -m training.train --train folder_of_class_folders --output runs/mine --set input_size=128 epochs=10
   python -m training.train --recipe demo --train train.csv --val val.csv --output runs/tsn --set model=tsn
+  python -m training.train --train videos/train.csv --set crop_scales=1 --preview sheet.png
 
-The output folder holds best.keras, last.keras, run.json, log.csv, curves.png and TensorBoard's logs.
+The output folder holds best.keras, last.keras, run.json, log.csv, curves.png and TensorBoard's logs. --preview trains
+nothing, and needs no output folder.
 """
 
 import argparse
@@ -13,29 +15,65 @@ import importlib
 import os
 import sys
 
+from training.arguments import DATA_FORMS
+
 
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m training.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", required=True, help="annotation CSV (path,label[,start,end]) or folder of classes")
+    parser.add_argument("--train", required=True, help=DATA_FORMS)
     parser.add_argument("--val", help="the same for validation")
-    parser.add_argument("--output", required=True, help="the run's folder")
+    parser.add_argument("--output", help="the run's folder")
     parser.add_argument("--recipe", default="small", help="a module of training/recipes (default: small)")
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="override fields of the recipe"
     )
     parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without validation clips")
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")
+    parser.add_argument(
+        "--preview", metavar="PATH", help="write a picture (PNG) of the first clips as the model is fed them, and end"
+    )
+    parser.add_argument("--preview-clips", type=int, default=12, metavar="N", help="clips in it (default: 12)")
     return parser
 
 
+def preview(recipe, annotations, num_clips):
+    """The contact sheet of the first clips that a recipe trains on, as the model is fed them; a Matplotlib figure."""
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_action import plots
+    from keras_action.data import FailureLog
+    from keras_action.fitting import training_batches
+
+    if num_clips < 1:
+        raise ValueError(f"A preview must have at least one clip. Received: --preview-clips {num_clips}")
+    failures = FailureLog(max_share=recipe.max_failed_share)
+    batches = training_batches(recipe, annotations, failures=failures).take(-(-num_clips // recipe.batch_size))
+    try:
+        clips, labels = (np.concatenate(parts)[:num_clips] for parts in zip(*batches.as_numpy_iterator(), strict=True))
+    except tf.errors.OpError:
+        failures.raise_if_too_many()
+        raise
+    return plots.contact_sheet_figure(clips, [describe_label(row, annotations.labels) for row in labels])
+
+
+def describe_label(shares, names):
+    """A row of labels as text: "wave", or "wave 0.7 + clap 0.3" where clips are mixed."""
+    parts = sorted(((share, name) for share, name in zip(shares, names, strict=True) if share >= 0.005), reverse=True)
+    return parts[0][1] if len(parts) == 1 else " + ".join(f"{name} {round(float(share), 2):g}" for share, name in parts)
+
+
 def main(argv=None):
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if not (arguments.output or arguments.preview):
+        parser.error("one of --output and --preview is required")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
     from keras_action import plots
-    from keras_action.data import AnnotationError, TooManyFailuresError, read_annotations
+    from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
 
     try:
         module = importlib.import_module(f"training.recipes.{arguments.recipe}")
@@ -45,10 +83,14 @@ def main(argv=None):
         sys.exit(f"error: training/recipes has no recipe of this name. Received: --recipe {arguments.recipe}")
     try:
         recipe = module.recipe().override(arguments.set)
-        training = read_annotations(arguments.train)
+        training = read_data_set(arguments.train)
+        if arguments.preview:
+            plots.save_figure(preview(recipe, training, arguments.preview_clips), arguments.preview)
+            print(f"Preview: {arguments.preview}")
+            return
         validation = None
         if arguments.val:
-            validation = read_annotations(
+            validation = read_data_set(
                 arguments.val, labels=training.labels, allow_empty_classes=arguments.allow_empty_classes
             )
         run = keras_action.train(
@@ -57,6 +99,8 @@ def main(argv=None):
     except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
+        if arguments.preview:
+            sys.exit("Interrupted.")
         sys.exit(f"Interrupted. The same command goes on after the last whole epoch in {arguments.output}.")
     print(f"Best checkpoint: {run.checkpoint}")
     try:
