@@ -15,10 +15,17 @@ def evaluate(
     num_segments,
     input_size,
     batch_size=8,
+    sampling="segments",
+    num_clips=1,
+    num_crops=1,
+    seed=None,
     failures=None,
     progress=True,
 ):
-    """Evaluate a model on annotated videos: one clip of middle frames each, centre crop.
+    """Evaluate a model on annotated videos, each seen in one or several views, over which probabilities are averaged.
+
+    One view is one clip of middle frames, centre crop. The paper's test has thirty: `num_clips=10, num_crops=3,
+    input_size=256`.
 
     Args:
         model: A Keras model, or any callable, from clips `(B, T, H, W, 3)`,
@@ -28,6 +35,12 @@ def evaluate(
         num_segments: T, the number of frames of a clip.
         input_size: The frames' size, an integer or `(height, width)`.
         batch_size: The number of clips the model sees at a time.
+        sampling: Which frames make a clip: one of
+            `keras_action.data.SAMPLING_METHODS`.
+        num_clips: Clips of each video.
+        num_crops: Crops of each clip: 1, the centre, or 3 side by side.
+        seed: A whole number, with which clips are drawn at random, always the
+            same; `None` to have them spread evenly.
         failures: A `keras_action.data.FailureLog` that is told of the files
             that can't be decoded. They count as wrong, with a log or without.
         progress: Whether to show a progress bar.
@@ -62,7 +75,11 @@ def evaluate(
         annotations,
         num_segments=num_segments,
         input_size=input_size,
-        batch_size=batch_size,
+        batch_size=max(1, batch_size // (num_clips * num_crops)),
+        sampling=sampling,
+        num_clips=num_clips,
+        num_crops=num_crops,
+        seed=seed,
         failures=failures,
     )
     try:
@@ -70,7 +87,8 @@ def evaluate(
             model,
             batches,
             labels=annotations.labels,
-            paths=[clip.path for clip in annotations.clips],
+            paths=[clip.name or clip.path for clip in annotations.clips],
+            batch_size=batch_size,
             progress=progress,
         )
     except tf.errors.OpError:
@@ -79,16 +97,18 @@ def evaluate(
         raise
 
 
-def evaluate_batches(model, batches, *, labels, paths, progress=False):
+def evaluate_batches(model, batches, *, labels, paths, batch_size=None, progress=False):
     """Evaluate a model on clips that are there already.
 
     Args:
         model: As in `evaluate`.
         batches: Yields `(clips, label_ids)` or `(clips, label_ids, weights)`:
-            uint8 `(B, T, H, W, 3)`, integers `(B,)`, and numbers `(B,)` that
-            are 0 for a clip that could not be decoded.
+            uint8 `(B, T, H, W, 3)`, or `(B, V, T, H, W, 3)` with V views of
+            each, integers `(B,)`, and numbers `(B,)` that are 0 for a clip
+            that could not be decoded.
         labels: The names of the classes.
         paths: The name of each clip, in the batches' order.
+        batch_size: Views the model sees at a time; `None` for all of a batch.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -109,7 +129,7 @@ def evaluate_batches(model, batches, *, labels, paths, progress=False):
     ids, logits, done = [], [], 0
     for clips, batch_ids, *weights in batches:
         batch_ids = np.asarray(batch_ids)
-        batch_logits = _predict(model, np.asarray(clips), len(labels))
+        batch_logits = _predict(model, np.asarray(clips), len(labels), batch_size)
         decoded = np.asarray(weights[0]) > 0 if weights else np.ones(len(batch_ids), dtype=bool)
         batch_paths = paths[done : done + len(batch_ids)]
         done += len(batch_ids)
@@ -134,10 +154,15 @@ def evaluate_batches(model, batches, *, labels, paths, progress=False):
     )
 
 
-def _predict(model, clips, num_classes):
-    """A batch's logits as a NumPy array of our own, `(B, num_classes)` float32."""
+def _predict(model, clips, num_classes, batch_size):
+    """A batch's logits as a NumPy array of our own, `(B, num_classes)` float32; of views, the mean probability's."""
     # A Keras model runs as a compiled graph this way, not operation by operation.
     predict = model.predict_on_batch if isinstance(model, keras.Model) else model
+    if clips.ndim == 6:
+        views = clips.reshape(-1, *clips.shape[2:])
+        step = batch_size or len(views)
+        parts = [_predict(model, views[i : i + step], num_classes, None) for i in range(0, len(views), step)]
+        return _average(np.concatenate(parts).reshape(*clips.shape[:2], num_classes))
     # A copy: an interpreter may hand out its own memory, and we write NaN into the rows.
     logits = np.array(keras.ops.convert_to_numpy(predict(clips)), dtype="float32")
     if logits.shape != (len(clips), num_classes):
@@ -146,6 +171,13 @@ def _predict(model, clips, num_classes):
             f"{num_classes} labels. Received: logits.shape={logits.shape}"
         )
     return logits
+
+
+def _average(logits):
+    """The logarithm of the mean over views of softmax: (B, V, classes) → (B, classes)."""
+    largest = logits.max(axis=-1, keepdims=True)
+    log_probabilities = logits - largest - np.log(np.exp(logits - largest).sum(axis=-1, keepdims=True))
+    return np.logaddexp.reduce(log_probabilities, axis=1) - np.log(logits.shape[1])
 
 
 def _check_classes(model, labels):

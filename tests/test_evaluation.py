@@ -123,13 +123,16 @@ def fake_data(monkeypatch):
 
 
 def make_annotations(labels=LABELS):
-    return types.SimpleNamespace(labels=labels, clips=[types.SimpleNamespace(path=path) for path in PATHS])
+    return types.SimpleNamespace(labels=labels, clips=[types.SimpleNamespace(path=path, name=None) for path in PATHS])
 
 
 def test_evaluate_reads_the_annotated_clips(fake_data, capsys):
     failures = object()
     report = evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, batch_size=2, failures=failures)
-    assert fake_data == {"num_segments": 2, "input_size": 8, "batch_size": 2, "failures": failures}
+    assert fake_data == {
+        **{"num_segments": 2, "input_size": 8, "batch_size": 2, "failures": failures},
+        **{"sampling": "segments", "num_clips": 1, "num_crops": 1, "seed": None},
+    }
     assert report.paths == PATHS
     assert report.top1 == 1
     assert "top-1" in capsys.readouterr().out
@@ -144,6 +147,37 @@ def test_evaluate_compares_classes_before_decoding(fake_data):
     with pytest.raises(ValueError, match="has 3 classes, the annotations have 2 labels"):
         evaluate(keras_model(), make_annotations(LABELS[:2]), num_segments=2, input_size=8)
     assert not fake_data
+
+
+def test_evaluate_names_clips_by_their_name(fake_data):
+    annotations = make_annotations()
+    annotations.clips[0].name = "video.webm"
+    report = evaluate(color_logits, annotations, num_segments=2, input_size=8, progress=False)
+    assert report.paths == ("video.webm", *PATHS[1:])
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 2, 4])
+def test_probabilities_of_views_are_averaged(batch_size):
+    # Of two views one is sure of red, the other leans to green: as logits green has the larger sum.
+    views = np.array([[[9.0, 0, 0], [0, 9.5, 9.5]], [[0, 0, 1], [0, 0, 1]]])
+    seen = []
+
+    def model(clips):
+        seen.append(len(clips))
+        return clips[:, 0, 0, 0]
+
+    clips = views[:, :, None, None, None].astype("float32")  # (B, V, T, H, W, 3)
+    report = evaluate_batches(model, [(clips, np.array([0, 2]))], labels=LABELS, paths=PATHS[:2], batch_size=batch_size)
+    powers = np.exp(views)
+    expected = (powers / powers.sum(-1, keepdims=True)).mean(1)
+    np.testing.assert_allclose(report.probabilities, expected, rtol=1e-5)
+    assert report.top1 == 1
+    assert sum(seen) == 4 and max(seen) == min(batch_size or 4, 4)
+
+
+def test_evaluate_divides_batches_by_views(fake_data):
+    evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, batch_size=70, num_clips=10, num_crops=3)
+    assert (fake_data["batch_size"], fake_data["num_clips"], fake_data["num_crops"]) == (2, 10, 3)
 
 
 @pytest.fixture
