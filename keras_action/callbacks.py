@@ -31,10 +31,12 @@ class Checkpoints(keras.callbacks.Callback):
         folder: The run's folder.
         best: The highest validation accuracy so far.
         monitor: Name of the value that decides what is best; higher is better. Without validation, the last is best.
+        average: The `SwapEMAWeights` of the run, where the best is to hold the average of the weights.
     """
 
-    def __init__(self, folder, best=-1.0, monitor="val_accuracy"):
+    def __init__(self, folder, best=-1.0, monitor="val_accuracy", average=None):
         super().__init__()
+        self.average = average
         self.folder = Path(folder)
         self.best = best
         self.monitor = monitor
@@ -42,10 +44,21 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         value = (logs or {}).get(self.monitor)
         if value is None or value > self.best:
-            self._save(BEST)
+            self._save_best()
             self.best = self.best if value is None else value
         # Last: it says which epochs are done, so all else of this epoch must be on disk by now.
         self._save(LAST, epochs=epoch + 1)
+
+    def _save_best(self):
+        if self.average is None:
+            self._save(BEST)
+            return
+        # What it does before a validation and after it: put the average in, and take it out.
+        self.average.on_test_begin()
+        try:
+            self._save(BEST)
+        finally:
+            self.average.on_test_end()
 
     def _save(self, name, epochs=None):
         part = self.folder / f"part-{name}"  # Keras insists on the ending
@@ -60,6 +73,8 @@ class Checkpoints(keras.callbacks.Callback):
 
 class EpochLog(keras.callbacks.Callback):
     """Writes `log.csv`: a row an epoch, with the learning rate at its end and clips a second.
+
+    Callbacks after it, such as TensorBoard's, find these two in their logs.
 
     Args:
         folder: The run's folder.
@@ -81,11 +96,11 @@ class EpochLog(keras.callbacks.Callback):
         self._trained = time.monotonic()  # validation inside an epoch: its training is over
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch, **{name: float(value) for name, value in (logs or {}).items()}}
-        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        logs = {} if logs is None else logs
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         if self.clips_per_epoch:
-            row["clips_per_second"] = self.clips_per_epoch / ((self._trained or time.monotonic()) - self._started)
-        self.rows.append(row)
+            logs["clips_per_second"] = self.clips_per_epoch / ((self._trained or time.monotonic()) - self._started)
+        self.rows.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
         names = list(self.rows[0])
         write_csv(self.path, names, ([row.get(name, "") for name in names] for row in self.rows))
 
@@ -108,6 +123,30 @@ class SeedEpochs(keras.callbacks.Callback):
             if hasattr(layer, "seed_generator"):
                 state = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
                 layer.seed_generator.state.assign(state.astype("uint32") % 2**31)
+
+
+class StopOnBadLoss(keras.callbacks.Callback):
+    """Stops a run whose loss is no longer finite, and names the clips at which it happened.
+
+    Args:
+        clips_of_step: A function from epoch and step, both from 0, to the names of a batch's clips.
+    """
+
+    def __init__(self, clips_of_step):
+        super().__init__()
+        self.clips_of_step = clips_of_step
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.isfinite(loss):
+            clips = "\n".join(f"  {name}" for name in self.clips_of_step(self.epoch, batch))
+            raise FloatingPointError(
+                f"The loss is no longer finite in step {batch + 1} of epoch {self.epoch + 1}: a lower learning rate "
+                f"may help. Received: loss={loss}, with the clips\n{clips}"
+            )
 
 
 def read_log(folder, before_epoch=None):

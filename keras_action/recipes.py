@@ -10,6 +10,18 @@ from dataclasses import dataclass
 
 MODELS = ("action_net", "tsm", "tsn")
 
+_CHOICES = {"model": MODELS, "optimizer": ("adamw", "sgd"), "schedule": ("cosine", "steps")}
+# Fields, what must hold of each, and how that is said.
+_RANGES = (
+    ("num_segments input_size epochs batch_size accumulation_steps learning_rate", lambda x: x > 0, "above 0"),
+    ("reference_batch_size clipnorm decay_factor", lambda x: x > 0, "above 0"),
+    ("warmup_epochs weight_decay frozen_epochs frozen_stages", lambda x: x >= 0, "0 or more"),
+    ("rand_augment_ops mix_up cut_mix seed", lambda x: x >= 0, "0 or more"),
+    ("dropout label_smoothing color_jitter rand_augment_magnitude", lambda x: 0 <= x <= 1, "from 0 to 1"),
+    ("max_failed_share", lambda x: 0 <= x <= 1, "from 0 to 1"),
+    ("momentum ema", lambda x: 0 <= x < 1, "from 0 to below 1"),
+)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -22,17 +34,39 @@ class Recipe:
         num_segments: T, the frames of one clip.
         input_size: Height and width of the frames, in pixels.
         weights: `None`, `"imagenet"`, or the path of a file with the backbone's weights.
+        geometry: Of the backbone; `None` for that of the weights. See `keras_action.build_action_net`.
+        paths: Excitations of ACTION-Net: of `"ste"`, `"ce"`, `"me"`.
+        stages: Stages that get temporal layers; `None` for all.
+        location: Where in a block they stand, 1 to 4.
         zero_init_residual: Whether each residual branch starts at zero, which makes training from scratch faster.
         dropout: Share of pooled features dropped in training.
         epochs: Passes over the training set.
-        batch_size: Clips in one step.
-        learning_rate: The highest one; it is reached after the warm-up and falls to zero on a cosine.
+        batch_size: Clips in one update of the weights.
+        accumulation_steps: Parts in which those clips go through the model, one after the other, where they do not
+            fit into memory at once. Batch normalisation sees the parts.
+        optimizer: `"adamw"` or `"sgd"`, which is `keras_action.optimizers.ParameterGroupSGD`.
+        learning_rate: The highest one.
+        reference_batch_size: Clips in an update for which that is; for others it is in proportion. `None`: it is as it
+            stands.
+        momentum: Of SGD.
+        schedule: `"cosine"`, to zero at the end, or `"steps"`.
+        decay_epochs: Epochs, counted from 0, from which on the learning rate of `"steps"` is lower.
+        decay_factor: By which it is multiplied at each of them.
         warmup_epochs: Epochs in which the learning rate rises from zero.
-        weight_decay: Decoupled, as in AdamW; biases and batch normalisation are left out.
+        weight_decay: Of AdamW decoupled, of SGD a part of the gradient; biases and batch normalisation are left out.
         clipnorm: The global norm of the gradient is clipped to it.
         label_smoothing: Share of the label that is spread over all classes.
+        ema: Momentum of a moving average of the weights, such as 0.999, which is validated and kept as the best; 0 for
+            none.
+        frozen_epochs: Epochs at the beginning in which only new layers learn, classifier and temporal layers, at a
+            constant rate; the schedule begins after them.
+        frozen_stages: Stages of the backbone, counted from the input, whose weights stay as they were given.
+        partial_batch_norm: Whether only the first batch normalisation learns and follows the batches' statistics, and
+            all others keep what they were given: in the small batches of videos the statistics are rough
+            ([TSN](https://arxiv.org/abs/1608.00859), section 3.2). ACTION's own then stay as they were initialised.
         sampling: Which frames make a clip: `"segments"`, `"released"` or `"dense"`, see
             `keras_action.data.SAMPLING_METHODS`.
+        squash: Whether whole frames are scaled to a square before the crop, their proportions lost.
         crop_scales: Sides of the multi-scale corner crops, as shares of the shorter side.
         color_jitter: Strength of the changes in brightness, contrast and saturation; 0 for none.
         rand_augment_ops: Operations of RandAugment; 0 for none.
@@ -49,6 +83,7 @@ class Recipe:
         cache: Whether decoded videos are kept in memory: up to 2 GiB for training, 1 GiB for validation.
         max_failed_share: Share of the clips that may be impossible to decode before training stops.
         mixed_precision: `None`, `"mixed_float16"` or `"mixed_bfloat16"`.
+        jit_compile: Whether XLA compiles the step; `None` leaves it to Keras, which does where it can.
         seed: Of the initial weights, the order of clips, their frames and crops, and dropout.
 
     Example:
@@ -64,16 +99,32 @@ class Recipe:
     num_segments: int = 8
     input_size: int = 224
     weights: str | None = "imagenet"
+    geometry: str | None = None
+    paths: tuple[str, ...] = ("ste", "ce", "me")
+    stages: tuple[int, ...] | None = None
+    location: int = 1
     zero_init_residual: bool = False
     dropout: float = 0.5
     epochs: int = 30
     batch_size: int = 16
+    accumulation_steps: int = 1
+    optimizer: str = "adamw"
     learning_rate: float = 1e-3
+    reference_batch_size: int | None = None
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    decay_epochs: tuple[int, ...] = ()
+    decay_factor: float = 0.1
     warmup_epochs: float = 1.0
     weight_decay: float = 1e-2
     clipnorm: float = 20.0
     label_smoothing: float = 0.1
+    ema: float = 0.0
+    frozen_epochs: int = 0
+    frozen_stages: int = 0
+    partial_batch_norm: bool = False
     sampling: str = "segments"
+    squash: bool = False
     crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
     color_jitter: float = 0.2
     rand_augment_ops: int = 0
@@ -88,29 +139,54 @@ class Recipe:
     cache: bool = False
     max_failed_share: float = 0.1
     mixed_precision: str | None = None
+    jit_compile: bool | None = None
     seed: int = 0
 
     def __post_init__(self):
-        if self.model not in MODELS:
-            raise ValueError(f"`model` must be one of {MODELS}. Received: model={self.model!r}")
-        for name in ("crop_scales", "flip_pairs", "reversal_pairs"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, tuple(getattr(self, name)))  # a list, where it comes from JSON
-        for name in ("num_segments", "input_size", "epochs", "batch_size", "rand_augment_ops", "seed"):
-            object.__setattr__(self, name, operator.index(getattr(self, name)))  # NumPy's would not go into JSON
-        for name in ("num_segments", "input_size", "epochs", "batch_size", "learning_rate", "clipnorm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}")
-        for name in ("rand_augment_ops", "mix_up", "cut_mix"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}` must be 0 or more. Received: {name}={getattr(self, name)!r}")
+        for field in dataclasses.fields(self):
+            self._normalise(field.name, field.type)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}")
+        for names, holds, demand in _RANGES:
+            for name in names.split():
+                value = getattr(self, name)
+                if value is not None and not holds(value):
+                    raise ValueError(f"`{name}` must be {demand}. Received: {name}={value!r}")
         for name in ("flip_pairs", "reversal_pairs"):
             for pair in getattr(self, name) or ():
                 if pair.count(":") != 1:
                     raise ValueError(f"`{name}` must be names with a colon between each two. Received: {pair!r}")
-        for name in ("dropout", "label_smoothing", "color_jitter", "rand_augment_magnitude", "max_failed_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"`{name}` must be from 0 to 1. Received: {name}={getattr(self, name)!r}")
+        if self.batch_size % self.accumulation_steps:
+            raise ValueError(
+                "`batch_size` must be a multiple of `accumulation_steps`. "
+                f"Received: batch_size={self.batch_size}, accumulation_steps={self.accumulation_steps}"
+            )
+        if self.frozen_epochs >= self.epochs:
+            raise ValueError(
+                "`frozen_epochs` must be fewer than `epochs`. "
+                f"Received: frozen_epochs={self.frozen_epochs}, epochs={self.epochs}"
+            )
+        if list(self.decay_epochs) != sorted(set(self.decay_epochs)):
+            raise ValueError(f"`decay_epochs` must ascend. Received: decay_epochs={self.decay_epochs}")
+
+    def _normalise(self, name, kind):
+        """What NumPy or JSON gave becomes what it should be: NumPy's numbers would not go into JSON."""
+        value = getattr(self, name)
+        if value is not None and kind is int:
+            object.__setattr__(self, name, operator.index(value))
+        elif value is not None and "tuple" in str(kind):
+            object.__setattr__(self, name, tuple(value))
+
+    @property
+    def clips_per_step(self):
+        """Clips that go through the model at once."""
+        return self.batch_size // self.accumulation_steps
+
+    @property
+    def peak_learning_rate(self):
+        """The highest learning rate, by the linear rule where there is a reference."""
+        return self.learning_rate * self.batch_size / (self.reference_batch_size or self.batch_size)
 
     def override(self, assignments):
         """A copy with fields set from texts `"name=value"`, as a command line gives them."""

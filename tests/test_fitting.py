@@ -14,7 +14,9 @@ import pytest
 import keras_action
 from keras_action.callbacks import read_log
 from keras_action.data import Annotations, Clip, TooManyFailuresError, read_annotations
-from keras_action.fitting import median_clip_seconds, training_batches
+from keras_action.fitting import median_clip_seconds
+from keras_action.recipe_parts import build_model, make_schedule, training_batches
+from keras_action.recipes import Recipe
 from keras_action.runs import digest
 from tests import tiny
 
@@ -165,10 +167,15 @@ def test_a_diverging_run_stops(annotations, tmp_path):
             kernel = self.model.get_layer("classifier").kernel
             kernel.assign(np.full(kernel.shape, np.nan, "float32"))
 
-    with pytest.raises(FloatingPointError, match="Received: loss=nan"):
+    with pytest.raises(FloatingPointError, match=r"step 1 of epoch 1: .*Received: loss=nan, with the clips\n") as error:
         keras_action.train(
             tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False, callbacks=[Spoil()]
         )
+    first = next(iter(training_batches(tiny.recipe(), annotations)))[1].numpy().argmax(1)
+    named = [
+        annotations.labels.index(line.rpartition("/")[2].partition("_")[0]) for line in str(error.value).split()[-4:]
+    ]
+    assert named == first.tolist()
     assert not (tmp_path / "run" / "last.keras").exists()
 
 
@@ -242,10 +249,103 @@ def test_batches_are_as_the_recipe_says(annotations):
         batches(decoder="ffmpeg")
 
 
-def test_a_run_of_mixtures_and_flips_goes_on_as_if_nothing_had_been(annotations, tmp_path):
-    recipe = tiny.recipe(mix_up=0.2, cut_mix=1.0, flip=True, flip_pairs=["bright:dark"], rand_augment_ops=1)
-    keras_action.train(recipe, annotations, annotations, tmp_path / "whole")
+MIXED = {"mix_up": 0.2, "cut_mix": 1.0, "flip": True, "flip_pairs": ["bright:dark"], "rand_augment_ops": 1}
+PHASES = {"ema": 0.9, "frozen_epochs": 1, "optimizer": "sgd", "schedule": "steps", "decay_epochs": (2,)}
+PARTS = {"accumulation_steps": 2, "ema": 0.5, "partial_batch_norm": True}
+
+
+@pytest.mark.parametrize(("fields", "kill_at"), [(MIXED, 2), (PHASES, 1), (PHASES, 2), (PARTS, 1)])
+def test_a_run_of_any_recipe_goes_on_as_if_nothing_had_been(annotations, tmp_path, fields, kill_at):
+    recipe = tiny.recipe(**fields)
+    settings = {"validation": annotations, "tensorboard": False}
+    keras_action.train(recipe, annotations, folder=tmp_path / "whole", **settings)
     with pytest.raises(KeyboardInterrupt):
-        keras_action.train(recipe, annotations, annotations, tmp_path / "cut", callbacks=[Kill(2)])
-    keras_action.train(recipe, annotations, annotations, tmp_path / "cut")
-    np.testing.assert_allclose(losses(tmp_path / "cut"), losses(tmp_path / "whole"), rtol=1e-4)
+        keras_action.train(recipe, annotations, folder=tmp_path / "cut", callbacks=[Kill(kill_at)], **settings)
+    keras_action.train(recipe, annotations, folder=tmp_path / "cut", **settings)
+    logs = [read_log(tmp_path / name) for name in ("whole", "cut")]
+    for name in ("loss", "val_loss", "learning_rate"):
+        values = [[row[name] for row in rows] for rows in logs]
+        np.testing.assert_allclose(*values, rtol=2e-3, err_msg=name)
+
+
+def best_weights(folder):
+    model = keras_action.read_run(folder).load_model()
+    return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights}
+
+
+def test_frozen_epochs_leave_the_backbone_alone(annotations, tmp_path):
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kernels = {layer.name: np.array(layer.get_weights()[0]) for layer in self.model.layers if layer.weights}
+            seen.append((kernels, float(self.model.optimizer.learning_rate)))
+
+    recipe = tiny.recipe(frozen_epochs=1, warmup_epochs=0, learning_rate=0.01)
+    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False, callbacks=[Look()])
+    first = {layer.name: layer.get_weights()[0] for layer in build_first(recipe).layers if layer.weights}
+    changed = [{name for name in first if (kernels[name] != first[name]).any()} for kernels, _ in seen]
+    assert "classifier" in changed[0] and any(name.endswith("_action") for name in changed[0])
+    assert not {"stem", "branch"} & changed[0]
+    assert {"stem", "branch", "classifier"} <= changed[1]
+    assert [rate for _, rate in seen] == pytest.approx([0.01, 0.005, 0.0], abs=1e-6)
+
+
+def build_first(recipe):
+    """The model as a run of the recipe begins with it."""
+    keras.utils.set_random_seed(recipe.seed)
+    return build_model(recipe, 2)
+
+
+def test_the_best_is_the_average(annotations, tmp_path):
+    first = {}
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:
+                first.update({v.path: np.array(v) for v in self.model.trainable_variables})
+
+    recipe = tiny.recipe(epochs=1, ema=0.99, warmup_epochs=0)
+    run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False, callbacks=[Look()])
+    best = best_weights(run.folder)
+    last = keras_action.read_run(tmp_path / "run" / "last.keras").load_model()
+    for variable in last.trainable_weights:
+        # The average begins with the weights after the first step, and after two more of 0.99 is still near to them.
+        path, end = variable.path, keras.ops.convert_to_numpy(variable)
+        np.testing.assert_allclose(best[path], first[path], atol=0.1 * np.abs(end - first[path]).max() + 1e-6)
+    assert any((best[v.path] != keras.ops.convert_to_numpy(v)).any() for v in last.trainable_weights)
+
+
+def test_partial_batch_norm(annotations, tmp_path):
+    recipe = tiny.recipe(epochs=1, partial_batch_norm=True)
+    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False)
+    first = {variable.path: np.array(variable) for variable in build_first(recipe).weights}
+    norms = {path: value for path, value in best_weights(tmp_path / "run").items() if "moving" in path}
+    changed = {path.rpartition("/")[0] for path, value in norms.items() if (value != first[path]).any()}
+    assert len(changed) == 1 and len(norms) > 2
+
+
+def test_accumulated_parts_are_one_update(annotations, tmp_path):
+    counts = []
+
+    class Count(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            counts.append((self.params["steps"], int(self.model.optimizer.iterations)))
+
+    recipe = tiny.recipe(epochs=1, accumulation_steps=2)
+    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False, callbacks=[Count()])
+    assert counts == [(6, 3)]  # 12 clips: six times two, three times four
+
+
+def test_linear_rule():
+    recipe = Recipe(learning_rate=0.01, reference_batch_size=64, batch_size=16)
+    assert recipe.peak_learning_rate == pytest.approx(0.0025)
+    assert Recipe(learning_rate=0.01, batch_size=16).peak_learning_rate == 0.01
+
+
+def test_schedules():
+    recipe = Recipe(epochs=10, schedule="steps", decay_epochs=(4, 8), learning_rate=1.0, warmup_epochs=0.5)
+    rates = [float(make_schedule(recipe, steps=10)(step)) for step in (0, 2, 5, 39, 40, 79, 80, 99)]
+    np.testing.assert_allclose(rates, [0, 0.4, 1, 1, 0.1, 0.1, 0.01, 0.01], rtol=1e-5)
+    rates = [float(make_schedule(Recipe(epochs=3, learning_rate=1.0), steps=10)(step)) for step in (0, 5, 10, 20, 30)]
+    np.testing.assert_allclose(rates, [0, 0.5, 1, 0.5, 0], atol=1e-5)

@@ -45,12 +45,12 @@ def preview(recipe, annotations, num_clips):
 
     from keras_action import plots
     from keras_action.data import FailureLog
-    from keras_action.fitting import training_batches
+    from keras_action.recipe_parts import training_batches
 
     if num_clips < 1:
         raise ValueError(f"A preview must have at least one clip. Received: --preview-clips {num_clips}")
     failures = FailureLog(max_share=recipe.max_failed_share)
-    batches = training_batches(recipe, annotations, failures=failures).take(-(-num_clips // recipe.batch_size))
+    batches = training_batches(recipe, annotations, failures=failures).take(-(-num_clips // recipe.clips_per_step))
     try:
         clips, labels = (np.concatenate(parts)[:num_clips] for parts in zip(*batches.as_numpy_iterator(), strict=True))
     except tf.errors.OpError:

@@ -32,6 +32,11 @@ def steps_per_epoch(num_clips, batch_size):
     return num_clips // batch_size
 
 
+def epoch_order(num_clips, seed, epoch):
+    """The places of all clips in the order of an epoch of `training_dataset`, an int64 array."""
+    return np.random.default_rng([seed, epoch]).permutation(num_clips)
+
+
 def training_dataset(
     annotations,
     *,
@@ -40,7 +45,9 @@ def training_dataset(
     batch_size,
     seed=0,
     initial_epoch=0,
+    accumulation_steps=1,
     sampling="segments",
+    squash=False,
     crop_scales=(1, 0.875, 0.75, 0.66),
     color_jitter=0.0,
     rand_augment_ops=0,
@@ -72,7 +79,10 @@ def training_dataset(
         batch_size: Clips in a batch, B.
         seed: A whole number, 0 or more.
         initial_epoch: Epoch to begin with.
+        accumulation_steps: Batches that make one update of the weights: an epoch is cut to whole updates.
         sampling: Which frames: one of `SAMPLING_METHODS`. "segments" is one at random from each of T segments.
+        squash: Whether whole frames are scaled to `input_size` before the crop, their proportions lost, as the
+            released code of ACTION-Net does with EgoGesture.
         crop_scales: Sides of the crops as shares of the shorter side; see `multi_scale_corner_crop`.
         color_jitter: Strength of the changes of brightness, contrast and saturation, from 0 to 1.
         rand_augment_ops: Operations of `rand_augment`; 0 for none.
@@ -117,7 +127,8 @@ def training_dataset(
     import tensorflow as tf
 
     size = transforms.as_pair(input_size)
-    per_epoch = steps_per_epoch(len(annotations), batch_size) * batch_size
+    per_update = batch_size * accumulation_steps
+    per_epoch = steps_per_epoch(len(annotations), per_update) * per_update
     short_side = -(-max(size) * 8 // 7) if short_side is None else short_side
     failures = _prepare_log(failures, annotations)
     source = ClipSource(annotations, short_side, failures, decoder, cache)
@@ -141,7 +152,10 @@ def training_dataset(
         seeds = [*tf.unstack(tf.random.split(clip_seed, 2))]
         seeds += [tf.random.experimental.stateless_fold_in(clip_seed, number) for number in range(2, 7)]
         clip = _cut(
-            frames, num_segments, size, lambda space: transforms.corner_window(space, size, seeds[0], crop_scales)
+            frames,
+            num_segments,
+            size,
+            lambda space: transforms.corner_window(space, size, seeds[0], crop_scales, squash=squash),
         )
         if color_jitter:
             clip = transforms.color_jitter(clip, seeds[1], color_jitter)
@@ -160,7 +174,7 @@ def training_dataset(
 
     def one_epoch(epoch):
         order = tf.numpy_function(
-            lambda epoch: np.random.default_rng([seed, int(epoch)]).permutation(len(annotations))[:per_epoch],
+            lambda epoch: epoch_order(len(annotations), seed, int(epoch))[:per_epoch],
             (epoch,),
             tf.int64,
             stateful=False,
@@ -182,6 +196,7 @@ def evaluation_dataset(
     input_size,
     batch_size,
     sampling="segments",
+    squash=False,
     num_clips=1,
     num_crops=1,
     seed=None,
@@ -200,6 +215,7 @@ def evaluation_dataset(
         input_size: Size of the clips in pixels: a number, or (height, width).
         batch_size: Videos in a batch, B; the last batch may be smaller.
         sampling: Which frames: one of `SAMPLING_METHODS`.
+        squash: Whether whole frames are scaled to `input_size`, their proportions lost, in place of a crop.
         num_clips: Clips of each video; see `sample_clips`.
         num_crops: 1 for the centre, 3 for `three_crops`; then the size must be square.
         seed: A whole number, with which clips are drawn at random, always the same; None to have them spread
@@ -229,10 +245,10 @@ def evaluation_dataset(
     import tensorflow as tf
 
     size = transforms.as_pair(input_size)
-    if num_crops not in (1, 3) or (num_crops == 3 and size[0] != size[1]):
+    if num_crops not in (1, 3) or (num_crops == 3 and (size[0] != size[1] or squash)):
         raise ValueError(
-            "`num_crops` must be 1, or 3 with clips as high as wide. "
-            f"Received: num_crops={num_crops}, input_size={input_size}"
+            "`num_crops` must be 1, or 3 with clips as high as wide and not squashed. "
+            f"Received: num_crops={num_crops}, input_size={input_size}, squash={squash}"
         )
     failures = _prepare_log(failures, annotations)
     source = ClipSource(annotations, max(size) if short_side is None else short_side, failures, decoder)
@@ -258,10 +274,13 @@ def evaluation_dataset(
             black = Frames.of_pixels(np.zeros((num_frames, *size, 3), np.uint8))
             return *black, source.label_ids[index], np.float32(0)
 
+    def window(space):
+        return (tf.zeros(2, tf.int32), space) if squash else transforms.center_window(space, size, short_side)
+
     def load(index):
         *frames, label, weight = tf.numpy_function(read, (index,), (*_FRAMES, tf.int32, tf.float32), stateful=False)
         if num_crops == 1:
-            clips = _cut(frames, num_frames, size, lambda space: transforms.center_window(space, size, short_side))
+            clips = _cut(frames, num_frames, size, window)
         else:
             clips = transforms.three_crops(_whole(frames, num_frames, short_side or size[0]), size[0], short_side)
         if views > 1:

@@ -34,7 +34,7 @@ def sheets(monkeypatch):
 @pytest.mark.parametrize("num_clips", [1, 4, 6, 12])
 def test_preview_shows_the_first_clips_that_training_sees(csv, sheets, num_clips, tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    from keras_action.fitting import training_batches
+    from keras_action.recipe_parts import training_batches
 
     before = set(tmp_path.iterdir())
     sheet = tmp_path / "sheet.png"

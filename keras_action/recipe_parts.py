@@ -1,0 +1,161 @@
+"""What a recipe is made into: the model, its optimiser, the batches."""
+
+import keras
+
+from keras_action.data import evaluation_dataset, mirrored_ids, reversed_ids, training_dataset
+from keras_action.freezing import set_trainable
+from keras_action.models import build_action_net, build_tsm, build_tsn
+from keras_action.optimizers import AdamW, ParameterGroupSGD
+from keras_action.schedules import StepDecay
+
+_BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
+_VALIDATION_CACHE_BYTES = 1024**3
+
+
+def build_model(recipe, num_classes):
+    """The model of a recipe, in its precision, not compiled."""
+    options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
+    if recipe.model == "action_net":
+        options["paths"] = recipe.paths
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
+    try:
+        return _BUILDERS[recipe.model](
+            recipe.backbone,
+            num_classes=num_classes,
+            num_segments=recipe.num_segments,
+            input_size=recipe.input_size,
+            weights=recipe.weights,
+            geometry=recipe.geometry,
+            stages=recipe.stages,
+            location=recipe.location,
+            zero_init_residual=recipe.zero_init_residual,
+            dropout=recipe.dropout,
+            **options,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def compile_model(model, recipe, steps, frozen):
+    """Compiles a model for one of the two phases of a recipe.
+
+    Args:
+        model: A Keras model.
+        recipe: The `Recipe`.
+        steps: Integer, the batches of an epoch.
+        frozen: Whether for the frozen epochs, at their constant rate, or for those after them.
+    """
+    set_trainable(
+        model,
+        backbone=not frozen,
+        frozen_stages=recipe.frozen_stages,
+        partial_batch_norm=recipe.partial_batch_norm,
+    )
+    rate = recipe.peak_learning_rate if frozen else make_schedule(recipe, steps)
+    model.compile(
+        optimizer=make_optimizer(recipe, rate, average=not frozen),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile="auto" if recipe.jit_compile is None else recipe.jit_compile,
+    )
+
+
+def make_schedule(recipe, steps):
+    """The learning rate after the frozen epochs: a linear warm-up, then a cosine or steps down.
+
+    Args:
+        recipe: The `Recipe`.
+        steps: Integer, the batches of an epoch.
+    """
+    warmup, peak = round(recipe.warmup_epochs * steps), recipe.peak_learning_rate
+    if recipe.schedule == "steps":
+        boundaries = [(epoch - recipe.frozen_epochs) * steps for epoch in recipe.decay_epochs]
+        return StepDecay(peak, boundaries, recipe.decay_factor, warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else peak,
+        decay_steps=max(1, (recipe.epochs - recipe.frozen_epochs) * steps - warmup),
+        warmup_target=peak if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def make_optimizer(recipe, learning_rate, average=True):
+    """The optimiser of a recipe; `average` says whether it keeps the moving average of the weights, if there is one."""
+    options = {
+        "learning_rate": learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "global_clipnorm": recipe.clipnorm,
+        "gradient_accumulation_steps": recipe.accumulation_steps if recipe.accumulation_steps > 1 else None,
+    }
+    if recipe.ema and average:
+        options |= {"use_ema": True, "ema_momentum": recipe.ema}
+    if recipe.optimizer == "sgd":
+        return ParameterGroupSGD(momentum=recipe.momentum, **options)
+    return AdamW(**options)
+
+
+def training_batches(recipe, annotations, **options):
+    """The batches that a recipe trains on: `keras_action.data.training_dataset` with the recipe's settings.
+
+    Returns:
+        A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures.
+    """
+    labels = annotations.labels
+    settings = {
+        "num_segments": recipe.num_segments,
+        "input_size": recipe.input_size,
+        "batch_size": recipe.clips_per_step,
+        "accumulation_steps": recipe.accumulation_steps,
+        "seed": recipe.seed,
+        "sampling": recipe.sampling,
+        "squash": recipe.squash,
+        "crop_scales": recipe.crop_scales,
+        "color_jitter": recipe.color_jitter,
+        "rand_augment_ops": recipe.rand_augment_ops,
+        "rand_augment_magnitude": recipe.rand_augment_magnitude,
+        "flip_ids": mirrored_ids(labels, _pairs(recipe.flip_pairs)) if recipe.flip else None,
+        "reversal_ids": reversed_ids(labels, _pairs(recipe.reversal_pairs)) if recipe.reversal else None,
+        "mix_up": recipe.mix_up,
+        "cut_mix": recipe.cut_mix,
+        "decoder": recipe.decoder,
+        "cache": recipe.cache,
+    }
+    batches = training_dataset(annotations, **{**settings, **options})
+    return batches if recipe.mix_up or recipe.cut_mix else batches.map(_one_hot(len(labels)))
+
+
+def validation_batches(recipe, annotations, failures=None):
+    """The batches that a recipe is validated on: of each clip the middle frames and the centre.
+
+    Returns:
+        A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), one-hot labels, float32 (B, classes), and weights, float32
+        (B,), which are 0 for clips that cannot be decoded.
+    """
+    batches = evaluation_dataset(
+        annotations,
+        num_segments=recipe.num_segments,
+        input_size=recipe.input_size,
+        batch_size=recipe.clips_per_step,
+        sampling=recipe.sampling,
+        squash=recipe.squash,
+        decoder=recipe.decoder,
+        failures=failures,
+    )
+    size_bytes = len(annotations) * recipe.num_segments * recipe.input_size**2 * 3
+    if recipe.cache and size_bytes <= _VALIDATION_CACHE_BYTES:
+        batches = batches.cache()
+    return batches.map(_one_hot(len(annotations.labels)))
+
+
+def _pairs(texts):
+    return None if texts is None else [tuple(text.split(":")) for text in texts]
+
+
+def _one_hot(num_classes):
+    import tensorflow as tf
+
+    def convert(clips, labels, *weights):
+        return (clips, tf.one_hot(labels, num_classes), *weights)
+
+    return convert
