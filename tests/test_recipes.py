@@ -1,11 +1,13 @@
 import dataclasses
 import importlib
+import json
 import pkgutil
 
 import pytest
 
 import training.recipes
 from keras_action.recipes import Recipe
+from training.recipes import load_recipe
 
 
 @pytest.mark.parametrize(
@@ -59,5 +61,33 @@ def test_a_misspelt_field_is_an_error():
 def test_every_recipe_survives_json(name):
     module = importlib.import_module(f"training.recipes.{name}")
     assert "python -m" in module.__doc__ or "make " in module.__doc__
-    recipe = module.recipe()
-    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    for make in (module.recipe, getattr(module, "paper", None), getattr(module, "released_code", None)):
+        if make is not None:
+            recipe = make()
+            assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize("name", ["egogesture", "jester", "something_something"])
+def test_the_papers_recipes(name):
+    paper, released = load_recipe(name), load_recipe(f"{name}:released_code")
+    assert paper == load_recipe(f"{name}:paper") != released
+    assert (paper.batch_size, paper.peak_learning_rate) == (64, 0.01)
+    long = load_recipe(name, ["num_segments=16"])
+    assert (long.num_segments, long.batch_size, long.peak_learning_rate) == (16, 48, 0.01)
+    small = load_recipe(name, ["batch_size=16", "backbone=mobilenet_v2"])
+    assert (small.backbone, small.peak_learning_rate) == ("mobilenet_v2", pytest.approx(0.0025))
+    assert load_recipe(name, ["num_segments=16", "batch_size=96"]).peak_learning_rate == pytest.approx(0.02)
+    assert released.sampling == "released" and released.squash == (name == "egogesture")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("egogestures", "no recipe of this name"),
+        ("egogesture:code", "The recipes of egogesture are recipe, paper, released_code"),
+        ("small:Recipe", "The recipes of small are recipe"),
+    ],
+)
+def test_unknown_recipes(name, message):
+    with pytest.raises(ValueError, match=message):
+        load_recipe(name)

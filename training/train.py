@@ -11,7 +11,6 @@ nothing, and needs no output folder.
 """
 
 import argparse
-import importlib
 import os
 import sys
 
@@ -25,7 +24,7 @@ def make_parser():
     parser.add_argument("--train", required=True, help=DATA_FORMS)
     parser.add_argument("--val", help="the same for validation")
     parser.add_argument("--output", help="the run's folder")
-    parser.add_argument("--recipe", default="small", help="a module of training/recipes (default: small)")
+    parser.add_argument("--recipe", default="small", help="NAME or NAME:FUNCTION in training/recipes (default: small)")
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="override fields of the recipe"
     )
@@ -74,15 +73,10 @@ def main(argv=None):
     import keras_action
     from keras_action import plots
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
+    from training.recipes import load_recipe
 
     try:
-        module = importlib.import_module(f"training.recipes.{arguments.recipe}")
-    except ModuleNotFoundError as error:
-        if error.name != f"training.recipes.{arguments.recipe}":
-            raise
-        sys.exit(f"error: training/recipes has no recipe of this name. Received: --recipe {arguments.recipe}")
-    try:
-        recipe = module.recipe().override(arguments.set)
+        recipe = load_recipe(arguments.recipe, arguments.set)
         training = read_data_set(arguments.train)
         if arguments.preview:
             plots.save_figure(preview(recipe, training, arguments.preview_clips), arguments.preview)

@@ -18,8 +18,11 @@ PROGRAMS = (
     "training.train",
     "training.evaluate",
     "training.join",
+    "training.prepare",
     "training.demo",
     "training.tables",
+    "benchmarks.data",
+    "benchmarks.prepare",
     "benchmarks.training_step",
     "export.to_litert",
     "export.recognize",
@@ -97,7 +100,7 @@ def test_unknown_and_missing_labels_in_validation(recipes, tmp_path):
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--recipe", "unknown"], "Received: --recipe unknown"),
+        (["--recipe", "unknown"], "Received: unknown"),
         (["--recipe", "tiny", "--set", "epoch=3"], "Did you mean 'epochs'"),
         (["--recipe", "tiny", "--set", "weights=missing.npz"], "missing.npz"),
         (["--recipe", "tiny", "--set", "batch_size=64"], "batch_size=64, 8 clips"),

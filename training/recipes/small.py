@@ -1,10 +1,13 @@
-"""A first recipe for one's own small set: MobileNetV2 fine-tuned from ImageNet.
+"""One's own small set: MobileNetV2 from ImageNet; first only the new layers learn, then all.
 
 python -m training.train --train train.csv --val val.csv --output runs/mine
+
+In the first three epochs classifier and ACTION modules learn alone: what they do at random would spoil ImageNet's
+weights. It is a beginning, not tuned.
 """
 
 from keras_action.recipes import Recipe
 
 
 def recipe():
-    return Recipe()
+    return Recipe(frozen_epochs=3)

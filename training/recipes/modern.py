@@ -1,0 +1,25 @@
+"""A recipe of ours for large sets: AdamW on a cosine with warm-up, a moving average, RandAugment, label-aware flips.
+
+    python -m training.train --recipe modern --train jester:train:DATA --val jester:validation:DATA --output runs/jester
+
+It has not been run on a large set yet: there was no GPU. For classes of which it is not known what a mirror makes of
+them (EgoGesture, your own) add `--set flip=false`, or name the pairs: `--set flip_pairs=left:right`.
+"""
+
+from keras_action.recipes import Recipe
+
+
+def recipe():
+    return Recipe(
+        epochs=50,
+        batch_size=64,
+        reference_batch_size=64,
+        learning_rate=1e-3,
+        warmup_epochs=3,
+        weight_decay=0.05,
+        label_smoothing=0.1,
+        ema=0.999,
+        rand_augment_ops=2,
+        rand_augment_magnitude=0.3,
+        flip=True,
+    )
