@@ -46,7 +46,8 @@ def make_shard(folder, number):
     name = shard_name(number, plan["num_shards"])
     total = len(plan["clips"])
     rows = plan["clips"][number * total // plan["num_shards"] : (number + 1) * total // plan["num_shards"]]
-    records, index = folder / (name + SHARD_SUFFIX), folder / (name + INDEX_SUFFIX)
+    records, index, list_of_clips = (folder / (name + suffix) for suffix in (SHARD_SUFFIX, INDEX_SUFFIX, CLIPS_SUFFIX))
+    list_of_clips.unlink(missing_ok=True)  # where a shard is made again
     partial = folder / f".{records.name}.{uuid.uuid4().hex[:8]}.tmp"
     try:
         entries, clips, failures = _write_records(partial, rows, plan)
@@ -60,7 +61,7 @@ def make_shard(folder, number):
     write_whole(index, content.getvalue())
     files = {path.name: {"bytes": path.stat().st_size, "sha256": checksum(path)} for path in (records, index)}
     done = {"files": files, "clips": clips, "failures": failures}
-    write_whole(folder / (name + CLIPS_SUFFIX), json.dumps(done) + "\n")
+    write_whole(list_of_clips, json.dumps(done) + "\n")
     return number
 
 

@@ -43,8 +43,8 @@ def split_annotations(annotations, shares=(0.8, 0.2), seed=0, min_clips=5):
         raise ValueError(f"`shares` must be two or more numbers above 0, together 1. Received: {shares.tolist()}")
     names = {clip.group for clip in annotations.clips}
     if None in names and len(names) > 1:
-        bare = next(clip for clip in annotations.clips if clip.group is None)
-        raise ValueError(f"Either all clips must have a group, or none. Received: no group for {bare.path}")
+        bare = next(clip.name or clip.path for clip in annotations.clips if clip.group is None)
+        raise ValueError(f"Either all clips must have a group, or none. Received: no group for {bare}")
     rng = np.random.default_rng(seed)
     label_ids = annotations.label_ids()
     by_group = names and None not in names
