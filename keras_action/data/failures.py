@@ -11,7 +11,7 @@ class TooManyFailuresError(RuntimeError):
 class FailureLog:
     """The clips that can't be decoded, with the reasons. Safe to use from many threads.
 
-    The first failure of each file is a warning. `TooManyFailuresError` is raised when more than `max_share`
+    The first failure of each file (in a shard: of each clip) is a warning. `TooManyFailuresError` is raised when more than `max_share`
     of the clips have failed. TensorFlow turns an error raised inside a `tf.data` pipeline into one of its
     own; call `raise_if_too_many` where such an error is caught, to get the plain one.
 
@@ -58,7 +58,7 @@ class FailureLog:
         with self._lock:
             if clip in self._reasons:
                 return
-            known = any(other.path == clip.path for other in self._reasons)
+            known = any((other.name or other.path) == (clip.name or clip.path) for other in self._reasons)
             self._reasons[clip] = str(reason)
         if not known:
             warnings.warn(f"A clip is left out: {reason}", stacklevel=2)

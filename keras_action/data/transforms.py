@@ -198,7 +198,7 @@ def three_crops(clip, size=256, resize_to=None):
 
     Reference:
 
-    - [ACTION-Net](https://arxiv.org/abs/2103.07372), section 4
+    - [ACTION-Net](https://github.com/V-Sense/ACTION-Net), `test_jester_8f.sh`, `test_sthv2_8f.sh`
     """
     import tensorflow as tf
 
