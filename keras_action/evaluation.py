@@ -1,11 +1,15 @@
 """Run a model over annotated clips and report what it gets right."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
 from keras_action.evaluation_report import EvaluationReport
+from keras_action.models import resize_model
+from keras_action.protocol import Protocol
 
-__all__ = ["EvaluationReport", "evaluate", "evaluate_batches"]
+__all__ = ["EvaluationReport", "Protocol", "evaluate", "evaluate_batches"]
 
 
 def evaluate(
@@ -16,31 +20,44 @@ def evaluate(
     input_size,
     batch_size=8,
     sampling="segments",
+    squash=False,
     num_clips=1,
     num_crops=1,
     seed=None,
+    short_side=None,
+    reversed_pairs=None,
     failures=None,
     progress=True,
 ):
     """Evaluate a model on annotated videos, each seen in one or several views, over which probabilities are averaged.
 
-    One view is one clip of middle frames, centre crop. The paper's test has thirty: `num_clips=10, num_crops=3,
-    input_size=256`.
+    One view is one clip of middle frames, centre crop. The test of the released code of ACTION-Net has thirty, see
+    `keras_action.protocol.Protocol.paper`: `num_clips=10, num_crops=3, input_size=256, sampling="released", seed=0`.
 
     Args:
         model: A Keras model, or any callable, from clips `(B, T, H, W, 3)`,
-            uint8, to logits `(B, classes)`.
+            uint8, to logits `(B, classes)`. A functional Keras model of
+            another size of frames is rebuilt at this one, with its weights.
         annotations: `keras_action.data.Annotations`, read with the labels
             the model was trained with.
         num_segments: T, the number of frames of a clip.
         input_size: The frames' size, an integer or `(height, width)`.
-        batch_size: The number of clips the model sees at a time.
+        batch_size: The number of clips the model sees at a time. Of videos
+            with several views so many are decoded at a time as make a batch,
+            and one at least: 30 views of 8 frames of 256 × 256 take 47 MB.
         sampling: Which frames make a clip: one of
             `keras_action.data.SAMPLING_METHODS`.
+        squash: Whether whole frames are scaled to `input_size`, their
+            proportions lost, in place of a crop.
         num_clips: Clips of each video.
         num_crops: Crops of each clip: 1, the centre, or 3 side by side.
         seed: A whole number, with which clips are drawn at random, always the
             same; `None` to have them spread evenly.
+        short_side: Pixels to which the frames' shorter side is scaled before
+            crops are cut; `None` for `input_size`.
+        reversed_pairs: Pairs of classes of which one is the other played
+            backwards, to be looked at alone; `None` for those that are known,
+            see `keras_action.data.REVERSED_PAIRS`.
         failures: A `keras_action.data.FailureLog` that is told of the files
             that can't be decoded. They count as wrong, with a log or without.
         progress: Whether to show a progress bar.
@@ -50,7 +67,8 @@ def evaluate(
 
     Raises:
         ValueError: If the model's classes aren't as many as the annotations'
-            labels, or its logits aren't finite.
+            labels, or its logits aren't finite; if it can't take clips of
+            these frames; if an argument is out of range.
         keras_action.data.TooManyFailuresError: If more of the clips can't be
             decoded than `failures` allows, by default a tenth.
 
@@ -67,26 +85,33 @@ def evaluate(
     # Here, so that evaluating arrays needs nothing of the data pipeline.
     import tensorflow as tf
 
-    from keras_action.data import FailureLog, evaluation_dataset
+    from keras_action.data import FailureLog, evaluation_dataset, reversed_ids
 
+    protocol = Protocol(num_segments, input_size, num_clips, num_crops, sampling, seed, short_side, squash)
     _check_classes(model, annotations.labels)  # before the first video is decoded
+    model = _fit_to(model, protocol)
+    labels = annotations.labels
+    if reversed_pairs is None:
+        reversed_pairs = [(labels[i], labels[j]) for i, j in enumerate(reversed_ids(labels)) if i < j]
     failures = FailureLog() if failures is None else failures
     batches = evaluation_dataset(
         annotations,
         num_segments=num_segments,
         input_size=input_size,
-        batch_size=max(1, batch_size // (num_clips * num_crops)),
+        batch_size=max(1, batch_size // protocol.num_views),
         sampling=sampling,
+        squash=squash,
         num_clips=num_clips,
         num_crops=num_crops,
         seed=seed,
+        short_side=short_side,
         failures=failures,
     )
     try:
-        return evaluate_batches(
+        report = evaluate_batches(
             model,
             batches,
-            labels=annotations.labels,
+            labels=labels,
             paths=[clip.name or clip.path for clip in annotations.clips],
             batch_size=batch_size,
             progress=progress,
@@ -95,6 +120,8 @@ def evaluate(
         # tf.data makes its own error of the one the log raised; the log has the plain one.
         failures.raise_if_too_many()
         raise
+    groups = [clip.group for clip in annotations.clips]
+    return dataclasses.replace(report, groups=groups, reversed_pairs=reversed_pairs, protocol=protocol)
 
 
 def evaluate_batches(model, batches, *, labels, paths, batch_size=None, progress=False):
@@ -180,8 +207,29 @@ def _average(logits):
     return np.logaddexp.reduce(log_probabilities, axis=1) - np.log(logits.shape[1])
 
 
+def _fit_to(model, protocol):
+    """The model, rebuilt where its frames have another size; an error where it can't take the protocol's clips."""
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 5:
+        return model
+    segments, *size = shape[1:4]
+    if segments not in (None, protocol.num_segments):
+        raise ValueError(f"The model takes clips of {segments} frames. Received: num_segments={protocol.num_segments}")
+    if None in size or tuple(size) == protocol.size:
+        return model
+    if not isinstance(model, keras.Model):
+        height, width = size
+        crops = f"one centre crop or three crops of {height} × {width}" if height == width else "one centre crop"
+        raise ValueError(
+            f"The model's frames have a fixed size, {height} × {width}. It can be evaluated on any number of clips, "
+            f"with {crops}. Received: input_size={protocol.input_size}"
+        )
+    return resize_model(model, protocol.size)
+
+
 def _check_classes(model, labels):
-    classes = model.output_shape[-1] if isinstance(model, keras.Model) else None
+    shape = getattr(model, "output_shape", None)
+    classes = shape[-1] if isinstance(shape, tuple) else None
     if classes is not None and classes != len(labels):
         raise ValueError(
             f"The model has {classes} classes, the annotations have {len(labels)} labels; they must be the "

@@ -10,14 +10,15 @@ import numpy as np
 from keras_action.files import write_whole
 from keras_action.plots import figure_to_png_bytes
 
+CSS_DPI, FIGURE_DPI = 96, 144
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NUMBER = re.compile(r"[-+−]?\d[\d.,]*(e[-+]?\d+)?\s?(%|[A-Za-zµ×/]{0,6})|[–—-]?|nan")
 
 STYLE = """
 :root { color-scheme: light dark;
-  --ink: #1c2127; --soft: #59636e; --paper: #fff; --line: #d5dae0; --band: #f5f7f9 }
+  --ink: #1c2127; --soft: #59636e; --paper: #fff; --line: #d5dae0; --band: #f5f7f9; --bar: #bfdcf2 }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e8ec; --soft: #a0a9b3; --paper: #14181d; --line: #363d45; --band: #1d2228 } }
+  :root { --ink: #e4e8ec; --soft: #a0a9b3; --paper: #14181d; --line: #363d45; --band: #1d2228; --bar: #1f4a6b } }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1rem 4rem; color: var(--ink);
   background: var(--paper); font: 16px/1.55 system-ui, sans-serif; overflow-wrap: break-word }
@@ -31,13 +32,18 @@ caption { text-align: left; color: var(--soft); padding-bottom: .3rem }
 th, td { padding: .35rem .8rem; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap }
 thead th { border-bottom: 2px solid var(--soft) }
 tbody tr:nth-child(even) { background: var(--band) }
+td:not(.number) { white-space: normal; min-width: 6rem }
 .number { text-align: right }
+.bar { background: linear-gradient(to right, var(--bar) var(--share), transparent var(--share)); min-width: 7rem }
 pre { overflow-x: auto; padding: .8rem 1rem; background: var(--band); border: 1px solid var(--line);
   border-radius: 6px; font: .85rem/1.45 ui-monospace, monospace }
 figure { margin: 1rem 0; min-width: 0 }
 figure img { max-width: 100%; height: auto; display: block; background: #fff; border: 1px solid var(--line);
   border-radius: 6px }
 figcaption { color: var(--soft); font-size: .9rem; margin-top: .35rem }
+.whole { overflow: auto; max-height: 92vh; border: 1px solid var(--line); border-radius: 6px; width: fit-content;
+  max-width: 100% }
+.whole img { max-width: none; border: 0 }
 .columns { display: grid; gap: 0 1.2rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)) }
 """
@@ -83,7 +89,7 @@ class HtmlReport:
         """Text of fixed width, with its lines as they are: a command, a program's output."""
         self._parts.append(f"<pre><code>{escape(text)}</code></pre>")
 
-    def table(self, headers, rows, caption=None):
+    def table(self, headers, rows, caption=None, bars=()):
         """A table; columns of numbers are aligned to the right.
 
         Args:
@@ -91,7 +97,11 @@ class HtmlReport:
             rows: A list of rows, each with a cell for every header. Cells are
                 shown by `str`: give floats as texts, with the digits that count.
             caption: A line above the table.
+            bars: Headers of columns of percentages ("97.3%") that have a bar of
+                that length behind them.
         """
+        if not set(bars) <= set(headers):
+            raise ValueError(f"`bars` must be among the headers {list(headers)}. Received: bars={list(bars)}")
         rows = [list(row) for row in rows]
         for row in rows:
             if len(row) != len(headers):
@@ -101,10 +111,15 @@ class HtmlReport:
             bool(texts) and all(NUMBER.fullmatch(row[column]) for row in texts) for column in range(len(headers))
         ]
 
+        def attributes(tag, cell, header, right):
+            if tag == "td" and header in bars and cell.endswith("%"):
+                return f' class="number bar" style="--share:{float(cell[:-1]):.1f}%"'
+            return " class=number" if right else ""
+
         def line(tag, cells):
             return "".join(
-                f"<{tag}{' class=number' if right else ''}>{escape(str(cell))}</{tag}>"
-                for cell, right in zip(cells, numeric, strict=True)
+                f"<{tag}{attributes(tag, cell, header, right)}>{escape(str(cell))}</{tag}>"
+                for cell, header, right in zip(cells, headers, numeric, strict=True)
             )
 
         title = f"<caption>{escape(caption)}</caption>" if caption else ""
@@ -114,15 +129,17 @@ class HtmlReport:
             f"<tbody>{body}</tbody></table></div>"
         )
 
-    def figure(self, figure, caption, alt=None):
+    def figure(self, figure, caption, alt=None, full_size=False):
         """A Matplotlib figure.
 
         Args:
             figure: A `matplotlib.figure.Figure`.
             caption: The text below it.
             alt: What those are told who can't see it; the caption by default.
+            full_size: Whether a figure that is too wide for the page scrolls
+                instead of being made smaller.
         """
-        self._parts.append(_picture(figure, caption, alt))
+        self._parts.append(_picture(figure, caption, alt, full_size))
 
     def image(self, image, caption, alt=None):
         """A picture: uint8 `(H, W, 3)` or `(H, W)`, or the bytes of a PNG file."""
@@ -155,9 +172,9 @@ class HtmlReport:
         write_whole(path, self.to_html())
 
 
-def _picture(picture, caption, alt=None):
+def _picture(picture, caption, alt=None, full_size=False):
     if hasattr(picture, "savefig"):
-        data = figure_to_png_bytes(picture)
+        data = figure_to_png_bytes(picture, FIGURE_DPI)
     elif isinstance(picture, bytes):
         data = picture
     else:
@@ -166,7 +183,11 @@ def _picture(picture, caption, alt=None):
         raise ValueError(f"An image's bytes must be those of a PNG file. Received: {data[:8]!r}…")
     source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><img src="{source}" alt="{escape(alt or caption or "Figure")}">{text}</figure>'
+    image = f'<img src="{source}" alt="{escape(alt or caption or "Figure")}"'
+    if full_size:
+        width = int.from_bytes(data[16:20], "big") * CSS_DPI // FIGURE_DPI  # a PNG's first field
+        return f'<figure><div class="whole">{image} width="{width}"></div>{text}</figure>'
+    return f"<figure>{image}>{text}</figure>"
 
 
 def _encode_png(image):

@@ -1,3 +1,4 @@
+import dataclasses
 import doctest
 import sys
 import types
@@ -117,13 +118,17 @@ def fake_data(monkeypatch):
         asked.update(options)
         return make_batches()
 
-    module = types.SimpleNamespace(evaluation_dataset=evaluation_dataset, FailureLog=object)
+    module = types.SimpleNamespace(
+        evaluation_dataset=evaluation_dataset, FailureLog=object, reversed_ids=lambda labels: [-1] * len(labels)
+    )
     monkeypatch.setitem(sys.modules, "keras_action.data", module)
     return asked
 
 
 def make_annotations(labels=LABELS):
-    return types.SimpleNamespace(labels=labels, clips=[types.SimpleNamespace(path=path, name=None) for path in PATHS])
+    return types.SimpleNamespace(
+        labels=labels, clips=[types.SimpleNamespace(path=path, name=None, group=None) for path in PATHS]
+    )
 
 
 def test_evaluate_reads_the_annotated_clips(fake_data, capsys):
@@ -131,7 +136,7 @@ def test_evaluate_reads_the_annotated_clips(fake_data, capsys):
     report = evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, batch_size=2, failures=failures)
     assert fake_data == {
         **{"num_segments": 2, "input_size": 8, "batch_size": 2, "failures": failures},
-        **{"sampling": "segments", "num_clips": 1, "num_crops": 1, "seed": None},
+        **{"sampling": "segments", "num_clips": 1, "num_crops": 1, "seed": None, "short_side": None, "squash": False},
     }
     assert report.paths == PATHS
     assert report.top1 == 1
@@ -180,6 +185,45 @@ def test_evaluate_divides_batches_by_views(fake_data):
     assert (fake_data["batch_size"], fake_data["num_clips"], fake_data["num_crops"]) == (2, 10, 3)
 
 
+class FixedSize:
+    """As a LiteRT file: it has shapes, and cannot be rebuilt."""
+
+    input_shape, output_shape = (None, 2, 8, 8, 3), (None, 3)
+    __call__ = staticmethod(color_logits)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (keras_model(), {"num_segments": 4}, "clips of 2 frames. Received: num_segments=4"),
+        (FixedSize(), {"num_segments": 4}, "clips of 2 frames. Received: num_segments=4"),
+        (FixedSize(), {"input_size": 16}, r"fixed size, 8 × 8.*three crops of 8 × 8. Received: input_size=16"),
+        (FixedSize(), {"num_clips": 0}, "Received: num_clips=0"),
+    ],
+)
+def test_evaluate_compares_frames_before_decoding(fake_data, model, options, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(model, make_annotations(), **{"num_segments": 2, "input_size": 8, **options})
+    assert not fake_data
+
+
+def test_evaluate_compares_classes_of_any_model_that_has_a_shape(fake_data):
+    with pytest.raises(ValueError, match="has 3 classes, the annotations have 2 labels"):
+        evaluate(FixedSize(), make_annotations(LABELS[:2]), num_segments=2, input_size=8)
+    assert evaluate(FixedSize(), make_annotations(), num_segments=2, input_size=8, progress=False).top1 == 1
+
+
+def test_evaluate_tells_groups_pairs_and_protocol(fake_data):
+    annotations = make_annotations()
+    for i, clip in enumerate(annotations.clips):
+        clip.group = f"subject {i % 2}"
+    pairs = [("red", "blue")]
+    options = {"num_segments": 2, "input_size": 8, "reversed_pairs": pairs, "progress": False}
+    report = evaluate(color_logits, annotations, **options)
+    assert report.has_groups and report.reversed_pairs == (("red", "blue"),)
+    assert report.protocol == evaluation.Protocol(num_segments=2, input_size=8)
+
+
 @pytest.fixture
 def video_annotations(tmp_path):
     """Reads annotations of videos of one color each, 11 whole ones and as many broken ones as asked for."""
@@ -209,6 +253,26 @@ def test_evaluate_decodes_videos_and_lists_the_broken_one(video_annotations):
     assert report.top1 == pytest.approx(11 / 12)
     assert not report.wrong()
     assert [path.endswith("broken0.mp4") for path in report.undecodable] == [True]
+
+
+@pytest.mark.parametrize("views", [{}, {"num_clips": 2, "num_crops": 3, "sampling": "released", "seed": 0}])
+def test_evaluate_rebuilds_a_model_of_another_size(video_annotations, views):
+    annotations = video_annotations(broken=0)
+    report = evaluate(
+        keras_model(), annotations, num_segments=2, input_size=16, batch_size=4, short_side=20, progress=False, **views
+    )
+    assert report.top1 == 1
+    assert report.protocol.size == (16, 16) and report.protocol.short_side == 20
+
+
+def test_known_reversed_pairs_are_found(video_annotations):
+    labels = ("swipe_left", "none", "swipe_right")
+    annotations = video_annotations(broken=0)
+    clips = [dataclasses.replace(clip, label=labels[LABELS.index(clip.label)]) for clip in annotations.clips]
+    annotations = dataclasses.replace(annotations, clips=tuple(clips), labels=labels)
+    report = evaluate(color_logits, annotations, num_segments=2, input_size=16, progress=False)
+    assert report.reversed_pairs == (("swipe_left", "swipe_right"),)
+    assert report.pair_accuracy() == {("swipe_left", "swipe_right"): 1}
 
 
 @pytest.mark.filterwarnings("ignore:A clip is left out")

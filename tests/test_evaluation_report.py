@@ -1,3 +1,4 @@
+import dataclasses
 import doctest
 import json
 import math
@@ -168,6 +169,7 @@ def test_saved_json_is_what_the_report_says(tmp_path):
     assert content["results"][1]["predicted"] == "left"
     assert content["results"][2] == {
         "path": "2.mp4",
+        "group": None,
         "true": "none",
         "predicted": None,
         "probability": None,
@@ -176,3 +178,79 @@ def test_saved_json_is_what_the_report_says(tmp_path):
 
 def test_docstring():
     assert doctest.testmod(evaluation_report).failed == 0
+
+
+def test_groups_widen_the_intervals():
+    """Ten subjects, of whom each is right or wrong in all clips, say as much as ten clips."""
+    outcomes = [("left", "left" if i // 20 % 2 else "right") for i in range(200)]
+    alone = make_report(outcomes)
+    grouped = dataclasses.replace(alone, groups=[f"subject {i // 20}" for i in range(200)])
+    assert not alone.has_groups and grouped.has_groups
+    widths = [report.intervals["top1"].high - report.intervals["top1"].low for report in (alone, grouped)]
+    assert widths[0] == pytest.approx(2 * 1.96 * 0.5 / math.sqrt(200), rel=0.1)
+    assert widths[1] == pytest.approx(2 * 1.96 * 0.5 / math.sqrt(10), rel=0.15)
+    assert "over 10 groups" in grouped.summary() and "over 200 clips" in alone.summary()
+
+
+@pytest.mark.parametrize("groups", [None, ["a"] * 4, ["a", "b", None, "c"]])
+def test_without_groups_of_all_clips_the_clips_are_drawn(groups):
+    report = make_report([("left", "left"), ("left", "right"), ("right", "right"), ("none", None)])
+    report = dataclasses.replace(report, groups=groups)
+    assert not report.has_groups
+    assert report.intervals == make_report([("left", "left"), ("left", "right")] * 2).intervals | report.intervals
+
+
+def test_intervals_hold_their_figures():
+    rng = np.random.default_rng(0)
+    report = EvaluationReport("abcdefgh", range(300), rng.integers(0, 8, 300), rng.normal(size=(300, 8)))
+    for name, (low, high) in report.bootstrap(level=0.99).items():
+        assert low < getattr(report, name) < high
+    assert report.bootstrap() == report.intervals != report.bootstrap(seed=1)
+
+
+def test_class_results():
+    report = make_report([("left", "left"), ("left", "right"), ("left", None), ("right", "right")])
+    left, right, none = report.class_results()
+    assert left == ("left", 3, 1, pytest.approx(1 / 3), "right", 1)
+    assert right == ("right", 1, 1, 1.0, None, 0)
+    assert none.clips == 0 and math.isnan(none.accuracy)
+
+
+def test_confused_pairs_count_both_directions():
+    outcomes = [("left", "right"), ("right", "left"), ("right", "left"), ("none", "left"), ("none", "none")]
+    report = make_report(outcomes)
+    assert report.confused_pairs() == [("left", "right", 1, 2), ("left", "none", 0, 1)]
+    assert [pair.clips for pair in report.confused_pairs()] == [3, 1]
+    assert len(report.confused_pairs(1)) == 1
+    assert not make_report([("left", "left")]).confused_pairs()
+
+
+def test_reversed_pairs_stand_in_summary_and_json():
+    outcomes = [("left", "right"), ("right", "right"), ("none", "none")]
+    report = dataclasses.replace(make_report(outcomes), reversed_pairs=[["left", "right"], ["left", "none"]])
+    assert report.pair_accuracy() == {("left", "right"): 0.5, ("left", "none"): 1.0}
+    assert "left against right: 50.0% (1 of 2)" in report.summary()
+    assert "all pairs: 66.7% (2 of 3)" in report.summary()
+    content = json.loads(report.to_json())
+    assert content["reversed_pairs"][0] == {
+        "classes": ["left", "right"],
+        "confusion": [[0, 1], [0, 1]],
+        "accuracy": 0.5,
+    }
+    assert content["confused_pairs"] == [
+        {"first": "left", "second": "right", "first_as_second": 1, "second_as_first": 0}
+    ]
+    assert content["classes"][0]["taken_for"] == "right"
+    assert content["intervals"]["top1"] == list(report.intervals["top1"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"groups": ["a"]}, "group for each of 2 clips. Received: 1"),
+        ({"reversed_pairs": [("left", "up")]}, r"Received: \('left', 'up'\)"),
+    ],
+)
+def test_groups_and_pairs_must_fit(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(make_report([("left", "left"), ("right", "right")]), **changes)

@@ -117,6 +117,24 @@ def test_table_takes_any_rows():
     assert Page(report).texts.count("None") == 2
 
 
+def test_shares_have_bars():
+    report = HtmlReport("title")
+    report.table(["class", "accuracy"], [["a", "12.5%"], ["b", "–"]], bars=["accuracy"])
+    cells = Page(report).all("td")
+    assert cells[1] == {"class": "number bar", "style": "--share:12.5%"}
+    assert cells[3] == {"class": "number"}
+
+
+def test_a_figure_of_full_size_scrolls():
+    report = HtmlReport("title")
+    report.figure(small_figure(), "caption", full_size=True)
+    page = Page(report)
+    [image] = page.all("img")
+    assert {"class": "whole"} in page.all("div")
+    # In the inches that the figure has: 1, and the margin that `figure_to_png_bytes` adds.
+    assert int(image["width"]) == pytest.approx(96, rel=0.3)
+
+
 def png_bytes(image):
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="png")
@@ -137,6 +155,7 @@ def test_images_come_through_unchanged(shape, encode):
     [
         (lambda r: r.heading("a", level=1), "Received: level=1"),
         (lambda r: r.table(["a", "b"], [[1]]), r"a cell for each of \['a', 'b'\]. Received: \[1\]"),
+        (lambda r: r.table(["a"], [[1]], bars=["b"]), r"among the headers \['a'\]. Received: bars=\['b'\]"),
         (lambda r: r.image(np.zeros((4, 4, 3)), "a"), "Received: dtype=float64"),
         (lambda r: r.image(np.zeros((4, 4, 4), "uint8"), "a"), r"shape=\(4, 4, 4\)"),
         (lambda r: r.image(np.zeros(4, "uint8"), "a"), r"shape=\(4,\)"),

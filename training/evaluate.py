@@ -1,11 +1,13 @@
-"""Evaluate a trained run: top-1, top-5, the confusion matrix as a picture, and every clip that it gets wrong.
+"""Evaluate a trained run, a PyTorch checkpoint or a LiteRT file, in one view of each video or in the paper's thirty.
 
 examples:
   python -m training.evaluate runs/mine --data videos/val.csv
-  python -m training.evaluate runs/mine/last.keras --data folder_of_class_folders --output results
+  python -m training.evaluate runs/mine --data videos/val.csv --protocol paper --output results
+  python -m training.evaluate jester.pth.tar --num-segments 8 --data jester:validation:/data/jester --protocol paper
+  python -m training.evaluate gesture.tflite --data folder_of_class_folders --num-clips 5
 
-A file that cannot be decoded is listed, and not counted as right. The output folder, by default the run's own, gets
-evaluation.json and confusion.png.
+A file that cannot be decoded is listed, and not counted as right. The output folder gets evaluation.json,
+evaluation.html, confusion.png and, of the clips that the model is most sure and wrong about, worst.png.
 """
 
 import argparse
@@ -15,15 +17,63 @@ from pathlib import Path
 
 from training.arguments import DATA_FORMS
 
+MAX_WRONG = 20  # clips that are printed
+MAX_CLASSES = 30  # of a table that is printed
+
 
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or one of its .keras files")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a run's folder, a .keras file, a PyTorch checkpoint (.pth, .npz …), a .tflite file",
+    )
     parser.add_argument("--data", required=True, help=DATA_FORMS)
-    parser.add_argument("--output", help="where to write (default: the run's folder)")
-    parser.add_argument("--batch-size", type=int, default=8, help="clips at a time (default: 8)")
+    parser.add_argument(
+        "--output",
+        help="where to write (default: the run's folder; of another file, a folder MODEL_evaluation beside it)",
+    )
+    parser.add_argument(
+        "--labels", metavar="FILE", help="names of the classes, one a line (default: the model's, or DATA's)"
+    )
+    parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
+    parser.add_argument(
+        "--kind", choices=("action", "tsm", "tsn"), help="what a PyTorch checkpoint is, where its keys do not tell"
+    )
+
+    protocol = parser.add_argument_group("how each video is seen")
+    protocol.add_argument(
+        "--protocol",
+        choices=("cheap", "paper"),
+        default="cheap",
+        help="cheap: one clip of middle frames, centre crop (the default); paper: the mean probability of ten clips "
+        "drawn at random, in three crops of 256 x 256",
+    )
+    protocol.add_argument("--num-clips", type=int, help="clips of each video")
+    protocol.add_argument(
+        "--num-crops", type=int, choices=(1, 3), help="crops of each clip: the centre, or three in a row"
+    )
+    protocol.add_argument(
+        "--input-size", type=int, metavar="PIXELS", help="of the crops (default: the model's, or 256)"
+    )
+    protocol.add_argument(
+        "--short-side", type=int, metavar="PIXELS", help="scale frames to it first (default: input size)"
+    )
+    protocol.add_argument(
+        "--squash",
+        action=argparse.BooleanOptionalAction,
+        help="scale whole frames, in place of a crop (default: as the run)",
+    )
+    protocol.add_argument(
+        "--sampling", choices=("segments", "released", "dense"), help="which frames (default: as the run was trained)"
+    )
+    protocol.add_argument(
+        "--seed", type=_seed, default=argparse.SUPPRESS, help="clips at random, a number; or spread evenly, none"
+    )
+
+    parser.add_argument("--batch-size", type=int, default=8, help="views at a time (default: 8)")
     parser.add_argument(
         "--max-failed-share", type=float, default=0.1, help="stop if more of the clips fail (default: 0.1)"
     )
@@ -31,54 +81,106 @@ def make_parser():
         "--pairs",
         nargs="+",
         action="extend",
-        default=[],
-        metavar="A,B",
-        help="pairs of classes to look at alone: swipe_left,swipe_right",
+        type=_pair,
+        metavar="A:B",
+        help="pairs of classes to look at alone, as swipe_left:swipe_right (default: those that are known to be each "
+        "other's reverse)",
     )
     return parser
 
 
 def main(argv=None):
-    parser = make_parser()
-    arguments = parser.parse_args(argv)
-    pairs = [tuple(pair.split(",")) for pair in arguments.pairs]
-    if any(len(pair) != 2 for pair in pairs):
-        parser.error(f"--pairs must be two labels with a comma between each. Received: {arguments.pairs}")
+    arguments = make_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
     from keras_action import plots
     from keras_action.data import AnnotationError, FailureLog, TooManyFailuresError, read_data_set
+    from keras_action.evaluation_page import evaluation_page, worst_clips_figure
 
     try:
-        run = keras_action.read_run(arguments.run)
-        annotations = read_data_set(arguments.data, labels=run.labels, allow_empty_classes=True)
+        labels = _read_labels(arguments.labels)
+        opened = keras_action.open_model(
+            arguments.model, num_segments=arguments.num_segments, labels=labels, kind=arguments.kind
+        )
+        protocol = _make_protocol(arguments, opened)
+        annotations = read_data_set(arguments.data, labels=opened.labels, allow_empty_classes=True)
         report = keras_action.evaluate(
-            run.load_model(),
+            opened.model,
             annotations,
-            num_segments=run.num_segments,
-            input_size=run.input_size,
+            **vars(protocol),
             batch_size=arguments.batch_size,
+            reversed_pairs=arguments.pairs,
             failures=FailureLog(max_share=arguments.max_failed_share),
             progress=sys.stdout.isatty(),
         )
-        pair_accuracy = report.pair_accuracy(pairs)
-    except (AnnotationError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
+        worst = worst_clips_figure(report, annotations)
+    except (AnnotationError, ImportError, OSError, RuntimeError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
-    print(report)
-    for clip in report.wrong():
+    print(report if len(report.labels) <= MAX_CLASSES else report.summary())
+    wrong = report.wrong()
+    for clip in wrong[:MAX_WRONG]:
         print(f"wrong: {clip.path}: {clip.true} taken for {clip.predicted} ({clip.probability:.2f})")
+    if len(wrong) > MAX_WRONG:
+        print(f"wrong: {len(wrong) - MAX_WRONG} more, see evaluation.json")
     for path in report.undecodable:
         print(f"not decoded: {path}")
-    for (first, second), accuracy in pair_accuracy.items():
-        print(f"{first} against {second}: {accuracy:.1%} (chance 50 %)")
-    folder = Path(arguments.output or run.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    report.save_json(folder / "evaluation.json")
-    figure = plots.confusion_matrix_figure(
-        report.confusion, report.labels, title=f"{run.recipe.model}, {report.top1:.1%}"
+
+    folder = Path(arguments.output or _default_output(opened))
+    page = evaluation_page(
+        report, f"{opened.path.name}: {report.top1:.1%}", [("model", opened.path), ("data", arguments.data)], worst
     )
-    plots.save_figure(figure, folder / "confusion.png")
-    print(f"Written: {folder / 'evaluation.json'}, {folder / 'confusion.png'}")
+    written = [folder / name for name in ("evaluation.json", "evaluation.html", "confusion.png", "worst.png")]
+    report.save_json(written[0])
+    page.save(written[1])
+    plots.save_figure(
+        plots.confusion_matrix_figure(report.confusion, report.labels, f"{opened.path.name}, {report.top1:.1%}"),
+        written[2],
+    )
+    if worst is None:
+        written.pop().unlink(missing_ok=True)  # that of an earlier evaluation
+    else:
+        plots.save_figure(worst, written[3])
+    print(f"Written: {', '.join(map(str, written))}")
+
+
+def _make_protocol(arguments, opened):
+    """The protocol of the arguments; what they leave open is as the model was trained."""
+    from keras_action.evaluation import Protocol
+
+    names = ("num_clips", "num_crops", "input_size", "short_side", "squash", "sampling", "seed")
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name, None) is not None}
+    if "seed" in arguments:
+        given["seed"] = arguments.seed
+    if opened.recipe is not None:
+        given = {"sampling": opened.recipe.sampling, "squash": opened.recipe.squash, **given}
+    if arguments.protocol == "paper":
+        return Protocol.paper(opened.num_segments, **given)
+    return Protocol.cheap(opened.num_segments, **{"input_size": opened.input_size, **given})
+
+
+def _default_output(opened):
+    path = opened.path
+    if opened.recipe is not None:
+        return path if path.is_dir() else path.parent
+    return path.with_name(f"{path.name.split('.')[0]}_evaluation")
+
+
+def _read_labels(path):
+    if path is None:
+        return None
+    labels = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    return [label for label in labels if label]
+
+
+def _pair(text):
+    pair = tuple(text.split(":" if ":" in text else ","))
+    if len(pair) != 2:
+        raise argparse.ArgumentTypeError(f"two labels with a colon between them are expected. Received: {text}")
+    return pair
+
+
+def _seed(text):
+    return None if text.lower() == "none" else int(text)
 
 
 if __name__ == "__main__":

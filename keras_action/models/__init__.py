@@ -5,6 +5,7 @@ from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.bn_inception import BNInception
 from keras_action.models.builder import build_action_net, build_tsm, build_tsn
 from keras_action.models.insertion import InsertionPoint, insert_layers
+from keras_action.models.resizing import resize_model
 
 __all__ = [
     "BACKBONES",
@@ -16,4 +17,5 @@ __all__ = [
     "find_blocks",
     "insert_layers",
     "insertion_points",
+    "resize_model",
 ]

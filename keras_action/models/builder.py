@@ -160,7 +160,7 @@ def _build(
     for point, padding in geometry.padding_layers(frames_model).items():
         layers.setdefault(point, []).append(padding)
 
-    def changes(layer):
+    def changes(layer, shape):
         is_norm = isinstance(layer, keras.layers.BatchNormalization)
         return {**geometry.changes(layer), **({"momentum": batch_norm_momentum} if is_norm else {})}
 

@@ -78,7 +78,8 @@ def apply_model(model, inputs, layers=None, changes=None):
         model: A functional Keras model.
         inputs: Keras tensors with the structure of `model.input`.
         layers: Dict from `InsertionPoint` to a new layer, or to a list of layers, which are applied in turn.
-        changes: Function from a layer or operation to a dict of what is other in its copy's configuration.
+        changes: Function from a layer or operation, and the shape of what its copy takes first, to a dict of what is
+            other in the copy's configuration.
 
     Returns:
         Keras tensors with the structure of `model.output`.
@@ -92,8 +93,9 @@ def apply_model(model, inputs, layers=None, changes=None):
     made = {old._keras_history.operation.name: [new] for old, new in new_inputs}
     applied = {}  # point → (what the new layers took, what they gave)
 
-    def copy_of(layer):
-        config = {**layer.get_config(), **(changes(layer) if changes else {})}
+    def copy_of(layer, taken):
+        shape = next(x.shape for x in keras.tree.flatten(taken) if isinstance(x, keras.KerasTensor))
+        config = {**layer.get_config(), **(changes(layer, shape) if changes else {})}
         if isinstance(layer, keras.layers.Lambda):  # Keras refuses those of a file; this one is in memory
             return layer.__class__.from_config(config, safe_mode=False)
         return layer.__class__.from_config(config)
@@ -121,15 +123,16 @@ def apply_model(model, inputs, layers=None, changes=None):
                 new = apply_new(point, layer, old)
                 swap = {id(old): new}
                 args, kwargs = keras.tree.map_structure(lambda x, swap=swap: swap.get(id(x), x), (args, kwargs))
-        outputs = layer(*args, **kwargs)
+        outputs = copy_of(layer, (args, kwargs))(*args, **kwargs)
         for point in layers:
             if layer.name == point.after:
                 outputs = apply_new(point, layer, outputs)
         made[layer.name] = keras.tree.flatten(outputs)
         return outputs
 
-    # The clone itself is not wanted, as it ends at `inputs`; what it made on the way is.
-    keras.models.clone_model(model, input_tensors=inputs, clone_function=copy_of, call_function=call)
+    # The clone itself is not wanted, as it ends at `inputs`; what is made on the way is. Layers are copied where they
+    # are called, as only then it is known what they take.
+    keras.models.clone_model(model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
     for point in layers:
         if point not in applied:
             raise ValueError(

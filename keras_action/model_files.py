@@ -1,0 +1,114 @@
+"""Opening a model to evaluate, whatever file it comes from."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_action.recipes import Recipe
+
+TORCH_SUFFIXES = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".tar")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model that is ready to predict, and what its file tells.
+
+    Attributes:
+        path: Path of the file.
+        model: From clips `(B, T, H, W, 3)`, RGB 0..255, to logits `(B, classes)`: a Keras model, or, of a LiteRT file,
+            a `keras_action.litert.LiteRTModel`.
+        num_segments: T, the frames of one clip.
+        input_size: `(height, width)` of the frames.
+        labels: Names of the classes, or `None` where they are not known.
+        recipe: The `keras_action.Recipe` of a training run, else `None`.
+    """
+
+    path: Path
+    model: Callable
+    num_segments: int
+    input_size: tuple[int, int]
+    labels: tuple[str, ...] | None
+    recipe: Recipe | None
+
+
+def open_model(path, *, num_segments=None, labels=None, kind=None):
+    """The model of a training run, of a `.keras` file, of a PyTorch checkpoint or of a LiteRT file.
+
+    Args:
+        path: A run's folder or one of its `.keras` files, whose `run.json` tells the labels; any other `.keras` file;
+            a PyTorch file as `keras_action.load_torch_checkpoint` takes it (`.pth`, `.pth.tar`, `.pt`, `.npz`); or a
+            `.tflite` file that takes clips.
+        num_segments: T, which a PyTorch file does not tell; for others `None`, or what they tell.
+        labels: Names of the classes; `None` for those that the file tells, if it does.
+        kind: For a PyTorch file, as in `keras_action.load_torch_checkpoint`.
+
+    Returns:
+        A `ModelFile`.
+
+    Raises:
+        FileNotFoundError: where there is no such file or run.
+        ValueError: where it is none of these, or is not what the arguments say.
+
+    Example:
+
+    >>> opened = keras_action.open_model("checkpoint.pth.tar", num_segments=8)
+    >>> keras_action.evaluate(opened.model, annotations, num_segments=8, input_size=opened.input_size)
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no such model. Received: {path}")
+    is_torch = path.is_file() and path.suffix in TORCH_SUFFIXES
+    if kind is not None and not is_torch:
+        raise ValueError(f"`kind` is for a PyTorch checkpoint. Received: kind={kind!r}, path={path}")
+    known, recipe = None, None
+    if is_torch:
+        model = _load_torch(path, num_segments, kind)
+    elif path.suffix == ".tflite":
+        from keras_action.litert import LiteRTModel
+
+        model = LiteRTModel(path, num_threads=os.cpu_count())
+        known = model.metadata.labels if model.metadata else None
+    elif path.is_dir() or path.suffix == ".keras":
+        model, known, recipe = _load_keras(path)
+    else:
+        raise ValueError(
+            "A model is a training run's folder, a .keras file, a .tflite file, or a PyTorch checkpoint "
+            f"({', '.join(TORCH_SUFFIXES)}). Received: {path}"
+        )
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 5 or None in shape[1:]:
+        raise ValueError(f"The model must take clips (B, T, H, W, 3). Received: {path}, which takes {shape}")
+    if num_segments not in (None, shape[1]):
+        raise ValueError(f"The model takes clips of {shape[1]} frames. Received: num_segments={num_segments}, {path}")
+    labels = known if labels is None else tuple(labels)
+    if labels is not None and len(labels) != model.output_shape[-1]:
+        raise ValueError(
+            f"The model has {model.output_shape[-1]} classes, so it needs as many labels. "
+            f"Received: {len(labels)} labels, {path}"
+        )
+    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe)
+
+
+def _load_torch(path, num_segments, kind):
+    from keras_action.weights import load_torch_checkpoint
+
+    if num_segments is None:
+        raise ValueError(
+            "A PyTorch checkpoint does not tell how many frames its clips have: say it with `num_segments` "
+            f"(--num-segments). Received: {path}"
+        )
+    return load_torch_checkpoint(path, num_segments=num_segments, kind=kind)
+
+
+def _load_keras(path):
+    """The model, and, if it is a run's, labels and recipe."""
+    import keras
+
+    import keras_action.layers  # noqa: F401  Registers the layers that the file names.
+    from keras_action.runs import DESCRIPTION, read_run
+
+    if path.is_dir() or (path.parent / DESCRIPTION).is_file():
+        run = read_run(path)
+        return run.load_model(), run.labels, run.recipe
+    return keras.saving.load_model(path, compile=False), None, None

@@ -1,0 +1,102 @@
+"""The same network for frames of another size."""
+
+import keras
+
+from keras_action.models.graph import Graph
+from keras_action.models.insertion import apply_model, as_functional, copy_weights
+
+
+def resize_model(model, input_size):
+    """A copy of a convolutional model that takes frames of another size, with the same weights.
+
+    It is the model that would have been built at that size: where Keras Applications pad the maps of even height
+    otherwise than those of odd, the copy has the padding that belongs to its own maps.
+
+    Args:
+        model: A functional or sequential Keras model of clips `(B, T, H, W, 3)` or frames `(B, H, W, 3)`.
+        input_size: Height and width in pixels: an integer, or `(height, width)`.
+
+    Returns:
+        A functional `keras.Model` of the same name and layers' names, not compiled.
+
+    Raises:
+        ValueError: where `model` is not functional or has several inputs; where its weights depend on the size, as
+            those of a dense layer on a flattened map do; or where its maps do not tell how it pads.
+
+    Example:
+
+    >>> model = keras_action.build_action_net("mobilenet_v2", num_classes=83)
+    >>> keras_action.models.resize_model(model, 256).input_shape
+    (None, 8, 256, 256, 3)
+    """
+    model = as_functional(model)
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) not in (4, 5):
+        shapes = [x.shape for x in model.inputs]
+        raise ValueError(f"A model of clips or of frames, with one input, is expected. Received: inputs of {shapes}")
+    old = model.inputs[0]
+    height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
+    size = (*old.shape[:-3], height, width, old.shape[-1])
+    new = keras.Input(batch_shape=size, dtype=old.dtype, name=old._keras_history.operation.name)
+    try:
+        outputs = apply_model(model, keras.tree.pack_sequence_as(model.input, [new]), changes=_changes(model))
+        copy = keras.Model(new, outputs, name=model.name)
+        copy_weights(model, copy)
+    except ValueError as error:
+        raise ValueError(
+            f"The model cannot be rebuilt for another size of frames. Received: input_size={input_size}, "
+            f"model={model.name!r} of {tuple(old.shape)}: {error}"
+        ) from error
+    return copy
+
+
+def _changes(model):
+    """The function that `apply_model` takes: what depends on the size in the layers' configurations."""
+    padding_of = _padding_changes(model)
+
+    def changes(layer, shape):
+        if isinstance(layer, keras.Sequential):  # as in ConvNeXt
+            layers = [config for config in layer.get_config()["layers"] if config["class_name"] != "InputLayer"]
+            layers = [{**config, "build_config": None} for config in layers]  # they are built with what holds them
+            return {"layers": layers, "build_input_shape": shape}
+        return padding_of(layer, shape)
+
+    return changes
+
+
+def _padding_changes(model):
+    """A function as `_changes` makes it, for Keras Applications' padding, which depends on a map's parity."""
+    graph = Graph(model)
+    cropped = {
+        name
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Cropping2D)  # NASNet's shift by one pixel, no padding for a stride
+        for name in graph.sources[layer.name]
+    }
+    pads = [
+        layer for layer in model.layers if isinstance(layer, keras.layers.ZeroPadding2D) and layer.name not in cropped
+    ]
+    shapes = {layer.name: graph.shapes[graph.sources[layer.name][0]] for layer in pads}
+    by_parity = [layer for layer in pads if layer.padding == _padding_for(layer, shapes[layer.name])]
+    uneven = any(before != after for layer in by_parity for before, after in layer.padding)
+
+    def changes(layer, shape):
+        if layer not in by_parity:
+            return {}
+        padding = _padding_for(layer, shape)
+        if padding == layer.padding or uneven:
+            return {"padding": padding}
+        if len(by_parity) < len(pads):  # another is the same on both sides of an even map: such is this model's
+            return {}
+        raise ValueError(
+            f"on maps of odd height and width, padding does not tell whether even ones would be padded on both sides "
+            f"alike; build the model at the new size and give it these weights. Received: layer {layer.name!r}"
+        )
+
+    return changes
+
+
+def _padding_for(layer, shape):
+    """Keras Applications' padding before a stride of 2: on even maps one less at the beginning."""
+    return tuple(
+        (after - (length % 2 == 0), after) for (_, after), length in zip(layer.padding, shape[1:3], strict=True)
+    )

@@ -1,0 +1,86 @@
+"""How each video is seen in an evaluation."""
+
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How each video is seen in an evaluation: the fields are arguments of `keras_action.evaluate`.
+
+    Attributes:
+        num_segments: T, the frames of a clip.
+        input_size: Of the frames, in pixels: an integer, or `(height, width)`.
+        num_clips: Clips of each video.
+        num_crops: Crops of each clip: 1, the centre, or 3 side by side.
+        sampling: Which frames make a clip: one of `keras_action.data.SAMPLING_METHODS`.
+        seed: A whole number, with which clips are drawn at random, always the same; `None` to have them spread
+            evenly.
+        short_side: Pixels to which the frames' shorter side is scaled before crops are cut; `None` for the input
+            size.
+        squash: Whether whole frames are scaled to the input size, their proportions lost, in place of a crop.
+
+    Example:
+
+    >>> print(Protocol.paper(num_segments=8))
+    10 clips × 3 crops of 256 × 256 pixels, 8 frames each, sampling "released" at random, seed 0
+    """
+
+    num_segments: int
+    input_size: int | tuple[int, int]
+    num_clips: int = 1
+    num_crops: int = 1
+    sampling: str = "segments"
+    seed: int | None = None
+    short_side: int | None = None
+    squash: bool = False
+
+    @classmethod
+    def cheap(cls, num_segments, input_size=224, **changes):
+        """One clip of middle frames, centre crop."""
+        return cls(num_segments, input_size, **changes)
+
+    @classmethod
+    def paper(cls, num_segments, input_size=256, **changes):
+        """Ten clips drawn at random, as in training, in three crops of the whole short side.
+
+        So tests the [released code](https://github.com/V-Sense/ACTION-Net) of ACTION-Net on Jester and
+        Something-Something V2, in `test_jester_8f.sh` and `test_sthv2_8f.sh`:
+        `--test_crops 3 --scale_size 256 --crop_size 256 --clip_num 10`.
+        """
+        settings = {"num_clips": 10, "num_crops": 3, "sampling": "released", "seed": 0}
+        return cls(num_segments, input_size, **{**settings, **changes})
+
+    def __post_init__(self):
+        for name in ("num_segments", "num_clips", "num_crops"):
+            value = operator.index(getattr(self, name))  # NumPy's would not go into JSON
+            object.__setattr__(self, name, value)
+            if value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+        size = self.input_size
+        size = operator.index(size) if np.ndim(size) == 0 else tuple(map(operator.index, size))
+        object.__setattr__(self, "input_size", size)
+        if min(self.size) < 1:
+            raise ValueError(f"`input_size` must be at least 1. Received: input_size={size}")
+
+    @property
+    def size(self):
+        """`(height, width)` of the frames."""
+        return self.input_size if isinstance(self.input_size, tuple) else (self.input_size, self.input_size)
+
+    @property
+    def num_views(self):
+        """How often the model sees each video."""
+        return self.num_clips * self.num_crops
+
+    def __str__(self):
+        clips = "1 clip" if self.num_clips == 1 else f"{self.num_clips} clips"
+        one = "whole frame squashed to" if self.squash else "centre crop of"
+        crops = one if self.num_crops == 1 else f"{self.num_crops} crops of"
+        parts = [f"{clips} × {crops} {self.size[0]} × {self.size[1]} pixels, {self.num_segments} frames each"]
+        if self.short_side is not None:
+            parts.append(f"short side {self.short_side}")
+        parts.append(f'sampling "{self.sampling}"' + ("" if self.seed is None else f" at random, seed {self.seed}"))
+        return ", ".join(parts)
