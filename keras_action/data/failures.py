@@ -11,8 +11,8 @@ class TooManyFailuresError(RuntimeError):
 class FailureLog:
     """The clips that can't be decoded, with the reasons. Safe to use from many threads.
 
-    The first failure of each file (in a shard: of each clip) is a warning. `TooManyFailuresError` is raised when more than `max_share`
-    of the clips have failed. TensorFlow turns an error raised inside a `tf.data` pipeline into one of its
+    The first failure of each file, in a shard of each clip, is a warning. `TooManyFailuresError` is raised when more
+    than `max_share` of the clips have failed. TensorFlow turns an error raised inside a `tf.data` pipeline into one of its
     own; call `raise_if_too_many` where such an error is caught, to get the plain one.
 
     Args:
