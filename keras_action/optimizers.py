@@ -53,9 +53,8 @@ def parameter_groups(variables, classifier=None):
     """
     layers = [variable.path.rpartition("/")[0] for variable in variables]
     if classifier is None:
-        last = layers[-1]
-        of_last = (variable for variable, layer in zip(variables, layers, strict=True) if layer == last)
-        heads = {last} if any(v.name == "kernel" and len(v.shape) == 2 for v in of_last) else set()
+        last = ((variable, layer) for variable, layer in zip(variables, layers, strict=True) if layer == layers[-1])
+        heads = {layer for variable, layer in last if variable.name == "kernel" and len(variable.shape) == 2}
     else:
         heads = {layer for layer in layers if layer.rpartition("/")[2] == classifier}
         if not heads:
@@ -97,13 +96,14 @@ class ParameterGroupSGD(keras.optimizers.SGD):
     | `classifier_weight` | 5 | 1 |
     | `classifier_bias` | 10 | 0 |
 
-    `parameter_groups` says which variable is in which; after `build` they are in `optimizer.groups`. The multipliers
-    are in the release alone, not in the paper. The release's program decays by 1e-5 if not told otherwise, while its
-    help says the 5e-4 that stands here. To train without some batch normalisations, as its option `--npb` does, set
-    `layer.trainable = False` before `compile`.
+    `parameter_groups` says which variable is in which; after `build` they are in `optimizer.groups`. The released
+    program decays by 1e-5 if not told otherwise, while its help says the 5e-4 that stands here. To train without some
+    batch normalisations, as its option `--npb` does with all but the first, set `layer.trainable = False` before
+    `compile`.
 
-    It works on all backends, under `MirroredStrategy` and in mixed precision; `gradient_accumulation_steps` under
-    `MirroredStrategy` does not, as no optimiser's of Keras does.
+    It works on all backends, in mixed precision and under `MirroredStrategy`. There the sum of the replicas' gradients
+    is clipped, as if there were one replica, while Keras clips each replica's own; `gradient_accumulation_steps` is an
+    error there, as no optimiser of Keras can do it.
 
     Args:
         learning_rate: Float, schedule or callable; η.
@@ -118,8 +118,8 @@ class ParameterGroupSGD(keras.optimizers.SGD):
         **kwargs: All other arguments of `keras.optimizers.SGD`.
 
     Raises:
-        ValueError: for gradient accumulation under a strategy of several replicas, and, when it is built, where no
-            layer is called `classifier`.
+        ValueError: for gradient accumulation under `MirroredStrategy`; and, when it is built, where no layer is called
+            `classifier`.
 
     Example:
 
@@ -150,19 +150,23 @@ class ParameterGroupSGD(keras.optimizers.SGD):
         )
         self.classifier = classifier
         self.classifier_multiplier = classifier_multiplier
-        strategy = getattr(self, "_distribution_strategy", None)  # TensorFlow's alone
-        if self.gradient_accumulation_steps and strategy and strategy.num_replicas_in_sync > 1:
-            raise ValueError(
-                "Keras cannot accumulate gradients under a strategy of several replicas. Received: "
-                f"gradient_accumulation_steps={self.gradient_accumulation_steps} with "
-                f"{strategy.num_replicas_in_sync} replicas"
-            )
+        self._replicas = 1
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            strategy = tf.distribute.get_strategy()
+            self._replicas = strategy.num_replicas_in_sync
+            if self.gradient_accumulation_steps and isinstance(strategy, tf.distribute.MirroredStrategy):
+                raise ValueError(
+                    "Keras cannot accumulate gradients under MirroredStrategy: make the batch larger instead. "
+                    f"Received: gradient_accumulation_steps={self.gradient_accumulation_steps}"
+                )
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        self.groups = parameter_groups(variables, self.classifier)
+        self.groups = tuple(parameter_groups(variables, self.classifier))
         # By index: inside a replica of a strategy a variable has no path.
         self._rates = [
             (2 if group.endswith("bias") else 1) * (self.classifier_multiplier if group.startswith("classifier") else 1)
@@ -187,6 +191,23 @@ class ParameterGroupSGD(keras.optimizers.SGD):
 
     def _apply_weight_decay(self, variables):
         """Nothing: in place of Keras' decoupled decay, `update_step` adds it to the clipped gradient."""
+
+    def _clip_gradients(self, grads):
+        # Keras would clip the gradients of each replica, before they are added up.
+        return grads if self._replicas > 1 else super()._clip_gradients(grads)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        """On TensorFlow the sums of the replicas' gradients; here they are clipped, where there are several replicas.
+
+        What is not finite becomes zero: a loss scale too high for one replica's clips must not spoil the weights, and
+        `LossScaleOptimizer` skips a step only where the first replica's gradients overflow.
+        """
+        grads_and_vars = super()._all_reduce_sum_gradients(grads_and_vars)
+        if self._replicas == 1:
+            return grads_and_vars
+        grads, variables = zip(*grads_and_vars, strict=True)
+        grads = super()._clip_gradients(grads)
+        return [(ops.where(ops.isfinite(g), g, 0), variable) for g, variable in zip(grads, variables, strict=True)]
 
     def get_config(self):
         return {
