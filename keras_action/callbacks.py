@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_action.distribution import undistributed
 from keras_action.files import write_csv
 from keras_action.runs import BEST, LAST, LOG
 
@@ -32,11 +33,13 @@ class Checkpoints(keras.callbacks.Callback):
         best: The highest validation accuracy so far.
         monitor: Name of the value that decides what is best; higher is better. Without validation, the last is best.
         average: The `SwapEMAWeights` of the run, where the best is to hold the average of the weights.
+        writes: Whether to write at all: of several processes that train together, one does.
     """
 
-    def __init__(self, folder, best=-1.0, monitor="val_accuracy", average=None):
+    def __init__(self, folder, best=-1.0, monitor="val_accuracy", average=None, writes=True):
         super().__init__()
         self.average = average
+        self.writes = writes
         self.folder = Path(folder)
         self.best = best
         self.monitor = monitor
@@ -61,8 +64,11 @@ class Checkpoints(keras.callbacks.Callback):
             self.average.on_test_end()
 
     def _save(self, name, epochs=None):
+        if not self.writes:
+            return
         part = self.folder / f"part-{name}"  # Keras insists on the ending
-        self.model.save(part)
+        with undistributed():  # saving makes an optimiser, to see what any has
+            self.model.save(part)
         if epochs is not None:
             # Into the same file, so that no kill can part the two. The optimiser's steps would not tell: with
             # float16 it does not count those that it skips.
@@ -80,13 +86,15 @@ class EpochLog(keras.callbacks.Callback):
         folder: The run's folder.
         rows: The rows of earlier epochs, as `read_log` gives them.
         clips_per_epoch: Integer, to know the clips a second.
+        writes: Whether to write the file, or only the logs.
     """
 
-    def __init__(self, folder, rows=(), clips_per_epoch=None):
+    def __init__(self, folder, rows=(), clips_per_epoch=None, writes=True):
         super().__init__()
         self.path = Path(folder) / LOG
         self.rows = list(rows)
         self.clips_per_epoch = clips_per_epoch
+        self.writes = writes
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.monotonic()
@@ -101,8 +109,9 @@ class EpochLog(keras.callbacks.Callback):
         if self.clips_per_epoch:
             logs["clips_per_second"] = self.clips_per_epoch / ((self._trained or time.monotonic()) - self._started)
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
-        names = list(self.rows[0])
-        write_csv(self.path, names, ([row.get(name, "") for name in names] for row in self.rows))
+        if self.writes:
+            names = list(self.rows[0])
+            write_csv(self.path, names, ([row.get(name, "") for name in names] for row in self.rows))
 
 
 class SeedEpochs(keras.callbacks.Callback):

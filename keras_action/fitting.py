@@ -1,5 +1,6 @@
 """Training: from a recipe and annotations to a run's folder."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -19,11 +20,18 @@ from keras_action.data import FailureLog, list_frames, probe, steps_per_epoch
 from keras_action.data.decoding import DecodingError
 from keras_action.data.pipeline import epoch_order
 from keras_action.data.shards import is_shard
-from keras_action.recipe_parts import build_model, compile_model, training_batches, validation_batches
-from keras_action.runs import LAST, digest, read_description, read_run, write_run
+from keras_action.distribution import start
+from keras_action.recipe_parts import (
+    build_model,
+    compile_model,
+    synchronize_batch_norm,
+    training_batches,
+    validation_batches,
+)
+from keras_action.runs import DESCRIPTION, LAST, digest, read_description, read_run, write_run
 
 
-def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True):
+def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True, strategy="none"):
     """Trains a recipe's model, and leaves in the folder all that is needed to use it.
 
     The folder holds `best.keras` (by validation accuracy), `last.keras`, `run.json` (recipe, labels, length of clips),
@@ -38,12 +46,16 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
         folder: Path of the run's folder; it is made where there is none.
         callbacks: More Keras callbacks.
         tensorboard: Whether to write TensorBoard's logs; where TensorBoard is not installed none are written.
+        strategy: One of `keras_action.distribution.STRATEGIES`: `"none"`, one device; `"mirrored"`, all GPUs of this
+            machine, with TensorFlow; `"data_parallel"`, all devices of one or several hosts, with JAX. A batch is
+            divided among them. A run can be gone on with by another strategy than it was begun with.
 
     Returns:
         The `keras_action.Run`.
 
     Raises:
-        ValueError: where the folder holds a run of another recipe or other clips, or the sets do not fit.
+        ValueError: where the folder holds a run of another recipe or other clips, the sets do not fit, or the strategy
+            does not work with this backend or recipe.
         keras_action.data.TooManyFailuresError: where more clips than the recipe allows cannot be decoded.
         FloatingPointError: where the loss is no longer finite.
 
@@ -61,34 +73,58 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
         )
     if len(training.labels) < 2:
         raise ValueError(f"There must be at least two classes to tell apart. Received: labels={training.labels}")
+    keras.utils.set_random_seed(recipe.seed)  # before processes are joined: Keras would draw a seed for them
+    engine = start(strategy, recipe)
+    with engine.scope:
+        _fit(engine, recipe, training, validation, folder, callbacks, tensorboard)
+    engine.wait()  # for the last files
+    return read_run(folder)
+
+
+def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.accumulation_steps
-    keras.utils.set_random_seed(recipe.seed)
 
     # === Model: a fresh one, or the one of the last whole epoch ===
     initial_epoch = finished_epochs(folder)
+    engine.check_same(
+        json.dumps([initial_epoch, recipe.to_dict(), training.labels, digest(training)]),
+        "All processes of a run must have the same recipe and clips, and see the same folder.",
+    )
     if initial_epoch:
         _check_same_run(folder, recipe, training)
         model = keras.saving.load_model(folder / LAST)
-        print(f"Going on after epoch {initial_epoch} of {recipe.epochs}.")
+        if recipe.synchronized_batch_norm:
+            synchronize_batch_norm(model)
+        model.jit_compile = _jit_compile(engine, recipe)  # the file has that of the machine where it was written
+        if engine.is_main:
+            print(f"Going on after epoch {initial_epoch} of {recipe.epochs}.")
     else:
         model = build_model(recipe, len(training.labels))
-        write_run(folder, recipe, training.labels, median_clip_seconds(training), digest(training))
+        if engine.is_main:
+            write_run(folder, recipe, training.labels, median_clip_seconds(training), digest(training))
+        engine.wait()
+        engine.check_same(
+            f"{DESCRIPTION} {'there' if (folder / DESCRIPTION).is_file() else 'not there'}",
+            f"All processes of a run must see the same folder, {folder}, on a disk that the hosts share.",
+        )
     rows = read_log(folder, before_epoch=initial_epoch)
 
     # === Data ===
     failures = FailureLog(max_share=recipe.max_failed_share)
     validation_failures = FailureLog(max_share=recipe.max_failed_share)
-    validating = None if validation is None else validation_batches(recipe, validation, validation_failures)
+    validating = None
+    if validation is not None:
+        validating = validation_batches(recipe, validation, validation_failures, shard=engine.shard)
 
     # === Fit: the frozen epochs, then the others ===
     best = max((row.get("val_accuracy", -1.0) for row in rows), default=-1.0)
-    checkpoints = Checkpoints(folder, best)
+    checkpoints = Checkpoints(folder, best, writes=engine.is_main)
     watchers = [
         *callbacks,
         SeedEpochs(recipe.seed),
         StopOnBadLoss(lambda epoch, step: _clips_of_step(recipe, training, epoch, step)),
-        EpochLog(folder, rows, clips_per_epoch=steps * recipe.clips_per_step),
-        *(_tensorboard(folder) if tensorboard else ()),
+        EpochLog(folder, rows, clips_per_epoch=steps * recipe.clips_per_step, writes=engine.is_main),
+        *(_tensorboard(folder) if tensorboard and engine.is_main else ()),
     ]
     import tensorflow as tf
 
@@ -96,20 +132,20 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
         if initial_epoch >= end:
             continue
         if initial_epoch <= begin:
-            compile_model(model, recipe, steps, frozen=end == recipe.frozen_epochs)
+            compile_model(model, recipe, steps, frozen=end == recipe.frozen_epochs, jit_compile=engine.jit_compile)
         average = [keras.callbacks.SwapEMAWeights()] if recipe.ema and end == recipe.epochs else []
         checkpoints.average = average[0] if average else None
         begin = max(begin, initial_epoch)
         try:
             model.fit(
-                training_batches(recipe, training, initial_epoch=begin, failures=failures),
+                training_batches(recipe, training, initial_epoch=begin, failures=failures, shard=engine.shard),
                 steps_per_epoch=steps,
                 epochs=end,
                 initial_epoch=begin,
                 validation_data=validating,
                 callbacks=[*average, *watchers, checkpoints],
                 shuffle=False,  # the data set is in its own order already
-                verbose=1 if sys.stdout.isatty() else 2,
+                verbose=_verbosity(engine),
             )
         except tf.errors.OpError:
             # tf.data makes its own error of the one that a log raised; the log has the plain one.
@@ -119,7 +155,6 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
     for name, log in (("training", failures), ("validation", validation_failures)):
         if len(log):
             print(f"In the {name} set, {log.summary()}")
-    return read_run(folder)
 
 
 def median_clip_seconds(annotations):
@@ -161,6 +196,17 @@ def _check_same_run(folder, recipe, training):
             f"{folder} holds another run; a run is gone on with by the same recipe and clips. Choose another folder, "
             f"or delete this one. Received: {'; '.join(differences)}"
         )
+
+
+def _jit_compile(engine, recipe):
+    jit_compile = engine.jit_compile if recipe.jit_compile is None else recipe.jit_compile
+    return keras.backend.backend() != "torch" if jit_compile == "auto" else jit_compile
+
+
+def _verbosity(engine):
+    if not engine.is_main:
+        return 0
+    return 1 if sys.stdout.isatty() else 2
 
 
 def _tensorboard(folder):

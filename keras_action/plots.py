@@ -126,6 +126,37 @@ def curves_figure(log_csv_path, title=None):
     return figure
 
 
+def compared_curves_figure(logs):
+    """Draw the accuracy over the epochs of several models, each trained several times.
+
+    Args:
+        logs: Dict from a model's name to the paths of its runs' logs, as
+            `curves_figure` takes them.
+
+    Returns:
+        A `matplotlib.figure.Figure`: a colour for each model, a line for each
+        run.
+    """
+    figure = _new_figure(9.6, 3.8)
+    axes_pair = figure.subplots(1, 2, sharey=True)
+    for axes, column, title in zip(axes_pair, ("accuracy", "val_accuracy"), ("train", "validation"), strict=True):
+        for number, (name, paths) in enumerate(logs.items()):
+            for place, path in enumerate(paths):
+                epochs, columns = _read_log(path)
+                if column in columns:
+                    label = None if place else name
+                    axes.plot(epochs, columns[column], color=f"C{number}", label=label, linewidth=1.2, alpha=0.8)
+        axes.set_title(f"accuracy, {title}", fontsize=11)
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axes.set_ylim(0, 1.02)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    if axes.lines:
+        axes.legend(frameon=False)
+    return figure
+
+
 def contact_sheet_figure(clips, titles):
     """Draw the frames of clips, a clip a row.
 

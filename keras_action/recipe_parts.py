@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_action.data import evaluation_dataset, mirrored_ids, reversed_ids, training_dataset
+from keras_action.data import Annotations, evaluation_dataset, mirrored_ids, reversed_ids, training_dataset
 from keras_action.freezing import set_trainable
 from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.optimizers import AdamW, ParameterGroupSGD
@@ -17,10 +17,12 @@ def build_model(recipe, num_classes):
     options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
     if recipe.model == "action_net":
         options["paths"] = recipe.paths
+    if recipe.shift != "default" and recipe.model != "tsn":
+        options["shift"] = None if recipe.shift == "none" else recipe.shift
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
     try:
-        return _BUILDERS[recipe.model](
+        model = _BUILDERS[recipe.model](
             recipe.backbone,
             num_classes=num_classes,
             num_segments=recipe.num_segments,
@@ -35,9 +37,22 @@ def build_model(recipe, num_classes):
         )
     finally:
         keras.config.set_dtype_policy(policy)
+    if recipe.synchronized_batch_norm:
+        synchronize_batch_norm(model)
+    return model
 
 
-def compile_model(model, recipe, steps, frozen):
+def synchronize_batch_norm(model):
+    """Has batch normalisation take its statistics over all replicas of TensorFlow's MirroredStrategy.
+
+    A file keeps this of the model's own layers, but not of those inside ACTION's.
+    """
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def compile_model(model, recipe, steps, frozen, jit_compile="auto"):
     """Compiles a model for one of the two phases of a recipe.
 
     Args:
@@ -45,6 +60,7 @@ def compile_model(model, recipe, steps, frozen):
         recipe: The `Recipe`.
         steps: Integer, the batches of an epoch.
         frozen: Whether for the frozen epochs, at their constant rate, or for those after them.
+        jit_compile: What is done where the recipe leaves it open.
     """
     set_trainable(
         model,
@@ -57,7 +73,7 @@ def compile_model(model, recipe, steps, frozen):
         optimizer=make_optimizer(recipe, rate, average=not frozen),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
         weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile="auto" if recipe.jit_compile is None else recipe.jit_compile,
+        jit_compile=jit_compile if recipe.jit_compile is None else recipe.jit_compile,
     )
 
 
@@ -125,27 +141,48 @@ def training_batches(recipe, annotations, **options):
     return batches if recipe.mix_up or recipe.cut_mix else batches.map(_one_hot(len(labels)))
 
 
-def validation_batches(recipe, annotations, failures=None):
+def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
     """The batches that a recipe is validated on: of each clip the middle frames and the centre.
+
+    All batches are full, by black clips at the end, as a device of several must not be left without any.
+
+    Args:
+        recipe: The `Recipe`.
+        annotations: The `Annotations`.
+        failures: A `FailureLog`, or None for a new one.
+        shard: (i, n): the part of process i of n that validate together; all have the same number of batches.
 
     Returns:
         A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), one-hot labels, float32 (B, classes), and weights, float32
-        (B,), which are 0 for clips that cannot be decoded.
+        (B,). These are 0 for clips that cannot be decoded and for black ones. All others have the same, a bit above 1
+        where there are black ones: Keras divides the sum of the weighted losses by the number of clips.
     """
+    import tensorflow as tf
+
+    index, count = shard
+    part = Annotations(annotations.clips[index::count], annotations.labels)
+    size, steps = recipe.clips_per_step // count, -(-len(annotations) // recipe.clips_per_step)
     batches = evaluation_dataset(
-        annotations,
+        part,
         num_segments=recipe.num_segments,
         input_size=recipe.input_size,
-        batch_size=recipe.clips_per_step,
+        batch_size=size,
         sampling=recipe.sampling,
         squash=recipe.squash,
         decoder=recipe.decoder,
         failures=failures,
     )
-    size_bytes = len(annotations) * recipe.num_segments * recipe.input_size**2 * 3
+    size_bytes = len(part) * recipe.num_segments * recipe.input_size**2 * 3
     if recipe.cache and size_bytes <= _VALIDATION_CACHE_BYTES:
         batches = batches.cache()
-    return batches.map(_one_hot(len(annotations.labels)))
+    clip = (recipe.num_segments, recipe.input_size, recipe.input_size, 3)
+    black = (tf.zeros(clip, tf.uint8), tf.zeros((), tf.int32), tf.zeros(()))
+    blacks = tf.data.Dataset.from_tensors(black).repeat(steps * size - len(part))
+    batches = batches.unbatch().concatenate(blacks).batch(size, drop_remainder=True)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(steps))  # or Keras warns that they are over
+    weight = steps * recipe.clips_per_step / len(annotations)
+    batches = batches.map(lambda clips, labels, weights: (clips, labels, weights * weight))
+    return batches.map(_one_hot(len(annotations.labels))).prefetch(tf.data.AUTOTUNE)
 
 
 def _pairs(texts):

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 MODELS = ("action_net", "tsm", "tsn")
 
-_CHOICES = {"model": MODELS, "optimizer": ("adamw", "sgd"), "schedule": ("cosine", "steps")}
+_CHOICES = {
+    "model": MODELS,
+    "shift": ("default", "learnable", "fixed", "none"),
+    "optimizer": ("adamw", "sgd"),
+    "schedule": ("cosine", "steps"),
+}
 # Fields, what must hold of each, and how that is said.
 _RANGES = (
     ("num_segments input_size epochs batch_size accumulation_steps learning_rate", lambda x: x > 0, "above 0"),
@@ -36,6 +41,8 @@ class Recipe:
         weights: `None`, `"imagenet"`, or the path of a file with the backbone's weights.
         geometry: Of the backbone; `None` for that of the weights. See `keras_action.build_action_net`.
         paths: Excitations of ACTION-Net: of `"ste"`, `"ce"`, `"me"`.
+        shift: Temporal shift: `"learnable"`, `"fixed"` or `"none"`; `"default"` is learnable in ACTION-Net and fixed in
+            TSM.
         stages: Stages that get temporal layers; `None` for all.
         location: Where in a block they stand, 1 to 4.
         zero_init_residual: Whether each residual branch starts at zero, which makes training from scratch faster.
@@ -64,6 +71,9 @@ class Recipe:
         partial_batch_norm: Whether only the first batch normalisation learns and follows the batches' statistics, and
             all others keep what they were given: in the small batches of videos the statistics are rough
             ([TSN](https://arxiv.org/abs/1608.00859), section 3.2). ACTION's own then stay as they were initialised.
+        synchronized_batch_norm: Whether batch normalisation takes its statistics over the clips of all replicas of
+            TensorFlow's MirroredStrategy, instead of each replica's own; on JAX it does anyway. A model that has it
+            can be read on TensorFlow alone.
         sampling: Which frames make a clip: `"segments"`, `"released"` or `"dense"`, see
             `keras_action.data.SAMPLING_METHODS`.
         squash: Whether whole frames are scaled to a square before the crop, their proportions lost.
@@ -101,6 +111,7 @@ class Recipe:
     weights: str | None = "imagenet"
     geometry: str | None = None
     paths: tuple[str, ...] = ("ste", "ce", "me")
+    shift: str = "default"
     stages: tuple[int, ...] | None = None
     location: int = 1
     zero_init_residual: bool = False
@@ -123,6 +134,7 @@ class Recipe:
     frozen_epochs: int = 0
     frozen_stages: int = 0
     partial_batch_norm: bool = False
+    synchronized_batch_norm: bool = False
     sampling: str = "segments"
     squash: bool = False
     crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)

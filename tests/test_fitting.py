@@ -61,7 +61,9 @@ def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, tmp_path, capsys
     assert report.top1 == max(row["val_accuracy"] for row in rows)
 
 
-@pytest.mark.parametrize("kill_at", [0, 1, 2])
+@pytest.mark.parametrize(
+    "kill_at", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, tmp_path, kill_at, capsys):
     recipe = tiny.recipe(weight_decay=1.0)  # strong, so that what it leaves out must stay left out
     keras_action.train(recipe, annotations, annotations, tmp_path / "whole", tensorboard=False)
@@ -254,7 +256,15 @@ PHASES = {"ema": 0.9, "frozen_epochs": 1, "optimizer": "sgd", "schedule": "steps
 PARTS = {"accumulation_steps": 2, "ema": 0.5, "partial_batch_norm": True}
 
 
-@pytest.mark.parametrize(("fields", "kill_at"), [(MIXED, 2), (PHASES, 1), (PHASES, 2), (PARTS, 1)])
+@pytest.mark.parametrize(
+    ("fields", "kill_at"),
+    [
+        pytest.param(MIXED, 2, id="mixed", marks=pytest.mark.slow),
+        pytest.param(PHASES, 1, id="phases-1"),
+        pytest.param(PHASES, 2, id="phases-2", marks=pytest.mark.slow),
+        pytest.param(PARTS, 1, id="parts", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_of_any_recipe_goes_on_as_if_nothing_had_been(annotations, tmp_path, fields, kill_at):
     recipe = tiny.recipe(**fields)
     settings = {"validation": annotations, "tensorboard": False}

@@ -4,6 +4,7 @@ examples:
   python -m training.train --train videos/train.csv --val videos/val.csv --output runs/mine
   python -m training.train --train folder_of_class_folders --output runs/mine --set input_size=128 epochs=10
   python -m training.train --recipe demo --train train.csv --val val.csv --output runs/tsn --set model=tsn
+  python -m training.train --train videos/train.csv --val videos/val.csv --output runs/mine --strategy mirrored
   python -m training.train --train videos/train.csv --set crop_scales=1 --preview sheet.png
 
 The output folder holds best.keras, last.keras, run.json, log.csv, curves.png and TensorBoard's logs. --preview trains
@@ -29,6 +30,13 @@ def make_parser():
         "--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="override fields of the recipe"
     )
     parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without validation clips")
+    parser.add_argument(
+        "--strategy",
+        choices=("none", "mirrored", "multi_worker", "data_parallel"),
+        default="none",
+        help="several devices: mirrored is all GPUs of this machine, with TensorFlow; data_parallel all devices of one "
+        "or several hosts, with KERAS_BACKEND=jax; see docs/training.md (default: none)",
+    )
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")
     parser.add_argument(
         "--preview", metavar="PATH", help="write a picture (PNG) of the first clips as the model is fed them, and end"
@@ -73,6 +81,7 @@ def main(argv=None):
     import keras_action
     from keras_action import plots
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
+    from keras_action.distribution import is_main_process
     from training.recipes import load_recipe
 
     try:
@@ -88,7 +97,12 @@ def main(argv=None):
                 arguments.val, labels=training.labels, allow_empty_classes=arguments.allow_empty_classes
             )
         run = keras_action.train(
-            recipe, training, validation, arguments.output, tensorboard=not arguments.no_tensorboard
+            recipe,
+            training,
+            validation,
+            arguments.output,
+            tensorboard=not arguments.no_tensorboard,
+            strategy=arguments.strategy,
         )
     except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
@@ -96,6 +110,8 @@ def main(argv=None):
         if arguments.preview:
             sys.exit("Interrupted.")
         sys.exit(f"Interrupted. The same command goes on after the last whole epoch in {arguments.output}.")
+    if not is_main_process():
+        return
     print(f"Best checkpoint: {run.checkpoint}")
     try:
         plots.save_figure(plots.curves_figure(run.folder / "log.csv"), run.folder / "curves.png")

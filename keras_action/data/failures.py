@@ -12,8 +12,8 @@ class FailureLog:
     """The clips that can't be decoded, with the reasons. Safe to use from many threads.
 
     The first failure of each file, in a shard of each clip, is a warning. `TooManyFailuresError` is raised when more
-    than `max_share` of the clips have failed. TensorFlow turns an error raised inside a `tf.data` pipeline into one of its
-    own; call `raise_if_too_many` where such an error is caught, to get the plain one.
+    than `max_share` of the clips have failed. TensorFlow turns an error raised inside a `tf.data` pipeline into one
+    of its own; call `raise_if_too_many` where such an error is caught, to get the plain one.
 
     Args:
         max_share: Share of the clips, from 0 to 1, that may fail.

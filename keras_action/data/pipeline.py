@@ -61,6 +61,7 @@ def training_dataset(
     short_side=None,
     decoder="pyav",
     cache=False,
+    shard=(0, 1),
 ):
     """Batches of augmented clips without end, epoch after epoch.
 
@@ -103,6 +104,8 @@ def training_dataset(
             cropped, so that every epoch is augmented anew and none after the first waits for decoding. True
             keeps up to 2 GiB, a number so many bytes; videos beyond that are decoded each time. A clip of 24
             frames takes 0.5 MB at `input_size=64` (4:3, short side 73), 6 MB at 224. JPEGs are never kept.
+        shard: (i, n): of n equal parts of each batch, one after the other, read the i-th, from 0, for one of n
+            processes that train together. MixUp and CutMix mix the clips of a part.
 
     Returns:
         An infinite `tf.data.Dataset` of (clips, labels): uint8 (B, T, height, width, 3), RGB, and int32 (B,), or,
@@ -129,6 +132,12 @@ def training_dataset(
     size = transforms.as_pair(input_size)
     per_update = batch_size * accumulation_steps
     per_epoch = steps_per_epoch(len(annotations), per_update) * per_update
+    shard_index, num_shards = shard
+    if not 0 <= shard_index < num_shards or batch_size % num_shards:
+        raise ValueError(
+            "`shard` must be (i, n) with 0 <= i < n, and `batch_size` a multiple of n. "
+            f"Received: shard={shard}, batch_size={batch_size}"
+        )
     short_side = -(-max(size) * 8 // 7) if short_side is None else short_side
     failures = _prepare_log(failures, annotations)
     source = ClipSource(annotations, short_side, failures, decoder, cache)
@@ -179,12 +188,13 @@ def training_dataset(
             tf.int64,
             stateful=False,
         )
-        order = tf.data.Dataset.from_tensor_slices(tf.ensure_shape(order, (per_epoch,)))
-        return order.enumerate().map(lambda place, index: (epoch, place, index))
+        places = np.arange(per_epoch).reshape(-1, num_shards, batch_size // num_shards)[:, shard_index].ravel()
+        order = tf.gather(tf.ensure_shape(order, (per_epoch,)), places)
+        return tf.data.Dataset.from_tensor_slices((places, order)).map(lambda place, index: (epoch, place, index))
 
     dataset = tf.data.Dataset.range(initial_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True)
+    dataset = dataset.batch(batch_size // num_shards, drop_remainder=True)
     finish = mix if mix_up or cut_mix else lambda clips, labels, seeds: (clips, labels)
     return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_action
+from tests import tiny
 from tests.test_case import numpy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,14 +37,16 @@ def changes(results):
 @pytest.mark.parametrize(
     "name",
     [
-        "mobilenet_v2",
+        "tiny",
+        pytest.param("mobilenet_v2", marks=pytest.mark.slow),
         pytest.param("resnet50", marks=pytest.mark.slow),
         pytest.param("bn_inception", marks=pytest.mark.slow),
     ],
 )
-def test_an_epoch_is_the_same_on_every_backend(name, tmp_path):
+def test_an_epoch_is_the_same_on_every_backend(name, tmp_path, monkeypatch):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("runs all backends from one")
+    tiny.register(monkeypatch)
     options = {"alpha": 0.35} if name == "mobilenet_v2" else {}
     keras.utils.set_random_seed(0)
     model = keras_action.build_action_net(name, 3, num_segments=2, input_size=64, dropout=0.0, **options)

@@ -20,6 +20,7 @@ PROGRAMS = (
     "training.join",
     "training.prepare",
     "training.demo",
+    "training.experiments",
     "training.tables",
     "benchmarks.data",
     "benchmarks.prepare",

@@ -1,0 +1,169 @@
+"""Several devices and hosts: which of Keras' engines trains a run, checked before anything else is done."""
+
+import os
+import zlib
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+STRATEGIES = ("none", "mirrored", "multi_worker", "data_parallel")
+_BACKENDS = {"mirrored": "tensorflow", "data_parallel": "jax"}
+_PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What trains a run.
+
+    Attributes:
+        strategy: One of `STRATEGIES`.
+        replicas: Devices that share each batch, of all processes together.
+        process: Number of this process, from 0.
+        processes: How many there are.
+        scope: The context in which the model is made, read and trained.
+    """
+
+    strategy: str = "none"
+    replicas: int = 1
+    process: int = 0
+    processes: int = 1
+    scope: AbstractContextManager = field(default_factory=nullcontext)
+
+    @property
+    def is_main(self):
+        """Whether this is the process that writes the run's folder."""
+        return self.process == 0
+
+    @property
+    def shard(self):
+        """The part of each batch that this process reads, as `keras_action.data.training_dataset` takes it."""
+        return self.process, self.processes
+
+    @property
+    def jit_compile(self):
+        """What "leave it to Keras" means here: XLA cannot reach over MirroredStrategy's devices."""
+        return False if self.strategy == "mirrored" and self.replicas > 1 else "auto"
+
+    def wait(self):
+        """Waits for all processes."""
+        self.check_same("", "")
+
+    def check_same(self, text, problem):
+        """Raises a `ValueError` in all processes where the text is not the same in all; waits for them."""
+        if self.processes == 1:
+            return
+        from jax.experimental.multihost_utils import process_allgather
+
+        sums = np.ravel(process_allgather(np.uint32(zlib.crc32(text.encode()))))
+        if (sums != sums[0]).any():
+            groups = [np.flatnonzero(sums == value).tolist() for value in np.unique(sums)]
+            raise ValueError(f"{problem} Received: processes {groups} differ, number {self.process} has {text}")
+
+
+def start(strategy, recipe):
+    """Chooses the engine of a run, and checks that the recipe can be trained by it.
+
+    Where the environment names several processes (`KERAS_DISTRIBUTION_NUM_PROCESSES`) it joins them, so it must come
+    before any computation with JAX.
+
+    Args:
+        strategy: One of `STRATEGIES`.
+        recipe: The `keras_action.Recipe`.
+
+    Returns:
+        The `Engine`.
+
+    Raises:
+        ValueError: where the strategy is unknown, or does not work with this backend or recipe.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"`strategy` must be one of {STRATEGIES}. Received: strategy={strategy!r}")
+    backend = keras.backend.backend()
+    if strategy == "multi_worker":
+        raise ValueError(
+            f"Keras 3 cannot train under TensorFlow's MultiWorkerMirroredStrategy (here {keras.__version__}; "
+            "https://github.com/keras-team/keras/issues/20585). Train on several hosts with JAX: KERAS_BACKEND=jax and "
+            "strategy 'data_parallel', see docs/training.md. Received: strategy='multi_worker'"
+        )
+    needed = _BACKENDS.get(strategy, backend)
+    if backend != needed:
+        raise ValueError(
+            f"Strategy {strategy!r} needs the {needed} backend: set KERAS_BACKEND={needed}. "
+            f"Received: strategy={strategy!r} with backend={backend!r}"
+        )
+    if strategy == "mirrored" and recipe.accumulation_steps > 1:
+        raise ValueError(
+            "Keras cannot accumulate gradients under MirroredStrategy: train with accumulation_steps=1, or with "
+            f"another strategy. Received: strategy='mirrored', accumulation_steps={recipe.accumulation_steps}"
+        )
+    if recipe.synchronized_batch_norm and backend != "tensorflow":
+        raise ValueError(
+            "`synchronized_batch_norm` needs the tensorflow backend; on JAX the statistics are those of the whole "
+            f"batch anyway. Received: synchronized_batch_norm=True with backend={backend!r}"
+        )
+    if backend != "tensorflow":
+        _keep_tensorflow_off_the_gpus()
+    engine = {"none": Engine, "mirrored": _mirrored, "data_parallel": _data_parallel}[strategy]()
+    if recipe.clips_per_step % engine.replicas:
+        raise ValueError(
+            f"The {engine.replicas} devices must get equally many clips of a batch. Received: "
+            f"batch_size={recipe.batch_size}, accumulation_steps={recipe.accumulation_steps}"
+        )
+    if strategy != "none" and engine.is_main:
+        print(f"Training on {engine.replicas} device(s) of {engine.processes} process(es), strategy {strategy}.")
+    return engine
+
+
+@contextmanager
+def undistributed():
+    """A context for what one process does alone: what Keras makes in it does not wait for the other processes."""
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
+def is_main_process():
+    """Whether this process is the only one, or the first of those that train together."""
+    if keras.backend.backend() != "jax":
+        return True
+    import jax
+
+    return jax.process_index() == 0
+
+
+def _mirrored():
+    import tensorflow as tf
+
+    strategy = tf.distribute.MirroredStrategy()
+    return Engine("mirrored", strategy.num_replicas_in_sync, scope=strategy.scope())
+
+
+def _data_parallel():
+    import jax
+
+    if _PROCESSES in os.environ and not jax.distributed.is_initialized():
+        keras.distribution.initialize()
+    # Each process reads its own part of a batch, where Keras' auto-sharding would decode all clips on every host.
+    distribution = keras.distribution.DataParallel(auto_shard_dataset=False)
+    return Engine(
+        "data_parallel",
+        distribution.num_model_replicas,
+        jax.process_index(),
+        jax.process_count(),
+        distribution.scope(),
+    )
+
+
+def _keep_tensorflow_off_the_gpus():
+    """It only reads data here, but would take all the memory of the GPUs."""
+    import tensorflow as tf
+
+    try:
+        tf.config.set_visible_devices([], "GPU")
+    except RuntimeError:  # it is in use already
+        return

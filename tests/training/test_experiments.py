@@ -1,0 +1,62 @@
+import importlib
+import json
+import sys
+
+import pytest
+
+import training.recipes
+from keras_action.callbacks import read_log
+from keras_action.recipes import Recipe
+from tests import tiny
+from training import experiments
+
+
+@pytest.fixture
+def recipes(monkeypatch):
+    tiny.register(monkeypatch)
+    module = type(sys)("training.recipes.tiny")
+    module.recipe = tiny.recipe
+    monkeypatch.setitem(sys.modules, "training.recipes.tiny", module)
+    monkeypatch.setattr(training.recipes, "tiny", module, raising=False)
+    assert importlib.import_module("training.recipes.tiny") is module
+
+
+def test_rows_and_seeds(recipes, tmp_path, capsys):
+    csv, output = str(tiny.write_videos(tmp_path, per_class=4)), tmp_path / "runs"
+    arguments = [
+        "table1",
+        "--train",
+        csv,
+        "--val",
+        csv,
+        "--recipe",
+        "tiny",
+        "--set",
+        "epochs=1",
+        "--rows",
+        "TSN",
+        "ACTION",
+    ]
+    experiments.main([*arguments, "--seeds", "0", "--output", str(output)])
+    assert "Written: " in capsys.readouterr().out
+    rows = json.loads((output / "table.json").read_text())
+    assert [row["name"] for row in rows] == ["TSN", "ACTION"]
+    assert len(read_log(output / "TSN" / "0")) == 1
+    assert (output / "curves.png").stat().st_size > 1000
+    lines = (output / "table.md").read_text().splitlines()
+    assert lines[2].startswith("| TSN |") and lines[3].startswith("| ACTION |")
+    before = (output / "ACTION" / "0" / "last.keras").stat().st_mtime_ns
+    experiments.main([*arguments, "--seeds", "0", "--output", str(output)])  # again: nothing is trained
+    assert (output / "ACTION" / "0" / "last.keras").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("rows", experiments.EXPERIMENTS.values(), ids=experiments.EXPERIMENTS)
+def test_all_rows_are_recipes(rows):
+    recipes = [Recipe(**fields) for fields in rows.values()]
+    assert len(set(map(repr, recipes))) == len(rows)
+
+
+def test_unknown_row(capsys):
+    with pytest.raises(SystemExit):
+        experiments.main(["table1", "--train", "a", "--val", "b", "--output", "c", "--rows", "TSNN"])
+    assert "Received: TSNN" in capsys.readouterr().err

@@ -1,0 +1,154 @@
+"""Repeat the paper's comparisons: Table 1, 3 and 4, and the locations of its supplement, with seeds and intervals.
+
+examples:
+  python -m training.experiments table1 --train train.csv --val val.csv --recipe egogestar --output runs/table1
+  python -m training.experiments table3 --train shards/train --val shards/val --seeds 0 1 2 --output runs/table3
+  python -m training.experiments locations --train train.csv --val val.csv --rows "location 1" --output runs/locations
+
+Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. Killed
+and run again, it goes on where it was. OUTPUT gets table.md, table.json and curves.png.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from training.arguments import DATA_FORMS
+
+# Experiment → row → fields of the recipe. The first row is what the others are compared with.
+EXPERIMENTS = {
+    "table1": {
+        "TSN": {"model": "tsn"},
+        "TSM": {"model": "tsm"},
+        "ACTION": {},
+    },
+    "table3": {
+        "TSN": {"model": "tsn"},
+        "shift": {"model": "tsm", "shift": "learnable"},
+        "STE": {"paths": ("ste",)},
+        "CE": {"paths": ("ce",)},
+        "ME": {"paths": ("me",)},
+        "ACTION": {},
+    },
+    "table4": {
+        "stages 2-5": {"stages": (2, 3, 4, 5)},
+        "stages 3-5": {"stages": (3, 4, 5)},
+        "stages 4-5": {"stages": (4, 5)},
+        "stage 5": {"stages": (5,)},
+    },
+    "locations": {f"location {number}": {"location": number} for number in (1, 2, 3, 4)},
+}
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m training.experiments", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("experiment", choices=EXPERIMENTS, help="which of them")
+    parser.add_argument("--train", required=True, help=DATA_FORMS)
+    parser.add_argument("--val", required=True, help="the same for validation")
+    parser.add_argument("--output", required=True, help="the folder for all runs")
+    parser.add_argument("--recipe", default="small", help="NAME or NAME:FUNCTION in training/recipes (default: small)")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="for all rows")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows (default: all)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="last", help="which to evaluate: best by "
+        "validation accuracy flatters all rows, as it is chosen on the clips that it is evaluated on (default: last)",
+    )  # fmt: skip
+    return parser
+
+
+def run_row(recipe, training, validation, folder, checkpoint):
+    """Trains one row with one seed, unless that is done, and evaluates it; the `EvaluationReport`."""
+    import keras
+
+    import keras_action
+
+    keras_action.train(recipe, training, validation, folder)
+    run = keras_action.read_run(folder if checkpoint == "best" else Path(folder) / "last.keras")
+    report = keras_action.evaluate(
+        run.load_model(),
+        validation,
+        num_segments=recipe.num_segments,
+        input_size=recipe.input_size,
+        batch_size=recipe.clips_per_step,
+        sampling=recipe.sampling,
+        squash=recipe.squash,
+        progress=sys.stdout.isatty(),
+    )
+    keras.backend.clear_session()
+    return report
+
+
+def table(rows, reference):
+    """The comparison as a Markdown table."""
+    lines = [
+        f"| | top-1, mean | 95 % | of each seed | above {reference} | 95 % | within pairs |",
+        "| --- | ---: | --- | --- | ---: | --- | ---: |",
+    ]
+    for row in rows:
+        seeds = ", ".join(f"{value:.1%}" for value in row.top1)
+        cells = [row.name, f"{row.mean:.1%}", _span(row.interval), seeds]
+        if row.name == reference:
+            cells += ["", ""]
+        else:
+            cells += [f"{100 * row.difference:+.1f}", _span(row.difference_interval, "+.1f", 100)]
+        cells.append("" if row.pairs != row.pairs else f"{row.pairs:.1%}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _span(interval, form=".1%", scale=1):
+    return f"{scale * interval.low:{form}} to {scale * interval.high:{form}}"
+
+
+def main(argv=None):
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    rows = EXPERIMENTS[arguments.experiment]
+    unknown = set(arguments.rows or ()) - set(rows)
+    if unknown:
+        parser.error(f"--rows must be of {', '.join(rows)}. Received: {', '.join(sorted(unknown))}")
+    rows = {name: fields for name, fields in rows.items() if name in (arguments.rows or rows)}
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import dataclasses
+
+    from keras_action import plots
+    from keras_action.comparison import compare
+    from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
+    from keras_action.files import write_whole
+    from training.recipes import load_recipe
+
+    output = Path(arguments.output)
+    try:
+        recipe = load_recipe(arguments.recipe, arguments.set)
+        training = read_data_set(arguments.train)
+        validation = read_data_set(arguments.val, labels=training.labels, allow_empty_classes=True)
+        reports, logs = {}, {}
+        # Seed by seed, so that a table of all rows is there early.
+        for seed in arguments.seeds:
+            for name, fields in rows.items():
+                folder = output / name.replace(" ", "_") / str(seed)
+                print(f"\n{name}, seed {seed}: {folder}", flush=True)
+                own = dataclasses.replace(recipe, **fields, seed=seed)
+                report = run_row(own, training, validation, folder, arguments.checkpoint)
+                report.save_json(folder / "evaluation.json")
+                reports.setdefault(name, []).append(report)
+                logs.setdefault(name, []).append(folder / "log.csv")
+            compared = compare(reports)
+            text = table(compared, compared[0].name)
+            write_whole(output / "table.md", text + "\n")
+            values = [dataclasses.asdict(row) for row in compared]
+            write_whole(output / "table.json", json.dumps(values, indent=2) + "\n")
+            plots.save_figure(plots.compared_curves_figure(logs), output / "curves.png")
+    except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"Interrupted. The same command goes on in {output}.")
+    print(f"\n{text}\n\nWritten: {output / 'table.md'}, table.json and curves.png")
+
+
+if __name__ == "__main__":
+    main()
