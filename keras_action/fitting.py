@@ -24,6 +24,7 @@ from keras_action.distribution import start
 from keras_action.recipe_parts import (
     build_model,
     compile_model,
+    precision,
     synchronize_batch_norm,
     training_batches,
     validation_batches,
@@ -92,7 +93,8 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     )
     if initial_epoch:
         _check_same_run(folder, recipe, training)
-        model = keras.saving.load_model(folder / LAST)
+        with precision(recipe):
+            model = keras.saving.load_model(folder / LAST)
         if recipe.synchronized_batch_norm:
             synchronize_batch_norm(model)
         model.jit_compile = _jit_compile(engine, recipe)  # the file has that of the machine where it was written

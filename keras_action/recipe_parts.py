@@ -1,5 +1,7 @@
 """What a recipe is made into: the model, its optimiser, the batches."""
 
+import contextlib
+
 import keras
 
 from keras_action.data import Annotations, evaluation_dataset, mirrored_ids, reversed_ids, training_dataset
@@ -12,6 +14,21 @@ _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
 _VALIDATION_CACHE_BYTES = 1024**3
 
 
+@contextlib.contextmanager
+def precision(recipe):
+    """Within it, models are built and loaded in a recipe's precision.
+
+    For loading it matters too: only where the policy is float16 does Keras wrap the optimiser to scale the loss, and
+    without that it passes over the saved state of the wrapped one with a warning.
+    """
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
 def build_model(recipe, num_classes):
     """The model of a recipe, in its precision, not compiled."""
     options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
@@ -19,9 +36,7 @@ def build_model(recipe, num_classes):
         options["paths"] = recipe.paths
     if recipe.shift != "default" and recipe.model != "tsn":
         options["shift"] = None if recipe.shift == "none" else recipe.shift
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
-    try:
+    with precision(recipe):
         model = _BUILDERS[recipe.model](
             recipe.backbone,
             num_classes=num_classes,
@@ -35,8 +50,6 @@ def build_model(recipe, num_classes):
             dropout=recipe.dropout,
             **options,
         )
-    finally:
-        keras.config.set_dtype_policy(policy)
     if recipe.synchronized_batch_norm:
         synchronize_batch_norm(model)
     return model

@@ -259,6 +259,7 @@ PARTS = {"accumulation_steps": 2, "ema": 0.5, "partial_batch_norm": True}
 @pytest.mark.parametrize(
     ("fields", "kill_at"),
     [
+        pytest.param({"mixed_precision": "mixed_float16"}, 1, id="float16"),
         pytest.param(MIXED, 2, id="mixed", marks=pytest.mark.slow),
         pytest.param(PHASES, 1, id="phases-1"),
         pytest.param(PHASES, 2, id="phases-2", marks=pytest.mark.slow),
@@ -275,7 +276,7 @@ def test_a_run_of_any_recipe_goes_on_as_if_nothing_had_been(annotations, tmp_pat
     logs = [read_log(tmp_path / name) for name in ("whole", "cut")]
     for name in ("loss", "val_loss", "learning_rate"):
         values = [[row[name] for row in rows] for rows in logs]
-        np.testing.assert_allclose(*values, rtol=2e-3, err_msg=name)
+        np.testing.assert_allclose(*values, rtol=2e-2 if recipe.mixed_precision else 2e-3, err_msg=name)
 
 
 def best_weights(folder):
