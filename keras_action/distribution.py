@@ -1,5 +1,6 @@
 """Several devices and hosts: which of Keras' engines trains a run, checked before anything else is done."""
 
+import functools
 import os
 import zlib
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -136,10 +137,16 @@ def is_main_process():
     return jax.process_index() == 0
 
 
-def _mirrored():
+@functools.cache
+def _mirrored_strategy():
+    """The one of this process: those of two strategies' collective operations that have the same number clash."""
     import tensorflow as tf
 
-    strategy = tf.distribute.MirroredStrategy()
+    return tf.distribute.MirroredStrategy()
+
+
+def _mirrored():
+    strategy = _mirrored_strategy()
     return Engine("mirrored", strategy.num_replicas_in_sync, scope=strategy.scope())
 
 

@@ -127,15 +127,26 @@ PHASES = {**ONE_DEVICE, "ema": 0.5, "frozen_epochs": 1, "optimizer": "sgd", "epo
 
 
 @pytest.mark.slow
-def test_mirrored_replicas_in_phases_with_an_average(csv):
-    runs = [{"folder": "one", "recipe": PHASES}, {"folder": "two", "recipe": PHASES, "strategy": "mirrored"}]
+def test_mirrored_replicas_in_phases_with_an_average_after_another_run_in_the_same_process(csv):
+    runs = [
+        {"folder": "one", "recipe": PHASES},
+        {"folder": "other", "strategy": "mirrored"},
+        {"folder": "two", "recipe": PHASES, "strategy": "mirrored"},
+    ]
     end(begin(csv, runs))
     check_same_losses(csv, "one", "two", epochs=3)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fields", [{}, {"mixed_precision": "mixed_float16"}, {"partial_batch_norm": True}])
-def test_a_mirrored_run_of_another_process_goes_on_as_if_nothing_had_been(csv, fields):
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"synchronized_batch_norm": True},
+        {"synchronized_batch_norm": True, "mixed_precision": "mixed_float16"},
+        {"partial_batch_norm": True},
+    ],
+)
+def test_a_killed_mirrored_run_goes_on_in_another_process_as_if_nothing_had_been(csv, fields):
     run = {"strategy": "mirrored", "recipe": fields}
     whole = begin(csv, [{"folder": "whole", **run}])
     end(begin(csv, [{"folder": "cut", **run, "kill_at": 1}]), code=-9)
