@@ -307,7 +307,7 @@ def test_a_part_that_is_none_is_an_error(annotations, shard):
         training_dataset(annotations, **SETTINGS, shard=shard)
 
 
-@pytest.mark.parametrize("number", [1, 4, 5, 9])
+@pytest.mark.parametrize("number", [1, 8, 9])
 def test_validation_batches_are_full_and_report_what_short_ones_would(annotations, number):
     annotations = Annotations(annotations.clips[:number], annotations.labels)
     recipe = tiny.recipe(label_smoothing=0.0)
