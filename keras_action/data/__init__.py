@@ -49,11 +49,12 @@ from keras_action.data.streams import join_clips
 from keras_action.data.synthetic import (
     GESTURES,
     TIME_REVERSED_PAIRS,
-    Segment,
+    render_drawing,
     render_gesture,
     write_dataset,
     write_stream,
 )
+from keras_action.data.synthetic_drawing import DRAWINGS
 from keras_action.data.transforms import (
     center_crop,
     color_jitter,
@@ -61,9 +62,11 @@ from keras_action.data.transforms import (
     resize_short_side,
     three_crops,
 )
+from keras_action.segments import Segment
 
 __all__ = [
     "DECODERS",
+    "DRAWINGS",
     "GESTURES",
     "MIRRORED_PAIRS",
     "REVERSED_PAIRS",
@@ -105,6 +108,7 @@ __all__ = [
     "read_shard_jpegs",
     "read_shards",
     "read_something_something",
+    "render_drawing",
     "render_gesture",
     "resize_short_side",
     "reversed_ids",

@@ -11,16 +11,17 @@ import os
 import shutil
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from keras_action.data.decoding import write_video
+from keras_action.data.synthetic_drawing import DRAWINGS, drawing_motion
 from keras_action.data.synthetic_hand import Hand
 from keras_action.data.synthetic_motion import random_motion
 from keras_action.data.synthetic_scene import Scene
 from keras_action.files import write_csv
+from keras_action.segments import Segment, truth_path, write_segments
 
 GESTURES = (
     "swipe_left",
@@ -40,17 +41,10 @@ TIME_REVERSED_PAIRS = (
     ("zoom_in", "zoom_out"),
 )
 
+KINDS = ("hand", "drawing")
+
 _VERSION = 1  # of the pictures: a folder written by another version is not taken for complete
 _MIN_SIDE = 32
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A gesture in a stream: `label` from `start` to `end`, in seconds."""
-
-    label: str
-    start: float
-    end: float
 
 
 def render_gesture(label, seed, num_frames=24, size=(120, 160)):
@@ -89,6 +83,37 @@ def render_gesture(label, seed, num_frames=24, size=(120, 160)):
     return np.ascontiguousarray(frames[::-1]) if backward else frames
 
 
+def render_drawing(label, seed, num_frames=24, size=(120, 160)):
+    """Renders one clip of a pointing finger that draws in the air, as first-person gestures are.
+
+    Args:
+        label: One of `DRAWINGS`: swipes, shapes, and `none`, where the hand does something else. They have the names
+            and the ways of the fingertip of EgoGestAR.
+        seed: A whole number, 0 or more. The same label and seed give the same clip.
+        num_frames: Frames of the clip.
+        size: (height, width) in pixels, each at least 32.
+
+    Returns:
+        A uint8 array of shape (num_frames, height, width, 3), RGB.
+
+    Raises:
+        ValueError: If an argument is not as said above.
+
+    Example:
+
+    >>> render_drawing("star", seed=7).shape
+    (24, 120, 160, 3)
+    """
+    if label not in DRAWINGS:
+        raise ValueError(f"Unknown drawing; known are {', '.join(DRAWINGS)}. Received: label={label!r}")
+    _check_frames(num_frames, size)
+    # After GESTURES and the stream, so that no picture has the generator of another.
+    rng = _generator(seed, len(GESTURES) + 1 + list(DRAWINGS).index(label))
+    actor = _Actor(rng, size, pointing=label != "none" or rng.random() < 0.5)
+    motion = drawing_motion(rng, label, size)
+    return np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
+
+
 def write_dataset(
     folder,
     clips_per_class,
@@ -99,6 +124,7 @@ def write_dataset(
     val_share=0.25,
     workers=None,
     progress=None,
+    kind="hand",
 ):
     """Writes a set of gesture videos with its annotations.
 
@@ -109,7 +135,7 @@ def write_dataset(
     Args:
         folder: Where to write; it must not exist, be empty, or hold a set that was made by this function
             with the same arguments.
-        clips_per_class: Clips of each of the nine classes, train and val together; at least 2.
+        clips_per_class: Clips of each class, train and val together; at least 2.
         seed: A whole number, 0 or more. The same seed gives the same files.
         num_frames: Frames of each clip.
         size: (height, width) of the frames in pixels.
@@ -118,6 +144,7 @@ def write_dataset(
         workers: Processes that render; None for one per core, fewer for a small set. They are started fresh,
             so a script that calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
         progress: None, or a function called with (clips done, clips in all) after each clip.
+        kind: `"hand"` for `GESTURES`, or `"drawing"` for `DRAWINGS`, a finger that draws in the air.
 
     Returns:
         The paths of `train.csv` and `val.csv`.
@@ -139,6 +166,8 @@ def write_dataset(
         )
     if not 0 < val_share < 1:
         raise ValueError(f"`val_share` must be between 0 and 1. Received: val_share={val_share}")
+    if kind not in KINDS:
+        raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
     _check_frames(num_frames, size)
     folder = Path(folder)
     arguments = {
@@ -150,6 +179,8 @@ def write_dataset(
         "fps": fps,
         "val_share": val_share,
     }
+    if kind != "hand":
+        arguments["kind"] = kind
     csv_paths = folder / "train.csv", folder / "val.csv"
     if _is_complete(folder, arguments):
         return csv_paths
@@ -162,12 +193,12 @@ def write_dataset(
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         work.chmod(0o755)
-        for label in GESTURES:
+        for label in DRAWINGS if kind == "drawing" else GESTURES:
             (work / label).mkdir()
             for i, scene_seed in enumerate(scene_seeds):
                 path = f"{label}/{label}_{i:04d}.mp4"
                 rows["train.csv" if i < clips_per_class - num_val else "val.csv"].append((path, label))
-                jobs.append((str(work / path), label, scene_seed, num_frames, tuple(size), fps))
+                jobs.append((str(work / path), kind, label, scene_seed, num_frames, tuple(size), fps))
         _run(jobs, workers, progress)
         for name, content in rows.items():
             write_csv(work / name, ("path", "label"), content)
@@ -244,17 +275,16 @@ def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fp
             yield actor.frame(i, time, pose)
 
     write_video(path, frames(), fps=fps)
-    rows = [(segment.label, segment.start, segment.end) for segment in truth]
-    write_csv(Path(f"{path}.csv"), ("label", "start", "end"), rows)
+    write_segments(truth_path(path), truth)
     return truth
 
 
 class _Actor:
     """A person before a background: paints frames, given the pose of the hand."""
 
-    def __init__(self, rng, size):
+    def __init__(self, rng, size, pointing=False):
         self._scene = Scene(rng, size)
-        self._hand = Hand(rng, 1.05 * min(size))
+        self._hand = Hand(rng, 1.05 * min(size), pointing)
 
     def frame(self, index, time, pose):
         def paint_hand(image, to_frame, tilt):
@@ -265,10 +295,11 @@ class _Actor:
         return self._scene.paint(time, index, paint_hand)
 
 
-def _render_to_file(path, label, seed, num_frames, size, fps):
+def _render_to_file(path, kind, label, seed, num_frames, size, fps):
+    render = render_drawing if kind == "drawing" else render_gesture
     # Frames coded alone at one quantiser: the file of a reversed clip decodes to the reversed frames exactly,
     # where a frame predicted from others would tell by its blur which way the file runs.
-    write_video(path, render_gesture(label, seed, num_frames, size), fps=fps, intra_only=True)
+    write_video(path, render(label, seed, num_frames, size), fps=fps, intra_only=True)
 
 
 def _run(jobs, workers, progress):

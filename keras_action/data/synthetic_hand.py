@@ -106,14 +106,17 @@ class Hand:
     Args:
         rng: A NumPy generator.
         pixels_per_unit: Pixels of the largest sprite for one unit of hand coordinates.
+        pointing: Whether the index finger points and the others are folded, on a hand with a forearm that goes out of
+            the picture; or whatever the generator draws, with a cuff that ends the hand.
     """
 
-    def __init__(self, rng, pixels_per_unit):
+    def __init__(self, rng, pixels_per_unit, pointing=False):
         scale = max(24, int(pixels_per_unit))
         x = np.linspace(*SPRITE_X, int((SPRITE_X[1] - SPRITE_X[0]) * scale), dtype=np.float32)
         y = np.linspace(*SPRITE_Y, int((SPRITE_Y[1] - SPRITE_Y[0]) * scale), dtype=np.float32)
         x, y = np.meshgrid(x, y)
-        color, distance = _draw(rng, x, y, scale)
+        color, distance = _draw(rng, x, y, scale, pointing)
+        self._arm = _Arm(color, y) if pointing else None
         alpha = np.clip(0.5 - distance * scale, 0, 1)
         # Colour times coverage: the only form in which averages of pixels, here and in the warp, are right.
         sprite = np.concatenate([color * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
@@ -135,6 +138,8 @@ class Hand:
             angle: Radians, clockwise as seen in the image; 0 has the fingers up.
         """
         height, width, _ = image.shape
+        if self._arm is not None:
+            self._arm.paint(image, x, y, length, angle)
         reach = 0.98 * length  # the corner of the sprite, at any angle
         top, bottom = max(0, int(y - reach)), min(height, int(y + reach) + 2)
         left, right = max(0, int(x - reach)), min(width, int(x + reach) + 2)
@@ -152,7 +157,30 @@ class Hand:
         region += painted[..., :3]
 
 
-def _draw(rng, x, y, scale):
+class _Arm:
+    """The forearm behind a pointing hand, a plain tapered bar in the colour of what it grows out of."""
+
+    _LENGTH, _RADII = 4.0, (0.15, 0.24)  # in hand coordinates: it ends out of the picture
+
+    def __init__(self, color, y):
+        rows = (y[:, 0] > 0.42) & (y[:, 0] < 0.5)
+        middle = color.shape[1] // 2
+        self._color = color[rows, middle - 2 : middle + 3].mean((0, 1))
+
+    def paint(self, image, x, y, length, angle):
+        height, width, _ = image.shape
+        rows = (np.arange(height, dtype=np.float32) - y)[:, None] / length
+        columns = (np.arange(width, dtype=np.float32) - x)[None, :] / length
+        cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+        along, across = cos * rows - sin * columns, cos * columns + sin * rows
+        distance, _ = _capsule(across, along, (0, 0.45), (0, self._LENGTH), *self._RADII)
+        alpha = np.clip(0.5 - distance * length, 0, 1)[..., None]
+        # Darker towards its sides: it is round.
+        shade = 0.55 + 0.45 * np.sqrt(np.clip(-distance / self._RADII[0], 0, 1))
+        image += alpha * (self._color * shade[..., None] - image)
+
+
+def _draw(rng, x, y, scale, pointing):
     """Colours, (h, w, 3) in 0 … 255, and the signed distance to the outline, (h, w), of a random hand."""
     skin = _SKIN_TONES[rng.integers(len(_SKIN_TONES))] * rng.uniform(0.92, 1.06)
     shows_palm = rng.random() < 0.5
@@ -163,6 +191,8 @@ def _draw(rng, x, y, scale):
     spread = rng.uniform(0.7, 1.35)
     # Most hands are open; some show one or two fingers with the others folded.
     folded = {0: (), 1: (1, 2, 3), 2: (2, 3)}[rng.choice(3, p=[0.7, 0.12, 0.18])]
+    folded = (1, 2, 3) if pointing else folded
+    sleeved = not pointing or rng.random() < 0.5
 
     palm = _rounded_box(x, y, (0, 0.03), (0.2, 0.22), 0.11)
     outline, inner = palm, palm.copy()
@@ -209,6 +239,7 @@ def _draw(rng, x, y, scale):
 
     cuff = _rounded_box(x, y, (0, 0.47), (0.185, 0.1), 0.03)
     sleeve = _SLEEVE_COLORS[rng.integers(len(_SLEEVE_COLORS))]
+    sleeve = sleeve if sleeved else skin
     ribs = 0.86 + 0.14 * np.sin(x * rng.uniform(60, 110))
     ribs = ribs * (0.72 + 0.28 * np.sqrt(np.clip(-cuff / 0.05, 0, 1)))
     color = np.where((cuff < 0)[..., None], sleeve * ribs[..., None], color)

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from keras_action.data import (
+    DRAWINGS,
     GESTURES,
     TIME_REVERSED_PAIRS,
     count_frames,
     probe,
     read_annotations,
     read_frames,
+    render_drawing,
     render_gesture,
     sample_segments,
     write_dataset,
@@ -40,6 +42,30 @@ def test_pairs_differ_in_the_direction_of_time_only(pair, seed):
     forward, backward = (render_gesture(label, seed, **SMALL) for label in pair)
     np.testing.assert_array_equal(forward, backward[::-1])
     assert (forward != backward).any()
+
+
+@pytest.mark.parametrize("label", DRAWINGS)
+def test_drawing(label):
+    clip = render_drawing(label, seed=3, **SMALL)
+    assert clip.shape == (8, 48, 64, 3)
+    assert clip.dtype == np.uint8
+    np.testing.assert_array_equal(clip, render_drawing(label, seed=3, **SMALL))
+    assert (clip != render_drawing(label, seed=4, **SMALL)).mean() > 0.5
+
+
+def test_set_of_drawings(tmp_path):
+    folder = tmp_path / "drawings"
+    train_csv, _ = write_dataset(folder, 2, workers=1, kind="drawing", num_frames=3, size=(32, 32))
+    assert sorted(read_annotations(train_csv).labels) == sorted(DRAWINGS)
+    with pytest.raises(FileExistsError, match="'kind': 'drawing'"):
+        write_dataset(folder, 2, workers=1, num_frames=3, size=(32, 32))
+
+
+def test_bad_drawings(tmp_path):
+    with pytest.raises(ValueError, match=r"Unknown drawing; known are swipe_left.*Received: label='zoom_in'"):
+        render_drawing("zoom_in", seed=0)
+    with pytest.raises(ValueError, match="Received: kind='foot'"):
+        write_dataset(tmp_path / "set", 2, kind="foot")
 
 
 def test_labels_say_what_is_seen(monkeypatch):

@@ -20,3 +20,10 @@ def test_angles_are_clockwise():
     hand.paint(upright, 50, 50, 60, 0.0)
     hand.paint(turned, 50, 50, 60, np.pi / 2)
     assert np.abs(np.rot90(upright, -1) - turned).mean() < 6
+
+
+def test_a_pointing_hand_has_an_arm_that_leaves_the_picture():
+    image = np.full((100, 100, 3), -1.0, np.float32)
+    Hand(np.random.default_rng(0), 60, pointing=True).paint(image, 50, 30, 40, 0.0)
+    assert (image[-1, 45:55] > -0.5).all()
+    assert (image[:, :20] < -0.5).all()

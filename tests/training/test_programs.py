@@ -19,6 +19,7 @@ PROGRAMS = (
     "training.evaluate",
     "training.join",
     "training.prepare",
+    "training.synthesize",
     "training.demo",
     "training.experiments",
     "training.tables",

@@ -1,0 +1,17 @@
+import pytest
+
+from keras_action.data import DRAWINGS, read_annotations
+from training import synthesize
+
+
+def test_writes_a_set(tmp_path, capsys):
+    small = ["--clips-per-class", "2", "--frames", "3", "--size", "32", "32", "--workers", "1"]
+    synthesize.main(["--kind", "drawing", "--output", str(tmp_path / "set"), *small])
+    assert "22 of 22 videos" in capsys.readouterr().out
+    assert sorted(read_annotations(tmp_path / "set" / "val.csv").labels) == sorted(DRAWINGS)
+
+
+def test_a_bad_size_is_an_error(tmp_path):
+    with pytest.raises(SystemExit, match="error: `size` must be"):
+        synthesize.main(["--output", str(tmp_path / "set"), "--size", "8", "8"])
+    assert not (tmp_path / "set").exists()

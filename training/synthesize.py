@@ -1,0 +1,62 @@
+"""Make videos of gestures by a program: to try things on, or to train on before one's own few videos.
+
+examples:
+  python -m training.synthesize --output gestures
+  python -m training.synthesize --kind drawing --clips-per-class 140 --size 88 116 --output drawings
+
+"hand" are eight gestures of an open hand, in pairs that are each other played backwards, and none. "drawing" is a
+finger that draws swipes and shapes in the air, as in first-person videos. OUTPUT gets train.csv, val.csv and the videos.
+"""
+
+import argparse
+import os
+import sys
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m training.synthesize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="where to write")
+    parser.add_argument("--kind", choices=("hand", "drawing"), default="hand", help="default: hand")
+    parser.add_argument("--clips-per-class", type=int, default=64, metavar="N", help="default: 64")
+    parser.add_argument("--val-share", type=float, default=0.25, metavar="SHARE", help="in val.csv (default: 0.25)")
+    parser.add_argument("--frames", type=int, default=24, metavar="N", help="of a clip (default: 24)")
+    parser.add_argument("--size", type=int, nargs=2, default=(120, 160), metavar=("H", "W"), help="default: 120 160")
+    parser.add_argument("--fps", type=float, default=12, help="frames a second (default: 12)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same videos (default: 0)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
+    return parser
+
+
+def main(argv=None):
+    arguments = make_parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from keras_action import data
+
+    def progress(done, total):
+        if sys.stdout.isatty() or done == total:
+            print(f"\r{done} of {total} videos", end="" if done < total else "\n", flush=True)
+
+    try:
+        paths = data.write_dataset(
+            arguments.output,
+            arguments.clips_per_class,
+            seed=arguments.seed,
+            num_frames=arguments.frames,
+            size=tuple(arguments.size),
+            fps=arguments.fps,
+            val_share=arguments.val_share,
+            workers=arguments.workers,
+            progress=progress,
+            kind=arguments.kind,
+        )
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: nothing was written.")
+    print("Written: " + ", ".join(map(str, paths)))
+
+
+if __name__ == "__main__":
+    main()
