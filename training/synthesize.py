@@ -5,7 +5,7 @@ examples:
   python -m training.synthesize --kind drawing --clips-per-class 140 --size 88 116 --output drawings
 
 "hand" are eight gestures of an open hand, in pairs that are each other played backwards, and none. "drawing" is a
-finger that draws swipes and shapes in the air, as in first-person videos. OUTPUT gets train.csv, val.csv and the videos.
+finger that draws swipes and shapes in the air, as in first-person videos. OUTPUT gets train.csv, val.csv and videos.
 """
 
 import argparse

@@ -22,6 +22,7 @@ DRAWINGS = {
     "cross": ((0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0)),
     "none": None,
 }
+_EITHER_WAY = ("square",)  # people draw it clockwise and counterclockwise, from the same corner
 _FINGERTIP = 0.5  # from the palm's centre, in hand coordinates
 
 
@@ -73,6 +74,8 @@ class DrawingMotion:
 
 def drawing_motion(rng, label, size):
     """A random motion for a label of `DRAWINGS`; "none" is a hand that does something else."""
-    if DRAWINGS[label] is not None:
-        return DrawingMotion(rng, DRAWINGS[label], size)
+    corners = DRAWINGS[label]
+    if corners is not None:
+        backwards = label in _EITHER_WAY and rng.random() < 0.5
+        return DrawingMotion(rng, corners[::-1] if backwards else corners, size)
     return random_motion(rng, str(rng.choice(["none", "rotate_cw", "zoom_in"], p=[0.5, 0.25, 0.25])), size, False)
