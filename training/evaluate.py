@@ -5,9 +5,13 @@ examples:
   python -m training.evaluate runs/mine --data videos/val.csv --protocol paper --output results
   python -m training.evaluate jester.pth.tar --num-segments 8 --data jester:validation:/data/jester --protocol paper
   python -m training.evaluate gesture.tflite --data folder_of_class_folders --num-clips 5
+  python -m training.evaluate gesture.tflite --stream joined_*.mp4 --settings events.json
 
 A file that cannot be decoded is listed, and not counted as right. The output folder gets evaluation.json,
 evaluation.html, confusion.png and, of the clips that the model is most sure and wrong about, worst.png.
+
+With --stream the events of a recogniser in whole videos are compared with the gestures in them, VIDEO.csv
+(label,start,end) beside each VIDEO; the output folder gets stream.json and stream.png.
 """
 
 import argparse
@@ -16,6 +20,7 @@ import sys
 from pathlib import Path
 
 from training.arguments import DATA_FORMS
+from training.streams import add_stream_arguments, read_labels, read_streams
 
 MAX_WRONG = 20  # clips that are printed
 MAX_CLASSES = 30  # of a table that is printed
@@ -30,7 +35,9 @@ def make_parser():
         metavar="MODEL",
         help="a run's folder, a .keras file, a PyTorch checkpoint (.pth, .npz …), a .tflite file",
     )
-    parser.add_argument("--data", required=True, help=DATA_FORMS)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", help=DATA_FORMS)
+    source.add_argument("--stream", nargs="+", metavar="VIDEO", help="videos with VIDEO.csv beside them")
     parser.add_argument(
         "--output",
         help="where to write (default: the run's folder; of another file, a folder MODEL_evaluation beside it)",
@@ -73,6 +80,11 @@ def make_parser():
         "--seed", type=_seed, default=argparse.SUPPRESS, help="clips at random, a number; or spread evenly, none"
     )
 
+    stream = parser.add_argument_group("how a stream is seen")
+    stream.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
+    stream.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
+    add_stream_arguments(stream)
+
     parser.add_argument("--batch-size", type=int, default=8, help="views at a time (default: 8)")
     parser.add_argument(
         "--max-failed-share", type=float, default=0.1, help="stop if more of the clips fail (default: 0.1)"
@@ -92,13 +104,16 @@ def make_parser():
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if arguments.stream:
+        _evaluate_streams(arguments)
+        return
     import keras_action
     from keras_action import plots
     from keras_action.data import AnnotationError, FailureLog, TooManyFailuresError, read_data_set
     from keras_action.evaluation_page import evaluation_page, worst_clips_figure
 
     try:
-        labels = _read_labels(arguments.labels)
+        labels = read_labels(arguments.labels)
         opened = keras_action.open_model(
             arguments.model, num_segments=arguments.num_segments, labels=labels, kind=arguments.kind
         )
@@ -125,7 +140,7 @@ def main(argv=None):
     for path in report.undecodable:
         print(f"not decoded: {path}")
 
-    folder = Path(arguments.output or _default_output(opened))
+    folder = Path(arguments.output or _default_output(opened.path))
     page = evaluation_page(
         report, f"{opened.path.name}: {report.top1:.1%}", [("model", opened.path), ("data", arguments.data)], worst
     )
@@ -158,18 +173,51 @@ def _make_protocol(arguments, opened):
     return Protocol.cheap(opened.num_segments, **{"input_size": opened.input_size, **given})
 
 
-def _default_output(opened):
-    path = opened.path
-    if opened.recipe is not None:
-        return path if path.is_dir() else path.parent
+def _default_output(path):
+    from keras_action.runs import DESCRIPTION
+
+    folder = path if path.is_dir() else path.parent
+    if (folder / DESCRIPTION).is_file() and (path.is_dir() or path.suffix == ".keras"):
+        return folder
     return path.with_name(f"{path.name.split('.')[0]}_evaluation")
 
 
-def _read_labels(path):
-    if path is None:
-        return None
-    labels = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    return [label for label in labels if label]
+def _evaluate_streams(arguments):
+    import json
+
+    from keras_action import plots
+    from keras_action.files import write_whole
+    from keras_action.recognition import GestureRecognizer, evaluate_streams, operating_curve
+
+    try:
+        recognizer = GestureRecognizer(
+            arguments.model,
+            labels=read_labels(arguments.labels),
+            clip_seconds=arguments.clip_seconds,
+            stride=arguments.stride,
+            settings=arguments.settings,
+            num_threads=arguments.num_threads,
+        )
+        streams = read_streams(recognizer, arguments.model, arguments.stream, arguments.cache)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    settings = recognizer.settings
+    report = evaluate_streams(streams, settings)
+    print(report)
+    content = {"model": arguments.model, "settings": settings.to_dict(), **report.to_dict()}
+    for name, stream in zip(arguments.stream, content["streams"], strict=True):
+        stream["video"] = name
+    folder = Path(arguments.output or _default_output(Path(arguments.model)))
+    written = [folder / "stream.json"]
+    write_whole(written[0], json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    try:
+        curve = operating_curve(streams, settings)
+        figure = plots.operating_curve_figure({"streams": curve}, {"streams": settings.on_threshold})
+        plots.save_figure(figure, folder / "stream.png")
+        written.append(folder / "stream.png")
+    except ImportError as error:
+        print(f"No picture: {error}")
+    print(f"Written: {', '.join(map(str, written))}")
 
 
 def _pair(text):

@@ -1,13 +1,20 @@
-"""Join labelled clips into one long video with the truth beside it, to try a recogniser on.
+"""Join labelled clips into long videos with the truth beside them, to try, tune and train recognisers on.
 
 examples:
   python -m training.join --data videos/val.csv --output joined.mp4
   python -m export.recognize gesture.tflite --video joined.mp4 --truth joined.mp4.csv
+  python -m training.join --data videos/train.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
+  python -m training.join --data videos/train.csv --output train.mp4 --max-pause 3 --pauses background \\
+      --windows windows.csv --window-seconds 1.6 2.4 4
+
+--windows writes an annotation CSV of what a sliding window over the videos shows: the gestures, parts of them with
+what is around, and the background; a model trained on it knows such windows.
 """
 
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from training.arguments import DATA_FORMS
 
@@ -18,31 +25,86 @@ def make_parser():
     )
     parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--output", required=True, help="the video to write; the truth goes to OUTPUT.csv")
+    parser.add_argument(
+        "--parts", type=int, default=1, help="write so many videos, OUTPUT_0 …, the clips dealt out (default: 1)"
+    )
     parser.add_argument("--fps", type=float, default=15, help="frames a second (default: 15)")
     parser.add_argument("--folder-fps", type=float, help="frames a second of frame folders that do not say it")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the clips (default: 0)")
-    parser.add_argument("--ignore", nargs="*", default=["none"], help="labels that mean nothing (default: none)")
+    parser.add_argument("--ignore", nargs="*", help="labels that mean nothing (default: none and its like)")
+    parser.add_argument("--min-pause", type=float, default=0, help="least seconds between clips (default: 0)")
+    parser.add_argument("--max-pause", type=float, default=0, help="greatest seconds between clips (default: 0)")
+    parser.add_argument(
+        "--pauses",
+        choices=("hold", "background"),
+        default="hold",
+        help="what a pause shows: the frames beside it, held (the default); or clips with a label that means nothing",
+    )
+    windows = parser.add_argument_group("windows to train on")
+    windows.add_argument("--windows", metavar="CSV", help="write an annotation CSV of windows of the videos")
+    windows.add_argument("--window-seconds", type=float, nargs="+", help="lengths of the windows")
+    windows.add_argument("--windows-per-gesture", type=int, default=2, help="of each length, at most (default: 2)")
+    windows.add_argument(
+        "--background-share", type=float, default=0.3, help="share of windows with no gesture, at most (default: 0.3)"
+    )
+    windows.add_argument("--background", default="none", help="the label of the background (default: none)")
     return parser
 
 
 def main(argv=None):
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if bool(arguments.windows) != bool(arguments.window_seconds):
+        parser.error("--windows and --window-seconds belong together")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from keras_action import data
+    from keras_action.segments import IGNORED_LABELS
 
+    output = Path(arguments.output)
+    ignore = IGNORED_LABELS if arguments.ignore is None else tuple(arguments.ignore)
+    rows = []
     try:
-        annotations = data.read_data_set(arguments.data)
-        truth = data.join_clips(
-            annotations,
-            arguments.output,
-            seed=arguments.seed,
-            fps=arguments.fps,
-            folder_fps=arguments.folder_fps,
-            ignore=tuple(arguments.ignore),
-        )
-    except (data.AnnotationError, OSError, ValueError) as error:
+        parts = data.deal_clips(data.read_data_set(arguments.data), arguments.parts, arguments.seed)
+        for number, annotations in enumerate(parts):
+            video = output if len(parts) == 1 else output.with_name(f"{output.stem}_{number}{output.suffix}")
+            truth = data.join_clips(
+                annotations,
+                video,
+                seed=arguments.seed + number,
+                fps=arguments.fps,
+                folder_fps=arguments.folder_fps,
+                ignore=ignore,
+                min_pause=arguments.min_pause,
+                max_pause=arguments.max_pause,
+                pauses=arguments.pauses,
+            )
+            seconds = data.probe(video).duration
+            print(f"{len(annotations)} clips, {len(truth)} of them gestures, {seconds:.1f} s: {video}, {video}.csv")
+            if arguments.windows:
+                rows += _window_rows(arguments, video, truth, seconds, arguments.seed + number)
+    except (data.AnnotationError, ImportError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
-    print(f"{len(annotations)} clips, {len(truth)} of them gestures: {arguments.output}, {arguments.output}.csv")
+    if arguments.windows:
+        from keras_action.files import write_csv
+
+        write_csv(arguments.windows, ("path", "label", "start", "end"), rows)
+        print(f"{len(rows)} windows: {arguments.windows}")
+
+
+def _window_rows(arguments, video, truth, seconds, seed):
+    from keras_action import data
+
+    path = os.path.relpath(video, Path(arguments.windows).parent)  # as the CSV's reader takes it
+    windows = data.cut_windows(
+        truth,
+        seconds,
+        arguments.window_seconds,
+        seed=seed,
+        windows_per_gesture=arguments.windows_per_gesture,
+        background_share=arguments.background_share,
+        background=arguments.background,
+    )
+    return [(path, window.label, round(window.start, 3), round(window.end, 3)) for window in windows]
 
 
 if __name__ == "__main__":

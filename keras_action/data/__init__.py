@@ -45,7 +45,8 @@ from keras_action.data.shards import read_shard_jpegs
 from keras_action.data.something_something import read_something_something
 from keras_action.data.sources import read_data_set
 from keras_action.data.splits import split_annotations
-from keras_action.data.streams import join_clips
+from keras_action.data.stream_windows import cut_windows
+from keras_action.data.streams import deal_clips, join_clips
 from keras_action.data.synthetic import (
     GESTURES,
     TIME_REVERSED_PAIRS,
@@ -86,6 +87,8 @@ __all__ = [
     "color_jitter",
     "count_frames",
     "cut_mix",
+    "cut_windows",
+    "deal_clips",
     "evaluation_dataset",
     "frame_decoder",
     "iter_frames",

@@ -4,7 +4,6 @@ import contextlib
 import inspect
 import threading
 
-import keras
 import numpy as np
 
 _MIXING = ("CutMix", "FourierMix", "MixUp", "Mosaic")
@@ -50,6 +49,7 @@ class ClipAugmentation:
     """
 
     def __init__(self, layer):
+        import keras
         import tensorflow as tf
 
         if keras.backend.backend() != "tensorflow":
@@ -96,6 +96,7 @@ class ClipAugmentation:
         return tf.map_fn(augment, frames)
 
     def _all_at_once(self, frames, seed):
+        import keras
         import tensorflow as tf
 
         def repeat(value):
@@ -168,6 +169,7 @@ def _parts(layer):
 
 def _stand_in(source, draws):
     """What gives `draws` in place of a source of random numbers; None for what is no such source."""
+    import keras
     import tensorflow as tf
 
     if isinstance(source, keras.random.SeedGenerator | tf.random.Generator):
@@ -191,6 +193,7 @@ def _probes():
 
 
 def _make_draws(seed):
+    import keras
     import tensorflow as tf
 
     class Draws(keras.random.SeedGenerator):

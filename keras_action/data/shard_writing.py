@@ -7,8 +7,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
 from keras_action.data.annotations import Clip
 from keras_action.data.failures import FailureLog
 from keras_action.data.parallel import run_on_beam, run_on_cores
@@ -126,6 +124,8 @@ def write_shards(
     for shard in filter(None, shards.values()):
         _note(shard, failures)
     if missing:
+        import keras
+
         (folder / MANIFEST).unlink(missing_ok=True)
         remaining = len(annotations) - sum(map(_num_clips, filter(None, shards.values())))
         bar = keras.utils.Progbar(remaining, unit_name="clip", verbose=1 if progress else 0)

@@ -1,17 +1,45 @@
 """From frames to gesture events: `frames → windows → logits → events`."""
 
 from keras_action.recognition.drawing import draw_events
-from keras_action.recognition.events import EventDetector, GestureEvent
-from keras_action.recognition.matching import GestureSegment, MatchReport, match_events, read_segments
+from keras_action.recognition.events import EventDetector, GestureEvent, Moment, Smoother
+from keras_action.recognition.matching import MatchReport, match_events
+from keras_action.recognition.measures import StreamReport, levenshtein_distance
 from keras_action.recognition.recognizer import GestureRecognizer
+from keras_action.recognition.settings import EventSettings
+from keras_action.recognition.tracks import LogitTrack, cached_logits, record_logits
+from keras_action.recognition.tuning import (
+    OperatingPoint,
+    cross_validate,
+    evaluate_streams,
+    operating_curve,
+    tune_events,
+)
+from keras_action.recognition.windows import FrameSteps, Reading, SlidingWindows
+from keras_action.segments import Segment, read_segments
 
 __all__ = [
     "EventDetector",
+    "EventSettings",
+    "FrameSteps",
     "GestureEvent",
     "GestureRecognizer",
-    "GestureSegment",
+    "LogitTrack",
     "MatchReport",
+    "Moment",
+    "OperatingPoint",
+    "Reading",
+    "Segment",
+    "SlidingWindows",
+    "Smoother",
+    "StreamReport",
+    "cached_logits",
+    "cross_validate",
     "draw_events",
+    "evaluate_streams",
+    "levenshtein_distance",
     "match_events",
+    "operating_curve",
     "read_segments",
+    "record_logits",
+    "tune_events",
 ]

@@ -1,11 +1,15 @@
-"""Logits over time become gesture events. NumPy only: this file runs wherever a model runs."""
+"""Logits over time become gesture events. NumPy only: this file runs wherever a model runs, and is easily ported."""
 
 import dataclasses
 import json
 import math
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
+
+from keras_action.recognition.settings import EventSettings
+from keras_action.segments import IGNORED_LABELS, is_ignored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,186 +19,236 @@ class GestureEvent:
     Args:
         label: The name of the gesture.
         start: Its start, in seconds.
-        end: Its end, in seconds.
+        end: Its end, in seconds; of an event that fired early, how far it was
+            seen by then.
         score: The highest smoothed probability between the two.
+        peak: When that was, in seconds.
+        fired: The time of the stream at which it was reported, in seconds.
     """
 
     label: str
     start: float
     end: float
     score: float
+    peak: float
+    fired: float
 
     def to_json(self):
         """This event as one line of JSON, times to the millisecond."""
-        return json.dumps(self.to_dict())
+        return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def to_dict(self):
         """This event as a dictionary of plain values, times to the millisecond."""
-        return {
-            "label": self.label,
-            "start": round(self.start, 3),
-            "end": round(self.end, 3),
-            "score": round(self.score, 4),
-        }
+        times = {name: round(getattr(self, name), 3) for name in ("start", "end", "peak", "fired")}
+        return {"label": self.label, **times, "score": round(self.score, 4)}
 
     def __str__(self):
         return f"{self.start:8.2f} – {self.end:6.2f} s  {self.label:<16} {self.score:.2f}"
+
+
+@dataclasses.dataclass
+class _Gesture:
+    """The gesture that is going on, or has ended and may still go on."""
+
+    index: int
+    start: float
+    score: float
+    peak: float
+    end: float | None = None  # while it goes on
+    has_fired: bool = False
+
+
+class Moment(NamedTuple):
+    """Smoothed probabilities.
+
+    Args:
+        timestamp: Of the last logits in them, in seconds.
+        time: The time that they belong to, in seconds.
+        now: When they were known, in seconds.
+        scores: The probabilities, a list.
+        best: The place of the greatest.
+        second: The second greatest.
+    """
+
+    timestamp: float
+    time: float
+    now: float
+    scores: list
+    best: int
+    second: float
+
+
+class Smoother:
+    """Smooths probabilities over time.
+
+    Args:
+        seconds: Over how long; 0 turns it off.
+        kind: `"mean"` of the last `seconds`, or `"exponential"` with `seconds` as
+            its time constant. Either belongs to the equal mean of the timestamps.
+    """
+
+    def __init__(self, seconds, kind="mean"):
+        self.seconds = seconds
+        self.kind = kind
+        self._recent = deque()  # (timestamp, probabilities) of the last `seconds`, for the mean
+        self._smoothed = None  # (timestamp, time, probabilities), for the exponential
+
+    def push(self, probabilities, timestamp, now):
+        """Take the probabilities `(classes,)` of one moment. Returns a `Moment`."""
+        time, scores = self._smooth(probabilities, timestamp)
+        best = int(np.argmax(scores))
+        second = float(np.partition(scores, -2)[-2]) if len(scores) > 1 else 0.0
+        return Moment(timestamp, time, now, scores.tolist(), best, second)
+
+    def _smooth(self, probabilities, timestamp):
+        if self.kind == "exponential":
+            time, scores = timestamp, probabilities
+            if self._smoothed is not None and self.seconds > 0:
+                last, time, scores = self._smoothed
+                share = 1 - math.exp((last - timestamp) / self.seconds)
+                time, scores = time + share * (timestamp - time), scores + share * (probabilities - scores)
+            self._smoothed = (timestamp, time, scores)
+            return time, scores
+        self._recent.append((timestamp, probabilities))
+        while self._recent[0][0] < timestamp - self.seconds:
+            self._recent.popleft()
+        count = len(self._recent)
+        return sum(t for t, _ in self._recent) / count, sum(p for _, p in self._recent) / count
 
 
 class EventDetector:
     """Turns a model's logits into gesture events, each of which fires once.
 
     The probabilities are smoothed over time. A gesture begins where the smoothed
-    probability of its label climbs over `on_threshold` and ends where it falls
-    under `off_threshold`, or where another label climbs over `on_threshold`;
-    both moments are interpolated between the two nearest logits. It is reported
-    when it has ended, if it was at least `min_duration` long, and then
-    nothing can begin for `refractory` seconds. Everything is in seconds, so
-    that the frame rate matters to nobody, even or uneven.
+    probability of its label climbs over `on_threshold`, by `margin` above the
+    second; it ends where it falls under `off_threshold`, or where another label
+    could begin. It goes on if it comes back within `merge_gap`. If it was at least
+    `min_duration` long it is reported, and then nothing can begin for
+    `refractory` seconds. Start and end are interpolated between the two nearest
+    logits. Everything is in seconds, so that the frame rate matters to nobody,
+    even or uneven. The states are drawn in docs/recognition.md.
+
+    The mean of some time belongs to the middle of that time, so smoothing moves
+    no event's start and end; it does delay its report.
 
     Args:
         labels: The names of the model's classes, in the logits' order.
-        ignore: The labels that mean nothing and never become an event. They need
-            not be among `labels` where they are the default.
-        smoothing: The probabilities of so many seconds are averaged. The mean
-            belongs to the middle of that time, so smoothing delays no event's
-            start and end. 0 turns it off.
-        on_threshold: The smoothed probability at which a gesture begins.
-        off_threshold: The smoothed probability under which it ends.
-        min_duration: Shorter gestures are dropped.
-        refractory: The pause after a gesture in which no other can begin.
+        settings: An `EventSettings`; `None` for its defaults.
 
     Call arguments of `push`:
         logits: The model's logits, `(classes,)`.
         timestamp: The time they belong to, in seconds; it must go up.
+        now: The time of the stream when they were known, which becomes an event's
+            `fired`. `None`: `timestamp`.
 
     Raises:
-        ValueError: If an argument is out of its range, if there are not as many
-            logits as labels or they aren't finite, or if time goes back.
+        ValueError: If labels aren't different names, if a label to ignore isn't
+            among them, if there are not as many logits as labels or they aren't
+            finite, or if time goes back.
 
     Example:
 
-    >>> detector = EventDetector(["none", "wave"], smoothing=0, min_duration=0.1)
+    >>> detector = EventDetector(["none", "wave"], EventSettings(smoothing=0, min_duration=0.1, merge_gap=0))
     >>> for i, wave in enumerate([-9, -9, 9, 9, 9, -9]):
     ...     for event in detector.push([0, wave], timestamp=0.1 * i):
     ...         print(event.label)
     wave
     """
 
-    def __init__(
-        self,
-        labels,
-        ignore=("none",),
-        smoothing=0.3,
-        on_threshold=0.7,
-        off_threshold=0.5,
-        min_duration=0.3,
-        refractory=0.3,
-    ):
+    def __init__(self, labels, settings=None):
         self.labels = tuple(labels)
-        self.ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
-        self.smoothing = smoothing
-        self.on_threshold = on_threshold
-        self.off_threshold = off_threshold
-        self.min_duration = min_duration
-        self.refractory = refractory
-        self._check_arguments()
-        self._ignored = [label in self.ignore for label in self.labels]
+        self.settings = EventSettings() if settings is None else settings
+        if not self.labels or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"Labels must be different names, at least one. Received: labels={self.labels}")
+        ignore = self.settings.ignore
+        unknown = [label for label in ignore if not is_ignored(label, (*self.labels, *IGNORED_LABELS))]
+        if unknown:
+            raise ValueError(f"No such labels to ignore: {unknown}. Received: labels={self.labels}")
+        self._ignored = [is_ignored(label, ignore) for label in self.labels]
         self.reset()
-
-    @classmethod
-    def for_clips(cls, labels, clip_seconds, **options):
-        """A detector for the logits of windows that are as long as the clips a model was trained on.
-
-        A true gesture stays recognisable while the window moves over most of it;
-        what only resembles one, as a hand that comes into view, does so in a few
-        places. So the times go with the window's length: 3/8 of it for
-        `smoothing`, 9/20 for `min_duration`.
-
-        Args:
-            labels: The names of the model's classes, in the logits' order.
-            clip_seconds: The length of the window.
-            **options: More arguments of `EventDetector`, which go before these.
-        """
-        return cls(labels, **{"smoothing": 0.375 * clip_seconds, "min_duration": 0.45 * clip_seconds, **options})
 
     def reset(self):
         """Forget everything, as if nothing had been seen yet."""
-        self._recent = deque()  # (timestamp, probabilities) of the last `smoothing` seconds
-        self._previous = None  # (time, smoothed probabilities) of the last step
-        self._active = None  # the gesture going on: (index, start, score)
+        self._smoother = Smoother(self.settings.smoothing, self.settings.smoothing_kind)
+        self._last = None  # the last moment
+        self._candidate = None  # (index, since) of the label that could begin now
+        self._gesture = None
         self._blocked_until = -math.inf
 
-    def push(self, logits, timestamp):
-        """Take the logits of one moment. Returns the list of events that ended with it."""
-        logits = self._check_logits(logits)
-        timestamp = float(timestamp)
-        if not math.isfinite(timestamp) or (self._recent and timestamp <= self._recent[-1][0]):
-            last = self._recent[-1][0] if self._recent else None
+    @property
+    def going_on(self):
+        """The label of the gesture that is going on, or `None`."""
+        gesture = self._gesture
+        return None if gesture is None or gesture.end is not None else self.labels[gesture.index]
+
+    def push(self, logits, timestamp, now=None):
+        """Take the logits of one moment. Returns the list of events that fired with it."""
+        logits, timestamp = self._check_logits(logits), float(timestamp)
+        last = self._last and self._last.timestamp
+        if not math.isfinite(timestamp) or (last is not None and timestamp <= last):
             raise ValueError(
                 f"Timestamps must be finite and go up; the last one was {last}. Received: timestamp={timestamp}"
             )
-        self._recent.append((timestamp, _softmax(logits)))
-        while self._recent[0][0] < timestamp - self.smoothing:
-            self._recent.popleft()
-        time = sum(t for t, _ in self._recent) / len(self._recent)
-        scores = sum(p for _, p in self._recent) / len(self._recent)
-        events = self._step(time, scores)
-        self._previous = (time, scores)
+        now = timestamp if now is None else float(now)
+        return self.step(self._smoother.push(softmax(logits), timestamp, now))
+
+    def step(self, moment):
+        """Take a `Moment` of a `Smoother` with these settings; `push` does both. Returns the events that fired."""
+        settings, gesture, last = self.settings, self._gesture, self._last
+        self._last = moment
+        time, best = moment.time, moment.best
+        top = moment.scores[best]
+        could_begin = top >= settings.on_threshold and top - moment.second >= settings.margin
+        if not could_begin:
+            self._candidate = None
+        elif self._candidate is None or self._candidate[0] != best:
+            self._candidate = (best, _crossing(best, settings.on_threshold, last, moment))
+
+        if gesture is not None and gesture.end is None:
+            replaced = could_begin and best != gesture.index
+            if moment.scores[gesture.index] < settings.off_threshold or replaced:
+                gesture.end = _crossing(gesture.index, settings.off_threshold, last, moment)
+        elif gesture is not None and could_begin and best == gesture.index and self._is_back(gesture):
+            gesture.end = None
+        events = []
+        if gesture is not None and gesture.end is not None and time - gesture.end >= settings.merge_gap:
+            events += self._finish()
+        if self._gesture is None and could_begin and not self._ignored[best] and time >= self._blocked_until:
+            self._gesture = _Gesture(best, max(self._candidate[1], self._blocked_until), top, time)
+        gesture = self._gesture
+        if gesture is not None and gesture.end is None:
+            if moment.scores[gesture.index] > gesture.score:
+                gesture.score, gesture.peak = moment.scores[gesture.index], time
+            if settings.firing == "early" and not gesture.has_fired and time - gesture.start >= settings.min_duration:
+                gesture.has_fired = True
+                events.append(self._event(gesture, time))
         return events
 
     def flush(self):
         """End the gesture that is going on, as at the end of a video. Returns a list of events."""
-        events = self._finish(self._recent[-1][0]) if self._active else []
+        events = []
+        if self._gesture is not None:
+            if self._gesture.end is None:
+                self._gesture.end = self._last.timestamp
+            events = self._finish()
         self.reset()
         return events
 
-    def _step(self, time, scores):
-        best = int(np.argmax(scores))
-        events = []
-        if self._active:
-            index, start, score = self._active
-            taken_over = best != index and scores[best] >= self.on_threshold
-            if scores[index] >= self.off_threshold and not taken_over:
-                self._active = (index, start, max(score, float(scores[index])))
-                return []
-            events = self._finish(self._crossing(index, self.off_threshold, time, scores))
-        if not self._ignored[best] and scores[best] >= self.on_threshold and time >= self._blocked_until:
-            start = max(self._crossing(best, self.on_threshold, time, scores), self._blocked_until)
-            self._active = (best, start, float(scores[best]))
-        return events
+    def _is_back(self, gesture):
+        """Whether the label that could begin now, the gesture's own, came back in time to be the same gesture."""
+        return self._candidate[1] - gesture.end <= self.settings.merge_gap
 
-    def _crossing(self, index, threshold, time, scores):
-        """The moment between the last step and this one at which a label's score crossed the threshold."""
-        if self._previous is None:
-            return time
-        before, after = self._previous[1][index], scores[index]
-        if (before >= threshold) == (after >= threshold):
-            return time  # it did not cross: another label took over, or a pause ended
-        return self._previous[0] + (time - self._previous[0]) * float((threshold - before) / (after - before))
-
-    def _finish(self, end):
-        index, start, score = self._active
-        self._active = None
-        if end - start < self.min_duration:
+    def _finish(self):
+        """The gesture is over. Returns its event, unless it has fired or was too short."""
+        gesture, self._gesture = self._gesture, None
+        if not gesture.has_fired and gesture.end - gesture.start < self.settings.min_duration:
             return []
-        self._blocked_until = end + self.refractory
-        return [GestureEvent(self.labels[index], start, end, score)]
+        self._blocked_until = gesture.end + self.settings.refractory
+        return [] if gesture.has_fired else [self._event(gesture, gesture.end)]
 
-    def _check_arguments(self):
-        if not self.labels or len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"Labels must be different names, at least one. Received: labels={self.labels}")
-        unknown = sorted(set(self.ignore) - set(self.labels) - {"none"})
-        if unknown:
-            raise ValueError(f"No such labels to ignore: {unknown}. Received: labels={self.labels}")
-        for name in ("smoothing", "min_duration", "refractory"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"`{name}` must be 0 or more seconds. Received: {name}={getattr(self, name)}")
-        if not 0 <= self.off_threshold <= self.on_threshold <= 1:
-            raise ValueError(
-                "Thresholds must be probabilities, the off threshold at most the on threshold. "
-                f"Received: on_threshold={self.on_threshold}, off_threshold={self.off_threshold}"
-            )
+    def _event(self, gesture, end):
+        label = self.labels[gesture.index]
+        return GestureEvent(label, gesture.start, end, gesture.score, gesture.peak, self._last.now)
 
     def _check_logits(self, logits):
         logits = np.asarray(logits, dtype="float64")
@@ -208,6 +262,17 @@ class EventDetector:
         return logits
 
 
-def _softmax(logits):
-    exponentials = np.exp(logits - logits.max())
-    return exponentials / exponentials.sum()
+def softmax(logits):
+    """Probabilities `(…, classes)` of logits `(…, classes)`."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def _crossing(index, threshold, last, moment):
+    """The time between the last moment and this one at which a label's score crossed the threshold."""
+    if last is None:
+        return moment.time
+    before, after = last.scores[index], moment.scores[index]
+    if (before >= threshold) == (after >= threshold):
+        return moment.time  # it did not cross: another label took over, or the margin decided
+    return last.time + (moment.time - last.time) * (threshold - before) / (after - before)

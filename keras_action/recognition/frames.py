@@ -1,4 +1,4 @@
-"""Frames of any size become the model's frames: short side to the input size, centre crop. NumPy only."""
+"""Frames of any size become the model's frames: scaled and cut, or scaled as a whole. NumPy only."""
 
 import functools
 
@@ -16,11 +16,24 @@ def resize_and_crop(frame, size):
         uint8 `(height, width, 3)`. It is never the memory of `frame`.
     """
     height, width = frame.shape[:2]
-    if (height, width) == tuple(size):
-        return frame.copy()
     scale = max(size[0] / height, size[1] / width)
-    rows, row_weights = _taps(height, size[0], scale)
-    columns, column_weights = _taps(width, size[1], scale)
+    return _scale(frame, size, (scale, scale))
+
+
+def resize(frame, size):
+    """Scale a whole frame to `size`, its proportions lost, as evaluation does with `squash`.
+
+    Arguments and result as of `resize_and_crop`.
+    """
+    return _scale(frame, size, (size[0] / frame.shape[0], size[1] / frame.shape[1]))
+
+
+def _scale(frame, size, scales):
+    """Scale the two sides of a frame, and cut out its centre."""
+    if frame.shape[:2] == tuple(size):
+        return frame.copy()
+    rows, row_weights = _taps(frame.shape[0], size[0], scales[0])
+    columns, column_weights = _taps(frame.shape[1], size[1], scales[1])
     # Sums of whole rows and columns, not products with matrices: those would run on all cores, and a core that
     # somebody else has makes them wait for it, at each frame.
     part = frame[:, columns.min() : columns.max() + 1].astype("float32")

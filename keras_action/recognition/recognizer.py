@@ -1,51 +1,70 @@
-"""Frames become gesture events: a sliding window over time, a model, an event detector."""
+"""Frames become gesture events: a model over time, an event detector."""
 
 import math
 import os
-from collections import deque
-from pathlib import Path
+import threading
+import time
 
 import numpy as np
 
 from keras_action.recognition.events import EventDetector
-from keras_action.recognition.frames import resize_and_crop
+from keras_action.recognition.frames import resize, resize_and_crop
+from keras_action.recognition.loading import load_model
+from keras_action.recognition.settings import EventSettings, check_lengths
+from keras_action.recognition.windows import FrameSteps, SlidingWindows
 
 
 class GestureRecognizer:
-    """Recognises gestures in a stream of frames, with a model of whole clips.
+    """Recognises gestures in a stream of frames, with a model of clips or a streaming model.
 
-    Every `stride` seconds the model sees the last `clip_seconds`: T frames, each
-    the one that was on screen in the middle of one of T equal parts of that
-    time, as in training. Frames are scaled and cut once, as in evaluation
-    (short side to the input size, centre crop), and forgotten when the
-    window has passed them, so memory does not grow.
+    A model of clips sees a window of the last `clip_seconds` every `stride`
+    seconds (see `keras_action.recognition.SlidingWindows`); a streaming model sees
+    every frame once, at the time step of its training (`FrameSteps`). Frames are
+    scaled and cut once, as in evaluation (short side to the input size, centre
+    crop), and forgotten when they have been used, so memory does not grow.
 
-    **Times.** What a window shows belongs to its centre, `clip_seconds / 2`
-    before its last frame, and that is the time given to the event detector.
-    So a gesture begins where half of it has come into the window, which is where
-    it began, if it lasts as long as a clip. It is reported about
-    `clip_seconds / 2` after its end. Before the stream's first frame and after
-    its last, those frames are held, so that every moment of the stream is the
-    centre of a window; `flush` runs the last of them.
+    **Times.** What a window shows belongs to its centre, half its length before
+    its last frame, and that is the time given to the event detector. So a
+    gesture begins where half of it has come into the window, which is where it
+    began, if it lasts as long as a clip. It is reported that much later: an event's
+    `fired` says when. A gap longer than a window ends the stream and begins
+    another.
 
-    At most one window is run for each frame: where frames come more slowly than
-    `stride`, or have been waiting for the model, windows between are left out. A gap longer than
-    `clip_seconds` ends the stream and begins another.
+    **Live.** Frames pushed without a timestamp get that of `clock`. `push` may be
+    called from any thread. A live frame that comes while another is still being
+    worked on is dropped, so that the recogniser never lags; `dropped` counts them.
+    Frames with timestamps, as of a file, wait for their turn and are never
+    dropped, unless `max_lag` is given.
 
     Args:
-        model: The path of a LiteRT file (`.tflite`), of a `.keras` file or of a
-            training run's folder, or a Keras model, or a callable from clips
-            `(1, T, H, W, 3)` to logits `(1, classes)` with the attribute
-            `input_shape`.
+        model: The path of a LiteRT file (`.tflite`) that takes clips or frames, of
+            a `.keras` file or of a training run's folder; or a Keras model, or a
+            callable from clips `(B, T, H, W, 3)` to logits `(B, classes)` with the
+            attribute `input_shape`; or a streaming model like
+            `keras_action.litert.streaming.LiteRTStream`: a callable from a frame
+            `(H, W, 3)` to logits `(classes,)` with `reset` and `metadata`.
         labels: The names of the classes. `None`: as stored with the model.
-        clip_seconds: The length of the window. `None`: as stored with the model,
+        clip_seconds: The length of the clips. `None`: as stored with the model,
             the median length of a clip in training.
-        stride: Seconds from one window to the next. `None`: `clip_seconds / T`.
-        detector: An `EventDetector`. `None`: `EventDetector.for_clips`.
+        stride: Seconds from one window to the next. `None`: that of `settings`, or
+            `clip_seconds / T`. A streaming model's is always that.
+        settings: An `EventSettings`, or the path of its JSON file. `None`:
+            `EventSettings.for_clips(clip_seconds)`.
+        window_seconds: The lengths of the windows, a number or several: where
+            gestures are of very different lengths, the probabilities of windows of
+            several lengths around one moment are averaged, at the cost of as many
+            runs of the model. `None`: those of `settings`, or `clip_seconds`.
+        squash: Whether whole frames are scaled to the input size, their proportions
+            lost, in place of a crop. `None`: as the model was trained, if its file
+            tells, or not.
+        num_threads: The number of threads that a LiteRT file may use.
+        max_lag: Seconds by which the timestamp of a frame may be behind `clock`; a
+            frame that is later is dropped. `None`: any, as for files.
+        clock: A function that gives the time in seconds, for live frames.
 
     Call arguments of `push`:
         frame: RGB, uint8 `(H, W, 3)`, of any size.
-        timestamp: Its time in seconds; it must go up.
+        timestamp: Its time in seconds; it must go up. `None`: now.
 
     Raises:
         ValueError: If labels or length are neither given nor stored, or don't fit
@@ -62,9 +81,27 @@ class GestureRecognizer:
     ```
     """
 
-    def __init__(self, model, labels=None, clip_seconds=None, stride=None, detector=None):
+    def __init__(
+        self,
+        model,
+        labels=None,
+        clip_seconds=None,
+        stride=None,
+        settings=None,
+        window_seconds=None,
+        squash=None,
+        num_threads=1,
+        max_lag=None,
+        clock=time.monotonic,
+    ):
         if isinstance(model, (str, os.PathLike)):
-            model, labels, clip_seconds = _load(Path(model), labels, clip_seconds)
+            model, stored_labels, stored_seconds, stored_squash = load_model(model, num_threads)
+            labels = stored_labels if labels is None else labels
+            clip_seconds = stored_seconds if clip_seconds is None else clip_seconds
+            squash = stored_squash if squash is None else squash
+        elif _is_streaming(model) and model.metadata is not None:
+            labels = model.metadata.labels if labels is None else labels
+            clip_seconds = model.metadata.clip_seconds if clip_seconds is None else clip_seconds
         if labels is None or clip_seconds is None:
             raise ValueError(
                 "The model does not come with its labels and the length of its clips: pass both. "
@@ -72,100 +109,171 @@ class GestureRecognizer:
             )
         self.model = model
         self.labels = tuple(labels)
-        self.num_segments, self.input_size = _clip_shape(model)
         self.clip_seconds = _check_seconds("clip_seconds", clip_seconds)
-        self.stride = _check_seconds("stride", self.clip_seconds / self.num_segments if stride is None else stride)
-        self.detector = EventDetector.for_clips(self.labels, self.clip_seconds) if detector is None else detector
-        _check_labels(self.labels, model, self.detector)
-        # A Keras model called as a function runs operation by operation; this way it runs as a compiled graph.
-        self._predict = getattr(model, "predict_on_batch", model)
-        self._frames = deque()  # (timestamp, scaled frame)
-        self.reset()
+        if isinstance(settings, (str, os.PathLike)):
+            settings = EventSettings.load(settings)
+        self._at_work = threading.Lock()
+        self._counting = threading.Lock()
+        self._last = None  # the last timestamp
+        self.settings = EventSettings.for_clips(self.clip_seconds) if settings is None else settings
+        self.max_lag = None if max_lag is None else _check_seconds("max_lag", max_lag)
+        self.squash = bool(squash)
+        self._clock = clock
+        if _is_streaming(model):
+            self._follow_frames(stride, window_seconds)
+        else:
+            self._look_at_windows(stride, window_seconds)
+        self.dropped = 0
+
+    @property
+    def settings(self):
+        """The `EventSettings`. Others can be set at any time; the gesture that is going on is then forgotten."""
+        return self.detector.settings
+
+    @settings.setter
+    def settings(self, settings):
+        with self._at_work:
+            self.detector = EventDetector(self.labels, settings)
 
     def reset(self):
-        """Forget all frames and the gesture that is going on."""
-        self._frames.clear()
-        self._next_end = None  # when the next window ends
-        self.detector.reset()
+        """Forget all frames and the gesture that is going on, and set `dropped` to 0."""
+        with self._at_work:
+            self._forget()
+            self.dropped = 0
 
-    def push(self, frame, timestamp):
-        """Take one frame. Returns the list of events that ended with it."""
-        timestamp = self._check_timestamp(timestamp)
-        frame = resize_and_crop(_check_frame(frame), self.input_size)
-        events = []
-        if self._frames and timestamp - self._frames[-1][0] > self.clip_seconds:
-            events += self.flush()
-        if not self._frames:
-            self._next_end = timestamp + self.clip_seconds / 2
-        self._frames.append((timestamp, frame))
-        if timestamp >= self._next_end:
-            skipped = math.floor((timestamp - self._next_end) / self.stride)
-            events += self._run(self._next_end + skipped * self.stride)
-        return events
+    def push(self, frame, timestamp=None):
+        """Take one frame. Returns the list of events that fired with it."""
+        if not self._at_work.acquire(blocking=timestamp is not None):
+            self._drop()
+            return []
+        try:
+            events = []
+            for reading in self._take(frame, timestamp):
+                events += self._detect(reading)
+            return events
+        finally:
+            self._at_work.release()
 
     def flush(self):
-        """End the stream: run the windows around its last moments. Returns the list of events that ended."""
-        events = []
-        while self._frames and self._next_end - self.clip_seconds / 2 <= self._frames[-1][0]:
-            events += self._run(self._next_end)
-        events += self.detector.flush()
-        self.reset()
-        return events
+        """End the stream: look at its last moments. Returns the list of events that fired."""
+        with self._at_work:
+            events = []
+            for reading in self._end():
+                events += self._detect(reading)
+            return events
 
-    def _run(self, end):
-        """Run the model on the window that ends at `end`."""
-        start = end - self.clip_seconds
-        while len(self._frames) > 1 and self._frames[1][0] <= start:
-            self._frames.popleft()
-        middles = start + (np.arange(self.num_segments) + 0.5) * (self.clip_seconds / self.num_segments)
-        shown = np.searchsorted([time for time, _ in self._frames], middles, side="right") - 1
-        clip = np.stack([self._frames[max(index, 0)][1] for index in shown])
-        logits = np.asarray(self._predict(clip[None]))
-        if logits.shape != (1, len(self.labels)):
-            raise ValueError(
-                f"The model must give logits (1, {len(self.labels)}) for one clip, as there are "
-                f"{len(self.labels)} labels. Received: logits of shape {logits.shape}"
+    def readings(self, frames):
+        """What the model says over a whole video, without the event detector; see `record_logits`.
+
+        Args:
+            frames: Pairs of a timestamp and a frame, as `keras_action.data.iter_frames` yields.
+
+        Yields:
+            `Reading`s, and `None` where a stream has ended.
+        """
+        with self._at_work:
+            self._forget()
+            for timestamp, frame in frames:
+                yield from self._take(frame, float(timestamp))
+            yield from self._end()
+
+    def _follow_frames(self, stride, window_seconds):
+        """Read from a streaming model."""
+        metadata = self.model.metadata
+        if metadata is None:
+            raise ValueError("A streaming model must tell its time step in its metadata. Received: metadata=None")
+        given = [
+            name
+            for name, value in (
+                ("stride", stride),
+                ("window_seconds", window_seconds),
+                ("settings.window_seconds", self.settings.window_seconds),
             )
-        self._next_end = end + self.stride
-        return self.detector.push(logits[0], end - self.clip_seconds / 2)
+            if value is not None
+        ]
+        if given:
+            raise ValueError(
+                "A streaming model sees every frame at the time step of its training: there are no windows. "
+                f"Received: {', '.join(given)}"
+            )
+        self.num_segments, self.input_size = metadata.num_segments, tuple(metadata.input_size)
+        self.stride = self.clip_seconds / self.num_segments
+        self.window_seconds = None
+        self._longest_gap = self.clip_seconds
+        self._source = FrameSteps(self.model, self.num_segments, len(self.labels), self.stride)
 
-    def _check_timestamp(self, timestamp):
+    def _look_at_windows(self, stride, window_seconds):
+        """Read from a model of clips."""
+        self.num_segments, self.input_size = _clip_shape(self.model)
+        _check_labels(self.labels, self.model)
+        if window_seconds is None:
+            window_seconds = self.settings.window_seconds or self.clip_seconds
+        self.window_seconds = check_lengths(window_seconds)
+        if stride is None:
+            stride = self.settings.stride or self.clip_seconds / self.num_segments
+        self.stride = _check_seconds("stride", stride)
+        # A Keras model called as a function runs operation by operation; this way it runs as a compiled graph.
+        predict = getattr(self.model, "predict_on_batch", self.model)
+        self._longest_gap = max(self.window_seconds)
+        self._source = SlidingWindows(predict, self.num_segments, len(self.labels), self.window_seconds, self.stride)
+
+    def _take(self, frame, timestamp):
+        """Look at one frame. Returns `Reading`s, and `None` where a stream has ended before it."""
+        is_live = timestamp is None
+        frame = _check_frame(frame)
+        if is_live:
+            timestamp = self._clock()
+        timestamp = self._check_timestamp(timestamp, is_live)
+        too_late = self.max_lag is not None and self._clock() - timestamp > self.max_lag
+        if timestamp is None or too_late:
+            self._drop()
+            return []
+        readings = []
+        if self._last is not None and timestamp - self._last > self._longest_gap:
+            readings += self._end()
+        self._last = timestamp
+        frame = resize(frame, self.input_size) if self.squash else resize_and_crop(frame, self.input_size)
+        return readings + self._source.push(frame, timestamp, is_live)
+
+    def _end(self):
+        """End the stream. Returns its last `Reading`s, and `None`."""
+        readings = [*self._source.flush(), None]
+        self._last = None
+        return readings
+
+    def _detect(self, reading):
+        if reading is None:
+            return self.detector.flush()
+        return self.detector.push(reading.logits, reading.time, reading.now)
+
+    def _forget(self):
+        self._source.reset()
+        self.detector.reset()
+        self._last = None
+
+    def _drop(self):
+        with self._counting:
+            self.dropped += 1
+
+    def _check_timestamp(self, timestamp, is_live):
+        """The timestamp as a number; `None` if a live frame came at the same tick of the clock as the last."""
         try:
             seconds = float(timestamp)
         except (TypeError, ValueError):
             seconds = math.nan
-        last = self._frames[-1][0] if self._frames else None
-        if not math.isfinite(seconds) or (last is not None and seconds <= last):
+        if is_live and seconds == self._last:
+            return None
+        if not math.isfinite(seconds) or (self._last is not None and seconds <= self._last):
             raise ValueError(
-                f"Timestamps must be finite seconds and go up; the last one was {last}. "
+                f"Timestamps must be finite seconds and go up; the last one was {self._last}. "
                 f"Received: timestamp={timestamp!r}"
             )
         return seconds
 
 
-def _load(path, labels, clip_seconds):
-    """Load a model file. Returns the model, and labels and length of its clips: as given, or as stored for `None`."""
-    if not path.exists():
-        raise FileNotFoundError(f"There is no such model. Received: model={str(path)!r}")
-    if path.suffix == ".tflite":
-        from keras_action.litert import LiteRTModel
-
-        model = LiteRTModel(path)
-        stored = model.metadata
-    elif path.suffix == ".keras" and labels is not None and clip_seconds is not None:
-        import keras
-
-        return keras.saving.load_model(path, compile=False), labels, clip_seconds
-    else:
-        from keras_action.runs import read_run
-
-        stored = read_run(path)
-        model = stored.load_model()
-    if labels is None and stored is not None:
-        labels = stored.labels
-    if clip_seconds is None and stored is not None:
-        clip_seconds = stored.clip_seconds
-    return model, labels, clip_seconds
+def _is_streaming(model):
+    # A streaming model has a memory; a model of clips has nothing to reset.
+    return callable(getattr(model, "reset", None)) and hasattr(model, "metadata")
 
 
 def _clip_shape(model):
@@ -185,15 +293,10 @@ def _check_seconds(name, seconds):
     return float(seconds)
 
 
-def _check_labels(labels, model, detector):
+def _check_labels(labels, model):
     classes = getattr(model, "output_shape", (None,))[-1]
     if classes is not None and classes != len(labels):
         raise ValueError(f"The model has {classes} classes, so it needs {classes} labels. Received: labels={labels}")
-    if detector.labels != labels:
-        raise ValueError(
-            f"The detector must have the model's labels, in the same order. "
-            f"Received: detector.labels={detector.labels}, labels={labels}"
-        )
 
 
 def _check_frame(frame):

@@ -8,6 +8,7 @@ from keras_action.data import (
     Annotations,
     Clip,
     DecodingError,
+    deal_clips,
     iter_frames,
     join_clips,
     read_shards,
@@ -89,3 +90,68 @@ def test_shards_give_what_their_videos_give(annotations, tmp_path):
     )
     np.testing.assert_allclose(shards, videos, atol=3)
     assert (tmp_path / "shards.mp4.csv").read_text() == (tmp_path / "videos.mp4.csv").read_text()
+
+
+def levels_of(path):
+    return np.array([frame.mean() for _, frame in iter_frames(path)])
+
+
+def test_pauses_hold_the_frames_beside_them(annotations, tmp_path):
+    path = tmp_path / "joined.mp4"
+    truth = join_clips(annotations, path, seed=None, fps=10, min_pause=0.4, max_pause=0.4)
+    assert [(s.label, s.start, s.end) for s in truth] == [("wave", 0.4, 1.4), ("nod", 4.2, 5.2)]
+    levels = [40] * 4 + [40] * 10 + [40] * 2 + [120] * 2 + [120] * 20 + [120] * 2 + [200] * 2 + [200] * 10 + [200] * 4
+    np.testing.assert_allclose(levels_of(path), levels, atol=4)
+
+
+def test_background_between_clips(annotations, tmp_path):
+    path = tmp_path / "joined.mp4"
+    truth = join_clips(annotations, path, seed=1, fps=10, min_pause=0.5, max_pause=3, pauses="background")
+    assert sorted(segment.label for segment in truth) == ["nod", "wave"]
+    levels = levels_of(path)
+    for segment in truth:
+        inside = levels[round(10 * segment.start) : round(10 * segment.end)]
+        np.testing.assert_allclose(inside, 40 if segment.label == "wave" else 200, atol=4)
+        assert len(inside) == 10
+    between = levels[round(10 * truth[0].end) : round(10 * truth[1].start)]
+    assert 5 <= len(between) <= 30 and truth[0].start >= 0.5
+    assert np.isclose(levels, 120, atol=4).sum() == len(levels) - 20
+    again = join_clips(
+        annotations, tmp_path / "again.mp4", seed=1, fps=10, min_pause=0.5, max_pause=3, pauses="background"
+    )
+    assert again == truth
+
+
+def test_background_longer_than_all_of_its_clips(annotations, tmp_path):
+    path = tmp_path / "joined.mp4"
+    join_clips(annotations, path, fps=5, min_pause=5, max_pause=5, pauses="background")
+    assert len(levels_of(path)) == 3 * 25 + 2 * 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_pause": 2, "max_pause": 1}, r"Received: min_pause=2, max_pause=1"),
+        ({"min_pause": -1}, r"Received: min_pause=-1"),
+        ({"max_pause": float("inf")}, r"max_pause=inf"),
+        ({"pauses": "black"}, r"one of .*Received: pauses='black'"),
+        ({"pauses": "background", "ignore": ("rest",)}, r"no clip for the background"),
+    ],
+)
+def test_pauses_that_are_none(annotations, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        join_clips(annotations, tmp_path / "joined.mp4", **options)
+    assert not (tmp_path / "joined.mp4").exists()
+
+
+def test_clips_are_dealt_out_evenly():
+    clips = tuple(Clip(f"{i}.mp4", "ab"[i % 2]) for i in range(10))
+    parts = deal_clips(Annotations(clips, ("a", "b")), 3, seed=1)
+    assert sorted(clip.path for part in parts for clip in part.clips) == sorted(clip.path for clip in clips)
+    for part in parts:
+        assert part.labels == ("a", "b")
+        assert [clip.label for clip in part.clips].count("a") in (1, 2)
+    assert parts == deal_clips(Annotations(clips, ("a", "b")), 3, seed=1)
+    assert parts != deal_clips(Annotations(clips, ("a", "b")), 3, seed=2)
+    with pytest.raises(ValueError, match=r"1 to 10 parts.*Received: parts=11"):
+        deal_clips(Annotations(clips, ("a", "b")), 11)

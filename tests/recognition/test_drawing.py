@@ -5,7 +5,7 @@ from keras_action.recognition import GestureEvent, draw_events
 
 pytest.importorskip("PIL", reason="Pillow is not installed")
 
-EVENTS = [GestureEvent("swipe_left", 1, 2, 0.9), GestureEvent("swipe_right", 3, 4, 0.9)]
+EVENTS = [GestureEvent("swipe_left", 1, 2, 0.9, 1.5, 2.2), GestureEvent("swipe_right", 3, 4, 0.9, 3.5, 4.2)]
 
 
 @pytest.mark.parametrize("size", [(120, 160), (480, 640), (20, 20)])

@@ -1,20 +1,29 @@
 import numpy as np
 import pytest
 
-from keras_action.recognition.frames import resize_and_crop
+from keras_action.recognition.frames import resize, resize_and_crop
 
 SIZES = [(120, 160), (160, 120), (97, 333), (64, 64), (40, 50), (64, 80), (7, 5), (1, 1)]
 
 
+@pytest.mark.parametrize("scale", [resize_and_crop, resize])
 @pytest.mark.parametrize("target", [(64, 64), (48, 64), (1, 1)])
 @pytest.mark.parametrize("size", SIZES)
-def test_shape_type_and_range(size, target):
+def test_shape_type_and_range(size, target, scale):
     frame = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype("uint8")
-    result = resize_and_crop(frame, target)
+    result = scale(frame, target)
     assert (result.shape, result.dtype) == ((*target, 3), np.uint8)
     assert not np.shares_memory(result, frame)
     for value in (0, 77, 255):
-        assert (resize_and_crop(np.full_like(frame, value), target) == value).all()
+        assert (scale(np.full_like(frame, value), target) == value).all()
+
+
+def test_whole_frames_keep_what_a_crop_cuts_off():
+    frame = np.zeros((10, 30, 3), "uint8")
+    frame[:, :10] = 200
+    assert (resize_and_crop(frame, (10, 10)) == 0).all()
+    np.testing.assert_array_equal(resize(frame, (5, 3))[0, :, 0], [200, 0, 0])
+    np.testing.assert_array_equal(resize(frame, (20, 30))[::2], frame)
 
 
 def test_a_frame_of_the_right_size_is_unchanged():

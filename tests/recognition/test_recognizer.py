@@ -1,36 +1,11 @@
+import threading
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from keras_action.recognition import EventDetector, GestureRecognizer
-
-LABELS = ("none", "red")
-
-
-class RedModel:
-    """Says "red" where at least half of a clip is; remembers the clips it saw."""
-
-    input_shape = (None, 4, 8, 8, 3)
-
-    def __init__(self):
-        self.clips = []
-
-    def __call__(self, clips):
-        self.clips.append(clips[0])
-        red = clips[0, ..., 0].mean() / 255
-        return np.array([[0.0, 40 * (red - 0.5)]])
-
-
-def frame(value=0, size=(12, 16)):
-    result = np.zeros((*size, 3), "uint8")
-    result[..., 0] = value
-    return result
-
-
-def play(recognizer, times, red=()):
-    events = []
-    for time in times:
-        events += recognizer.push(frame(255 * any(start <= time < end for start, end in red)), time)
-    return events + recognizer.flush()
+from keras_action.recognition import EventSettings, GestureRecognizer
+from tests.recognition.fakes import LABELS, RedModel, RedStream, frame, play
 
 
 @pytest.mark.parametrize(
@@ -103,7 +78,7 @@ def test_memory_does_not_grow():
     held = set()
     for i in range(3000):
         recognizer.push(frame(), i / 30)
-        held.add(len(recognizer._frames))
+        held.add(len(recognizer._source._frames))
     assert max(held) < 50
 
 
@@ -117,10 +92,246 @@ def test_a_new_stream_may_begin_at_any_time(end):
     assert event.start == pytest.approx(2, abs=0.2)
 
 
-def test_own_detector():
-    detector = EventDetector(LABELS, ignore=("none", "red"))
-    recognizer = GestureRecognizer(RedModel(), LABELS, clip_seconds=1.0, detector=detector)
-    assert play(recognizer, np.arange(0, 5, 0.1), red=[(2, 3)]) == []
+def test_own_settings(tmp_path):
+    settings = EventSettings(ignore=("none", "red"), stride=0.5, window_seconds=(2.0,))
+    settings.save(tmp_path / "events.json")
+    for given in (settings, tmp_path / "events.json", str(tmp_path / "events.json")):
+        recognizer = GestureRecognizer(RedModel(), LABELS, clip_seconds=1.0, settings=given)
+        assert recognizer.settings == settings
+        assert (recognizer.stride, recognizer.window_seconds) == (0.5, (2.0,))
+        assert play(recognizer, np.arange(0, 5, 0.1), red=[(2, 3)]) == []
+    recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, settings=settings, stride=0.25, window_seconds=1)
+    assert (recognizer.stride, recognizer.window_seconds) == (0.25, (1.0,))
+    recognizer.settings = EventSettings()
+    assert len(play(recognizer, np.arange(0, 5, 0.1), red=[(2, 3)])) == 1
+
+
+def test_windows_of_several_lengths_share_their_centre():
+    model = RedModel()
+    recognizer = GestureRecognizer(model, LABELS, clip_seconds=1.0, window_seconds=[2, 1], stride=0.5)
+    for i in range(31):
+        recognizer.push(frame(i), i / 10)
+    short, long = model.clips[-2:]
+    np.testing.assert_array_equal(long[:, 0, 0, 0], [12, 17, 22, 27])  # around 2 s
+    np.testing.assert_array_equal(short[:, 0, 0, 0], [16, 18, 21, 23])
+    recognizer.reset()
+    (event,) = play(recognizer, np.arange(0, 10, 0.1), red=[(3, 5)])
+    assert (event.start, event.end) == (pytest.approx(3, abs=0.3), pytest.approx(5, abs=0.3))
+
+
+def test_events_tell_when_they_fired():
+    recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, settings=EventSettings.for_clips(1.0, firing="early"))
+    for i in range(100):
+        for event in recognizer.push(frame(255 * (3 <= i / 10 < 6)), i / 10):
+            assert event.fired == i / 10
+            assert 3.5 < event.fired < 6  # before its end, and not before half a window has passed
+            assert event.end < event.fired
+    assert recognizer.flush() == []
+    assert "event" in locals()
+
+
+# === Live ===
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_frames_without_a_timestamp_have_that_of_the_clock():
+    clock = Clock()
+    recognizer = GestureRecognizer(RedModel(), LABELS, clip_seconds=1.0, clock=clock)
+    events = []
+    for i in range(60):
+        clock.now = 100 + i / 10
+        events += recognizer.push(frame(255 * (20 <= i < 30)))
+    (event,) = events + recognizer.flush()
+    assert (event.start, event.end) == (pytest.approx(102, abs=0.2), pytest.approx(103, abs=0.2))
+    assert recognizer.dropped == 0
+    recognizer.push(frame())
+    assert recognizer.push(frame()) == []  # at the same tick of the clock
+    assert recognizer.dropped == 1
+    recognizer.reset()
+    assert recognizer.dropped == 0
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_only_live_frames_are_dropped_while_another_is_at_work(is_live):
+    at_work, go_on = threading.Event(), threading.Event()
+
+    class SlowModel(RedModel):
+        def __call__(self, clips):
+            at_work.set()
+            assert go_on.wait(10)
+            return super().__call__(clips)
+
+    model, clock = SlowModel(), Clock()
+    recognizer = GestureRecognizer(model, LABELS, clip_seconds=0.2, stride=0.1, clock=clock)
+    recognizer.push(frame(), None if is_live else 100.0)
+    clock.now = 100.2  # now a window is due
+    first = threading.Thread(target=recognizer.push, args=(frame(), None if is_live else 100.2))
+    first.start()
+    assert at_work.wait(10)
+    clock.now = 100.25
+    others = [
+        threading.Thread(target=recognizer.push, args=(frame(), None if is_live else 100.25))
+        for _ in range(5 if is_live else 1)
+    ]
+    for thread in others:
+        thread.start()
+    if is_live:
+        for thread in others:
+            thread.join(10)
+        assert recognizer.dropped == 5
+    go_on.set()
+    for thread in (first, *others):
+        thread.join(10)
+        assert not thread.is_alive()
+    assert recognizer.dropped == (5 if is_live else 0)
+
+
+def test_push_from_many_threads():
+    clock, errors = Clock(), []
+    tick = threading.Lock()
+
+    def now():
+        with tick:
+            clock.now += 0.001
+            return clock.now
+
+    model = RedModel(keep=False)
+    recognizer = GestureRecognizer(model, LABELS, clip_seconds=0.1, stride=0.01, clock=now)
+
+    def work():
+        try:
+            for _ in range(200):
+                recognizer.push(frame())
+        except Exception as error:  # shown in the test, not in the thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not errors
+    assert model.runs > 0
+
+
+def test_frames_that_are_too_late_are_dropped():
+    clock = Clock()
+    recognizer = GestureRecognizer(RedModel(), LABELS, clip_seconds=1.0, max_lag=0.5, clock=clock)
+    recognizer.push(frame(), 99.8)
+    recognizer.push(frame(), 99.9)
+    clock.now = 101.0
+    recognizer.push(frame(), 100.0)
+    assert recognizer.dropped == 1
+    recognizer.push(frame(), 100.6)
+    assert recognizer.dropped == 1
+
+
+MODELS = {"clips": lambda: (RedModel(keep=False), LABELS, 1.0), "streaming": lambda: (RedStream(keep=False),)}
+
+
+def watch(recognizer, start, count, fps):
+    """Push frames with a red stretch now and then; returns the number of events."""
+    dark, red, events = frame(size=(8, 8)), frame(255, size=(8, 8)), 0
+    for i in range(start, start + count):
+        events += len(recognizer.push(red if i % (4 * fps) < fps else dark, i / fps))
+    return events
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_memory_stays_the_same(make):
+    recognizer = GestureRecognizer(*make())
+    watch(recognizer, 0, 300, fps=5)
+    tracemalloc.start()
+    try:
+        watch(recognizer, 300, 100, fps=5)
+        before, _ = tracemalloc.get_traced_memory()
+        watch(recognizer, 400, 1000, fps=5)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert abs(after - before) < 5000  # a frame or a row of logits that stays would make 200 kB
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_memory_stays_the_same_over_hours(make):
+    resource = pytest.importorskip("resource", reason="there is no resource module on this system")
+    recognizer, size, events = GestureRecognizer(*make()), [], 0
+    for hour in range(4):
+        events += watch(recognizer, hour * 36_000, 36_000, fps=10)
+        size.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert events == 4 * 900
+    assert size[3] - size[0] < 2048  # kB
+
+
+# === Streaming models ===
+
+
+@pytest.mark.parametrize(
+    "times",
+    [np.arange(0, 10, 1 / 30), np.arange(0, 10, 0.2), np.cumsum(np.random.default_rng(0).uniform(0.01, 0.3, 65))],
+    ids=["30 a second", "5 a second", "uneven"],
+)
+def test_streaming_models_find_gestures_at_their_times(times):
+    model = RedStream(num_segments=8, clip_seconds=1.0)
+    recognizer = GestureRecognizer(model)
+    assert (recognizer.labels, recognizer.clip_seconds, recognizer.stride) == (LABELS, 1.0, 0.125)
+    events = play(recognizer, times, red=[(0, 1), (3, 4), (6, 7.5)])
+    assert [event.label for event in events] == ["red"] * 3
+    for event, (start, end) in zip(events, [(0, 1), (3, 4), (6, 7.5)], strict=True):
+        assert event.start == pytest.approx(start, abs=0.4)
+        assert event.end == pytest.approx(end, abs=0.4)
+    # One frame a step, whatever the camera's rate, and half a clip after the last.
+    assert len(model.seen) == pytest.approx((times[-1] - times[0]) / 0.125 + 4, abs=2)
+
+
+def test_a_gap_and_the_end_reset_a_streaming_model():
+    model = RedStream()
+    recognizer = GestureRecognizer(model)
+    before = model.resets
+    play(recognizer, [0, 0.1, 0.2, 50, 50.1])
+    assert model.resets == before + 2
+
+
+@pytest.mark.parametrize(
+    "options", [{"stride": 0.1}, {"window_seconds": 2}, {"settings": EventSettings(window_seconds=(2,))}]
+)
+def test_a_streaming_model_has_no_windows(options):
+    with pytest.raises(ValueError, match=r"there are no windows. Received: (settings\.)?(stride|window_seconds)"):
+        GestureRecognizer(RedStream(), **options)
+
+
+def test_a_streaming_model_without_metadata():
+    model = RedStream()
+    model.metadata = None
+    with pytest.raises(ValueError, match="time step in its metadata"):
+        GestureRecognizer(model, LABELS, clip_seconds=1.0)
+
+
+def test_whole_frames_where_the_model_was_trained_on_them():
+    left = np.zeros((10, 60, 3), "uint8")
+    left[:, :20, 0] = 255
+    for squash, expected in ((False, 0), (True, 1 / 3)):
+        model = RedModel()
+        recognizer = GestureRecognizer(model, LABELS, clip_seconds=1.0, squash=squash)
+        recognizer.push(left, 0.0)
+        recognizer.flush()
+        assert model.clips[0][..., 0].mean() / 255 == pytest.approx(expected, abs=0.01)
+
+
+def test_logits_of_a_streaming_model_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"must give logits \(3,\), as there are 3 labels. Received: .*\(2,\)"):
+        play(GestureRecognizer(RedStream(), labels=("a", "b", "c")), [0, 0.5, 1.0])
+
+
+# === Arguments ===
 
 
 @pytest.mark.parametrize(
@@ -131,7 +342,9 @@ def test_own_detector():
         ({"clip_seconds": 0}, "Received: clip_seconds=0"),
         ({"stride": -1}, "Received: stride=-1"),
         ({"model": lambda clips: clips}, "must take clips of shape .*input_shape=None"),
-        ({"detector": EventDetector(("red", "none"))}, "The detector must have the model's labels"),
+        ({"settings": EventSettings(ignore=("blue",))}, "No such labels to ignore"),
+        ({"window_seconds": (1, -1)}, "positive numbers of seconds"),
+        ({"max_lag": 0}, "Received: max_lag=0"),
     ],
 )
 def test_wrong_arguments(changes, message):
@@ -174,7 +387,7 @@ def test_bad_frames(bad, message):
         recognizer.push(bad, 0.0)
 
 
-@pytest.mark.parametrize("timestamp", [1.0, 0.5, float("nan"), float("inf"), None, "soon"])
+@pytest.mark.parametrize("timestamp", [1.0, 0.5, float("nan"), float("inf"), "soon"])
 def test_bad_timestamps(timestamp):
     recognizer = GestureRecognizer(RedModel(), LABELS, clip_seconds=1.0)
     recognizer.push(frame(), 1.0)

@@ -1,0 +1,94 @@
+"""Windows of long videos as clips to train on: what a recogniser's window shows, parts of two things among them."""
+
+import math
+
+import numpy as np
+
+from keras_action.segments import Segment
+
+# Of a gesture or of a window. In between, nobody could say what a window shows: it is left out.
+SEEN, FILLED, HALF_SEEN = 0.75, 0.9, 0.5
+UNSEEN, UNFILLED = 0.25, 0.5
+
+
+def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, background_share=0.3, background="none"):
+    """Chooses windows of a stream to train on, as the sliding window of a recogniser shows them.
+
+    A model that was trained on whole clips has never seen the end of one thing and the beginning of another, which is
+    what most windows over a stream show. So, for each length, windows are laid over the stream, a quarter of
+    their length apart and each moved a little by chance. A window is of
+
+    - a gesture, if 75 % of the gesture are in it, or if it holds half the gesture and at most 10 % of something else;
+    - the background, if it holds at most 25 % of any gesture, and gestures fill at most half of it;
+    - nothing, and left out, in between.
+
+    Of these, `windows_per_gesture` are drawn for each gesture and length, and as many of the background as make up its
+    share. The gestures themselves, from start to end, come on top.
+
+    Args:
+        truth: The gestures of the stream, a list of `Segment`, in order.
+        duration: The length of the stream, in seconds.
+        lengths: The lengths of the windows, in seconds.
+        seed: A whole number, 0 or more.
+        windows_per_gesture: Windows of each gesture and length, at most.
+        background_share: The share of all windows that shows the background, at most.
+        background: The label of the background.
+
+    Returns:
+        A list of `Segment(label, start, end)`, by start.
+
+    Raises:
+        ValueError: If a length or a share is out of range.
+
+    Example:
+
+    ```python
+    truth = join_clips(training, "train.mp4", max_pause=3, pauses="background")
+    windows = cut_windows(truth, probe("train.mp4").duration, lengths=[1.6, 2.4, 4.0])
+    ```
+    """
+    lengths = tuple(lengths)
+    if not lengths or not all(0 < length < math.inf for length in lengths):
+        raise ValueError(f"`lengths` must be positive numbers of seconds, at least one. Received: lengths={lengths}")
+    if windows_per_gesture < 0 or not 0 <= background_share < 1:
+        raise ValueError(
+            "There must be 0 or more windows of each gesture, and a share of the background from 0 to below 1. "
+            f"Received: windows_per_gesture={windows_per_gesture}, background_share={background_share}"
+        )
+    rng = np.random.default_rng(seed)
+    chosen, empty = list(truth), []
+    for length in lengths:
+        of_gestures = {}
+        step = length / 4
+        for begin in np.arange(0, duration - length, step):
+            start = min(begin + rng.uniform(0, step), duration - length)
+            window = (round(float(start), 3), round(float(start + length), 3))
+            shown = _shown(window, truth)
+            if shown is None:
+                empty.append(Segment(background, *window))
+            elif shown >= 0:
+                of_gestures.setdefault(shown, []).append(Segment(truth[shown].label, *window))
+        for windows in of_gestures.values():
+            chosen += _draw(windows, windows_per_gesture, rng)
+    chosen += _draw(empty, round(len(chosen) * background_share / (1 - background_share)), rng)
+    return sorted(chosen, key=lambda window: (window.start, window.end))
+
+
+def _shown(window, truth):
+    """The place of the gesture that a window shows, None for the background, -1 where it is neither."""
+    start, end = window
+    overlaps = [max(0.0, min(end, gesture.end) - max(start, gesture.start)) for gesture in truth]
+    seen = [overlap / (gesture.end - gesture.start) for overlap, gesture in zip(overlaps, truth, strict=True)]
+    filled = [overlap / (end - start) for overlap in overlaps]
+    if all(share <= UNSEEN for share in seen) and sum(filled) <= UNFILLED:
+        return None
+    best = int(np.argmax(overlaps))
+    is_shown = seen[best] >= SEEN or (filled[best] >= FILLED and seen[best] >= HALF_SEEN)
+    alone = all(share <= UNSEEN for place, share in enumerate(seen) if place != best)
+    return best if is_shown and alone else -1
+
+
+def _draw(windows, count, rng):
+    if len(windows) <= count:
+        return windows
+    return [windows[i] for i in rng.choice(len(windows), count, replace=False)]

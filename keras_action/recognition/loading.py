@@ -1,0 +1,75 @@
+"""Models for a recogniser, from files. A LiteRT file needs neither Keras nor TensorFlow."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class LoadedModel(NamedTuple):
+    """A model to recognise gestures with, and what its file tells.
+
+    Args:
+        model: From clips or from frames to logits.
+        labels: The names of the classes, or `None`.
+        clip_seconds: The length of its clips, or `None`.
+        squash: Whether it was trained on whole frames, their proportions lost.
+    """
+
+    model: Callable
+    labels: tuple[str, ...] | None
+    clip_seconds: float | None
+    squash: bool
+
+
+def load_model(path, num_threads=1):
+    """Load a model to recognise gestures with.
+
+    Args:
+        path: A LiteRT file (`.tflite`) that takes clips or frames, a training
+            run's folder, or a `.keras` file.
+        num_threads: The number of threads that a LiteRT file may use.
+
+    Returns:
+        A `LoadedModel`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such model.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no such model. Received: model={str(path)!r}")
+    if path.suffix == ".tflite":
+        model = _load_litert(path, num_threads)
+        stored = model.metadata
+        if stored is None:
+            return LoadedModel(model, None, None, False)
+        return LoadedModel(model, stored.labels, stored.clip_seconds, (stored.recipe or {}).get("squash", False))
+    from keras_action.model_files import open_model
+    from keras_action.runs import read_run
+
+    opened = open_model(path)
+    if opened.recipe is None:
+        return LoadedModel(opened.model, opened.labels, None, False)
+    return LoadedModel(opened.model, opened.labels, read_run(path).clip_seconds, opened.recipe.squash)
+
+
+def _load_litert(path, num_threads):
+    from keras_action.litert import LiteRTModel, LiteRTStream
+
+    return (LiteRTStream if _takes_frames(path) else LiteRTModel)(path, num_threads=num_threads)
+
+
+def _takes_frames(path):
+    """Whether a LiteRT file is a streaming model, by its signature, without preparing it to run."""
+    from keras_action.litert.extras import require
+    from keras_action.litert.metadata import read_file
+    from keras_action.litert.quiet import quiet
+
+    file = read_file(path)
+    try:
+        with quiet():
+            signatures = require("ai_edge_litert.interpreter").Interpreter(model_content=file).get_signature_list()
+    except (RuntimeError, ValueError):
+        return False  # whoever loads it says what is wrong with it
+    return any("frame" in names["inputs"] for names in signatures.values())

@@ -1,0 +1,192 @@
+"""From frames to logits over time: by a model of whole clips, and by a streaming model. NumPy only."""
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_action.recognition.events import softmax
+
+
+class Reading(NamedTuple):
+    """What the model said of one moment.
+
+    Args:
+        time: The moment that it is about, in seconds.
+        now: The time of the stream when it could be known, in seconds.
+        logits: `(classes,)`.
+    """
+
+    time: float
+    now: float
+    logits: np.ndarray
+
+
+class SlidingWindows:
+    """Runs a model of whole clips on windows of the frames seen last.
+
+    Every `stride` seconds the model sees a window of each length, all around one
+    moment, `max(lengths) / 2` ago: T frames each, of which each was on screen in the middle
+    of one of T equal parts of the window, as in training. The probabilities of
+    windows of several lengths are averaged.
+
+    Before the stream's first frame and after its last those frames are held, so
+    that every moment is the centre of a window; `flush` runs the last of them.
+    At most one moment is run for each frame: where frames come more slowly
+    than `stride`, or waited for the model, moments between are left out.
+
+    Args:
+        predict: From clips `(B, T, H, W, 3)` to logits `(B, classes)`.
+        num_segments: T.
+        classes: The number of classes.
+        lengths: The lengths of the windows, in seconds.
+        stride: Seconds from one moment to the next.
+
+    Call arguments of `push`:
+        frame: uint8 `(H, W, 3)`, of the model's size.
+        timestamp: Its time in seconds; it must go up.
+    """
+
+    def __init__(self, predict, num_segments, classes, lengths, stride):
+        self.predict = predict
+        self.num_segments = num_segments
+        self.classes = classes
+        self.lengths = tuple(lengths)
+        self.stride = stride
+        self._before = max(self.lengths) / 2  # from a moment to the end of its longest window
+        self._frames = deque()  # (timestamp, frame) of the longest window
+        self.reset()
+
+    def reset(self):
+        """Forget all frames."""
+        self._frames.clear()
+        self._next = None  # the moment that comes next
+
+    def push(self, frame, timestamp, is_live=False):
+        """Take one frame. Returns the list of `Reading`s that it makes possible."""
+        if not self._frames:
+            self._next = timestamp
+        self._frames.append((timestamp, frame))
+        if timestamp < self._next + self._before:
+            self._forget()
+            return []
+        # Rounding must not make it one step back.
+        skipped = max(math.floor((timestamp - self._next - self._before) / self.stride), 0)
+        return [self._read(self._next + skipped * self.stride)]
+
+    def flush(self):
+        """End the stream. Returns the list of `Reading`s up to its last frame."""
+        readings = []
+        while self._frames and self._next <= self._frames[-1][0]:
+            readings.append(self._read(self._next))
+        self.reset()
+        return readings
+
+    def _read(self, moment):
+        times = [time for time, _ in self._frames]
+        clips = []
+        for length in self.lengths:
+            middles = moment - length / 2 + (np.arange(self.num_segments) + 0.5) * (length / self.num_segments)
+            shown = np.searchsorted(times, middles, side="right") - 1
+            clips.append(np.stack([self._frames[max(index, 0)][1] for index in shown]))
+        logits = check_logits(self.predict(np.stack(clips)), (len(clips), self.classes))
+        if len(clips) > 1:
+            # Logarithms of probabilities are logits. None is 0, for that would be no number.
+            logits = np.log(np.maximum(softmax(logits).mean(axis=0, keepdims=True), 1e-12))
+        self._next = moment + self.stride
+        self._forget()
+        return Reading(moment, self._frames[-1][0], logits[0])
+
+    def _forget(self):
+        """Drop the frames that no window will show."""
+        while len(self._frames) > 1 and self._frames[1][0] <= self._next - self._before:
+            self._frames.popleft()
+
+
+class FrameSteps:
+    """Feeds a streaming model one frame after the other, at the time step of its training.
+
+    At every step the model gets the frame that is on screen, so that a camera of any
+    frame rate will do. What it says is the mean of its last T logits, as a clip's
+    logits are in training; that belongs to the middle of these steps. After the last frame
+    that one is held for half a clip, so that every moment is the middle of some
+    steps.
+
+    Args:
+        model: From a frame uint8 `(H, W, 3)` to logits `(classes,)`, with a method
+            `reset`.
+        num_segments: T.
+        classes: The number of classes.
+        step: Seconds from one frame to the next.
+
+    Call arguments of `push`:
+        frame: uint8 `(H, W, 3)`, of the model's size.
+        timestamp: Its time in seconds; it must go up.
+        is_live: Where several steps have passed since the last frame, only the last of
+            them is fed: the model may be too slow for all.
+    """
+
+    def __init__(self, model, num_segments, classes, step):
+        self.model = model
+        self.num_segments = num_segments
+        self.classes = classes
+        self.stride = step
+        self._recent = deque(maxlen=num_segments)  # (step's time, logits)
+        self.reset()
+
+    def reset(self):
+        """Forget what was seen."""
+        self.model.reset()
+        self._recent.clear()
+        self._frame = None  # (timestamp, frame) on screen
+        self._start = None
+        self._count = 0  # of steps since the start
+
+    def push(self, frame, timestamp, is_live=False):
+        """Take one frame. Returns the list of `Reading`s that it makes possible."""
+        if self._frame is None:
+            self._start = timestamp
+        else:
+            # The frame before this one was on screen until now.
+            due = math.ceil((timestamp - self._start) / self.stride)
+            if is_live:
+                self._count = max(self._count, due - 1)
+        readings = [] if self._frame is None else self._feed(timestamp, before=timestamp)
+        self._frame = (timestamp, frame)
+        return readings
+
+    def flush(self):
+        """End the stream. Returns the list of `Reading`s up to its last frame."""
+        readings = []
+        if self._frame is not None:
+            last = self._frame[0]
+            half = (self.num_segments - 1) / 2 * self.stride
+            readings = [reading for reading in self._feed(last, last + half + self.stride) if reading.time <= last]
+        self.reset()
+        return readings
+
+    def _feed(self, now, before):
+        """Feed the frame on screen at all steps that come before a time."""
+        readings = []
+        while self._start + self._count * self.stride < before:
+            time = self._start + self._count * self.stride
+            logits = check_logits(self.model(self._frame[1]), (self.classes,))
+            self._recent.append((time, logits))
+            self._count += 1
+            moment = (self._recent[0][0] + time) / 2
+            readings.append(Reading(moment, now, sum(logits for _, logits in self._recent) / len(self._recent)))
+        return readings
+
+
+def check_logits(logits, shape):
+    """The logits as an array of this shape."""
+    logits = np.asarray(logits)
+    if logits.shape != shape:
+        raise ValueError(
+            f"The model must give logits {shape}, as there are {shape[-1]} labels. "
+            f"Received: logits of shape {logits.shape}"
+        )
+    if not np.isfinite(logits).all():
+        raise ValueError(f"The model must give finite logits. Received: logits={logits}")
+    return logits

@@ -1,0 +1,111 @@
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from keras_action.recognition import GestureRecognizer
+from keras_action.recognition.loading import load_model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WITHOUT_TENSORFLOW = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "keras", "jax", "torch"):
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Block())
+import numpy as np
+import keras_action
+from keras_action.data import iter_frames
+
+recognizer = keras_action.GestureRecognizer(sys.argv[1], settings=sys.argv[2])
+events = []
+for i in range(40):
+    frame = np.zeros((12, 16, 3), "uint8")
+    frame[..., 0] = 230 * (10 <= i < 20)
+    events += recognizer.push(frame, i / 10)
+print([event.label for event in events + recognizer.flush()])
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
+    from keras_action.litert import convert
+    from keras_action.recipes import Recipe
+    from keras_action.runs import write_run
+    from tests.litert.color_model import LABELS, make_color_model
+
+    folder = tmp_path_factory.mktemp("models")
+    model = make_color_model()
+    convert(model, folder / "clips.tflite", labels=LABELS, clip_seconds=1.0)
+    (folder / "run").mkdir()
+    model.save(folder / "run" / "best.keras")
+    model.save(folder / "bare.keras")
+    recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0, squash=True)
+    write_run(folder / "run", recipe, LABELS, 1.5)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"), [("clips.tflite", 1.0), ("run", 1.5), ("run/best.keras", 1.5), ("bare.keras", None)]
+)
+def test_what_a_file_tells(folder, name, seconds):
+    loaded = load_model(folder / name)
+    assert loaded.model.input_shape == (None, 4, 16, 16, 3)
+    assert loaded.labels == (None if seconds is None else ("none", "red", "green", "blue"))
+    assert loaded.clip_seconds == seconds
+    assert loaded.squash == name.startswith("run")
+
+
+def test_a_litert_file_needs_neither_tensorflow_nor_keras(folder, tmp_path):
+    from keras_action.recognition import EventSettings
+
+    EventSettings.for_clips(1.0, on_threshold=0.6).save(tmp_path / "events.json")
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(folder / "clips.tflite"), str(tmp_path / "events.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "['red']"
+
+
+def test_a_file_that_takes_frames_is_a_streaming_model(folder, monkeypatch):
+    made = []
+
+    class Stream:
+        def __init__(self, path, num_threads=1):
+            made.append((path, num_threads))
+            self.metadata = types.SimpleNamespace(
+                labels=("a", "b"), clip_seconds=2.0, num_segments=8, input_size=(16, 16), recipe=None
+            )
+
+        def __call__(self, frame):
+            return [0.0, 1.0]
+
+        def reset(self):
+            pass
+
+    class Interpreter:
+        def __init__(self, model_content):
+            pass
+
+        def get_signature_list(self):
+            return {"serving_default": {"inputs": ["frame", "state_a"], "outputs": ["logits", "state_a"]}}
+
+    monkeypatch.setattr("keras_action.litert.LiteRTStream", Stream)
+    monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", Interpreter)
+    recognizer = GestureRecognizer(folder / "clips.tflite", num_threads=3)
+    assert made == [(folder / "clips.tflite", 3)]
+    assert (recognizer.labels, recognizer.stride, recognizer.input_size) == (("a", "b"), 0.25, (16, 16))
+
+
+def test_files_that_are_no_models(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such model. Received: model="):
+        load_model(tmp_path / "missing")
+    (tmp_path / "notes.txt").write_text("no model")
+    with pytest.raises(ValueError, match=r"A model is .*notes\.txt"):
+        load_model(tmp_path / "notes.txt")

@@ -1,0 +1,75 @@
+import os
+
+import numpy as np
+import pytest
+
+from keras_action.recognition import EventSettings, GestureRecognizer, LogitTrack, cached_logits, record_logits
+from tests.recognition.fakes import LABELS, RedModel, RedStream, frames, play
+
+RED = [(2, 3), (5, 6.5), (51, 52)]
+WITH_A_GAP = [*np.arange(0, 8, 0.1), *np.arange(50, 54, 0.1)]
+
+
+def make(kind):
+    return GestureRecognizer(RedStream()) if kind == "streaming" else GestureRecognizer(RedModel(), LABELS, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["clips", "streaming"])
+@pytest.mark.parametrize("firing", ["late", "early"])
+def test_events_of_a_track_are_the_recognisers(kind, firing, tmp_path):
+    settings = EventSettings.for_clips(1.0, firing=firing, on_threshold=0.6)
+    recognizer = make(kind)
+    track = record_logits(recognizer, frames(WITH_A_GAP, RED))
+    recognizer.settings = settings
+    expected = play(recognizer, WITH_A_GAP, RED)
+    assert len(expected) == 3
+    assert track.events(settings) == expected
+    assert track.duration == pytest.approx(54, abs=0.5)
+    loaded = LogitTrack.load(track.save(tmp_path / "track.npz"))
+    assert (loaded.labels, loaded.duration) == (LABELS, track.duration)
+    assert loaded.events(settings) == expected
+
+
+def test_no_frames():
+    with pytest.raises(ValueError, match="at least one frame"):
+        record_logits(make("clips"), [])
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 broken"])
+def test_files_that_hold_no_track(content, tmp_path):
+    path = tmp_path / "track.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"track\.npz is no file of logits"):
+        LogitTrack.load(path)
+    np.savez(path, times=np.zeros(3))
+    with pytest.raises(ValueError, match=r"track\.npz is no file of logits"):
+        LogitTrack.load(path)
+
+
+def test_the_model_runs_once_for_a_video(tmp_path):
+    pytest.importorskip("av", reason="the extra video is not installed")
+    from keras_action.data.decoding import write_video
+
+    video, model, cache = tmp_path / "video.mp4", tmp_path / "model.tflite", tmp_path / "cache"
+    write_video(video, [picture for _, picture in frames(np.arange(40) / 10, [(1, 2)])], fps=10)
+    model.write_text("one")
+
+    def runs(**options):
+        recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, **options)
+        track = cached_logits(recognizer, model, video, cache)
+        assert [event.label for event in track.events(EventSettings.for_clips(1.0))] == ["red"]
+        return recognizer.model.runs
+
+    assert runs() > 10
+    assert runs() == 0
+    assert runs(stride=0.1) > 10
+    assert runs(window_seconds=(1.0, 1.2)) > 10
+    assert runs() == 0
+    model.write_text("another")
+    assert runs() > 10
+    os.utime(video, (1, 1))
+    assert runs() > 10
+    assert len(list(cache.iterdir())) == 5
+    recognizer = GestureRecognizer(RedModel(), LABELS, 1.0)
+    cached_logits(recognizer, model, video)
+    assert recognizer.model.runs > 10

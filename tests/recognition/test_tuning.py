@@ -1,0 +1,91 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_action.recognition import (
+    EventSettings,
+    LogitTrack,
+    Segment,
+    cross_validate,
+    evaluate_streams,
+    operating_curve,
+    tune_events,
+)
+
+LABELS = ("none", "left", "right")
+
+
+def make_stream(seed, confidence=0.6, spikes=0.85):
+    """A stream whose gestures are seen with less confidence than short spikes of nothing."""
+    rng = np.random.default_rng(seed)
+    times = np.arange(0, 60, 0.2)
+    probabilities = np.tile([0.9, 0.05, 0.05], (len(times), 1))
+    truth, now = [], 2.0
+    while now < 54:
+        label = int(rng.integers(1, 3))
+        truth.append(Segment(LABELS[label], now, now + 2))
+        probabilities[(times >= now) & (times < now + 2)] = np.eye(3)[label] * (confidence - 0.2) + 0.2
+        spike = np.argmin(abs(times - now - 3.5))
+        probabilities[spike : spike + 2] = np.eye(3)[3 - label] * spikes + (1 - spikes) / 3
+        now += rng.uniform(5, 6)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return LogitTrack(LABELS, times, times + 0.5, np.log(probabilities), 60.0), truth
+
+
+@pytest.fixture(scope="module")
+def streams():
+    return [make_stream(seed) for seed in range(3)]
+
+
+START = EventSettings(smoothing=0, min_duration=0, merge_gap=0)
+
+
+def test_finds_settings_that_find_the_gestures(streams):
+    before = evaluate_streams(streams, START)
+    assert before.found == 0 and before.false_alarms_per_minute > 5
+    settings = tune_events(streams, START, clip_seconds=2.0)
+    report = evaluate_streams(streams, settings)
+    assert report.detection_rate == 1
+    assert report.false_alarms_per_minute == 0
+    assert report.doubles == 0
+    assert (settings.firing, settings.ignore, settings.smoothing_kind) == (START.firing, START.ignore, "mean")
+    assert tune_events(streams, settings, clip_seconds=2.0) == settings  # what is good stays
+    other = evaluate_streams([make_stream(9)], settings)
+    assert (other.detection_rate, other.false_alarms) == (1, 0)
+
+
+def test_early_firing_is_tuned_too(streams):
+    settings = tune_events(streams, dataclasses.replace(START, firing="early"), clip_seconds=2.0)
+    report = evaluate_streams(streams, settings)
+    assert report.detection_rate > 0.9 and report.false_alarms_per_minute <= 1
+    assert report.latency_from_start < 2.6
+
+
+def test_cross_validation_covers_each_stream_once(streams):
+    report = cross_validate(streams, START, clip_seconds=2.0)
+    assert report.durations == (60.0,) * 3
+    assert [match.truth for match in report.matches] == [tuple(truth) for _, truth in streams]
+    assert report.detection_rate == 1
+
+
+def test_operating_curve(streams):
+    settings = EventSettings(smoothing=0.2, min_duration=0.2, on_threshold=0.4, off_threshold=0.2)
+    points = operating_curve(streams, settings)
+    thresholds = [point.on_threshold for point in points]
+    assert thresholds == sorted(thresholds) and 0.4 in thresholds and len(points) == 21
+    assert points[-1].detection_rate == 0 and max(point.detection_rate for point in points) == 1
+    (point,) = operating_curve(streams, settings, [0.4])
+    report = evaluate_streams(streams, settings)
+    assert (point.detection_rate, point.false_alarms_per_minute, point.doubles) == (
+        report.detection_rate,
+        report.false_alarms_per_minute,
+        report.doubles,
+    )
+
+
+def test_streams_that_cannot_be_tuned_on(streams):
+    with pytest.raises(ValueError, match=r"streams with gestures. Received: 1 streams with none"):
+        tune_events([(streams[0][0], [])], START, clip_seconds=2.0)
+    with pytest.raises(ValueError, match=r"at least two streams. Received: 1"):
+        cross_validate(streams[:1], START, clip_seconds=2.0)
