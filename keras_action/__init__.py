@@ -1,40 +1,52 @@
 """keras_action: video gesture and action recognition for Keras 3, after ACTION-Net (arXiv 2103.07372).
 
-What builds models is imported at once; data, training, LiteRT and recognition on first use.
+Everything is imported on first use, so that a LiteRT file is run without Keras and TensorFlow. Where Keras is there
+already, its layers are registered at once: a `.keras` file that holds them can be loaded.
 """
 
 import importlib
+import sys
+import types
 
-from keras_action import layers
-from keras_action.complexity import complexity  # now: the module, imported later, would take the function's name
-from keras_action.models import (
-    BACKBONES,
-    InsertionPoint,
-    build_action_net,
-    build_tsm,
-    build_tsn,
-    insert_layers,
-    insertion_points,
-)
 from keras_action.version import __version__
-from keras_action.weights import load_torch_checkpoint
 
 # Name → the module that it is imported from on first use; a submodule stands for itself.
 _LAZY = {
+    "BACKBONES": "keras_action.models",
     "EvaluationReport": "keras_action.evaluation",
     "GestureRecognizer": "keras_action.recognition",
     "HtmlReport": "keras_action.report",
+    "InsertionPoint": "keras_action.models",
     "Recipe": "keras_action.recipes",
     "Run": "keras_action.runs",
+    "RunningMean": "keras_action.running_mean",
+    "build_action_net": "keras_action.models",
+    "build_tsm": "keras_action.models",
+    "build_tsn": "keras_action.models",
+    "class_activation_maps": "keras_action.cam",
+    "complexity": "keras_action.complexity",
     "data": None,
     "evaluate": "keras_action.evaluation",
+    "excitation_masks": "keras_action.masks",
+    "grad_cam": "keras_action.cam",
+    "initial_states": "keras_action.models",
+    "insert_layers": "keras_action.models",
+    "insertion_points": "keras_action.models",
+    "layers": None,
     "litert": None,
+    "load_torch_checkpoint": "keras_action.weights",
+    "macs": None,
+    "models": None,
     "open_model": "keras_action.model_files",
     "optimizers": None,
     "plots": None,
     "read_run": "keras_action.runs",
     "recognition": None,
+    "state_bytes": "keras_action.models",
+    "streaming_model": "keras_action.models",
     "train": "keras_action.fitting",
+    "visualize": "keras_action.visualization",
+    "weights": None,
 }
 
 __all__ = [
@@ -45,13 +57,18 @@ __all__ = [
     "InsertionPoint",
     "Recipe",
     "Run",
+    "RunningMean",
     "__version__",
     "build_action_net",
     "build_tsm",
     "build_tsn",
+    "class_activation_maps",
     "complexity",
     "data",
     "evaluate",
+    "excitation_masks",
+    "grad_cam",
+    "initial_states",
     "insert_layers",
     "insertion_points",
     "layers",
@@ -62,8 +79,20 @@ __all__ = [
     "plots",
     "read_run",
     "recognition",
+    "state_bytes",
+    "streaming_model",
     "train",
+    "visualize",
 ]
+
+
+class _Package(types.ModuleType):
+    """This package. Importing its module `complexity` must not hide the function of that name."""
+
+    def __setattr__(self, name, value):
+        if name == "complexity" and isinstance(value, types.ModuleType):
+            value = value.complexity
+        super().__setattr__(name, value)
 
 
 def __getattr__(name):
@@ -77,3 +106,8 @@ def __getattr__(name):
 
 def __dir__():
     return __all__
+
+
+sys.modules[__name__].__class__ = _Package
+if "keras" in sys.modules:
+    importlib.import_module("keras_action.layers")

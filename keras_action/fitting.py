@@ -101,7 +101,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         if engine.is_main:
             print(f"Going on after epoch {initial_epoch} of {recipe.epochs}.")
     else:
-        model = build_model(recipe, len(training.labels))
+        model = build_model(recipe, len(training.labels), training.labels)
         if engine.is_main:
             write_run(folder, recipe, training.labels, median_clip_seconds(training), digest(training))
         engine.wait()

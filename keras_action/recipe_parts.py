@@ -1,14 +1,17 @@
 """What a recipe is made into: the model, its optimiser, the batches."""
 
 import contextlib
+import dataclasses
 
 import keras
 
 from keras_action.data import Annotations, evaluation_dataset, mirrored_ids, reversed_ids, training_dataset
 from keras_action.freezing import set_trainable
 from keras_action.models import build_action_net, build_tsm, build_tsn
+from keras_action.models.backbones import get_backbone
 from keras_action.optimizers import AdamW, ParameterGroupSGD
 from keras_action.schedules import StepDecay
+from keras_action.starting_weights import misfits, open_start, take_weights
 
 _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
 _VALIDATION_CACHE_BYTES = 1024**3
@@ -29,15 +32,53 @@ def precision(recipe):
         keras.config.set_dtype_policy(policy)
 
 
-def build_model(recipe, num_classes):
-    """The model of a recipe, in its precision, not compiled."""
+def build_model(recipe, num_classes, labels=None):
+    """The model of a recipe, in its precision, not compiled.
+
+    Args:
+        recipe: The `Recipe`.
+        num_classes: Integer, the number of classes.
+        labels: Their names, where they are known: of the model that it starts from the classifier is taken over only
+            for the same ones.
+
+    Raises:
+        FileNotFoundError: where the file that it starts from is not there.
+        ValueError: where the weights that it starts with do not fit.
+    """
+    model = _fresh_model(recipe, num_classes) if recipe.start_from is None else _started(recipe, num_classes, labels)
+    if recipe.synchronized_batch_norm:
+        synchronize_batch_norm(model)
+    return model
+
+
+def _started(recipe, num_classes, labels):
+    """The recipe's model with the weights of `start_from`, in the geometry that these have."""
+    with precision(recipe):
+        start, start_labels = open_start(recipe.start_from, recipe.num_segments)
+    geometries = [recipe.geometry] if recipe.geometry else get_backbone(recipe.backbone).geometries
+    first = None
+    for geometry in geometries:
+        model = _fresh_model(dataclasses.replace(recipe, weights=None, geometry=geometry), num_classes)
+        reasons = misfits(model, start)
+        if not reasons:
+            take_weights(model, start, recipe.start_from, labels, start_labels)
+            return model
+        first = first or reasons
+    more = f", and {len(first) - 3} more" if len(first) > 3 else ""
+    raise ValueError(
+        f"The model to start from does not fit the recipe's: {'; '.join(first[:3])}{more}. "
+        f"Received: start_from={recipe.start_from!r}, model={recipe.model!r}, backbone={recipe.backbone!r}"
+    )
+
+
+def _fresh_model(recipe, num_classes):
     options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
     if recipe.model == "action_net":
         options["paths"] = recipe.paths
     if recipe.shift != "default" and recipe.model != "tsn":
         options["shift"] = None if recipe.shift == "none" else recipe.shift
     with precision(recipe):
-        model = _BUILDERS[recipe.model](
+        return _BUILDERS[recipe.model](
             recipe.backbone,
             num_classes=num_classes,
             num_segments=recipe.num_segments,
@@ -48,11 +89,9 @@ def build_model(recipe, num_classes):
             location=recipe.location,
             zero_init_residual=recipe.zero_init_residual,
             dropout=recipe.dropout,
+            causal=recipe.causal,
             **options,
         )
-    if recipe.synchronized_batch_norm:
-        synchronize_batch_norm(model)
-    return model
 
 
 def synchronize_batch_norm(model):

@@ -39,10 +39,14 @@ class Recipe:
         num_segments: T, the frames of one clip.
         input_size: Height and width of the frames, in pixels.
         weights: `None`, `"imagenet"`, or the path of a file with the backbone's weights.
+        start_from: Path of a training run, a `.keras` file or a PyTorch checkpoint of the same kind of model, whose
+            weights the whole model starts with; `weights` is then not read. The classifier is new where the classes
+            are others. A causal model can start from one that is not.
         geometry: Of the backbone; `None` for that of the weights. See `keras_action.build_action_net`.
         paths: Excitations of ACTION-Net: of `"ste"`, `"ce"`, `"me"`.
         shift: Temporal shift: `"learnable"`, `"fixed"` or `"none"`; `"default"` is learnable in ACTION-Net and fixed in
             TSM.
+        causal: Whether no frame sees a later one, as `keras_action.streaming_model` needs it.
         stages: Stages that get temporal layers; `None` for all.
         location: Where in a block they stand, 1 to 4.
         zero_init_residual: Whether each residual branch starts at zero, which makes training from scratch faster.
@@ -109,9 +113,11 @@ class Recipe:
     num_segments: int = 8
     input_size: int = 224
     weights: str | None = "imagenet"
+    start_from: str | None = None
     geometry: str | None = None
     paths: tuple[str, ...] = ("ste", "ce", "me")
     shift: str = "default"
+    causal: bool = False
     stages: tuple[int, ...] | None = None
     location: int = 1
     zero_init_residual: bool = False
@@ -173,6 +179,11 @@ class Recipe:
             raise ValueError(
                 "`batch_size` must be a multiple of `accumulation_steps`. "
                 f"Received: batch_size={self.batch_size}, accumulation_steps={self.accumulation_steps}"
+            )
+        if self.start_from is not None and self.zero_init_residual:
+            raise ValueError(
+                "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
+                f"Received: zero_init_residual=True, start_from={self.start_from!r}"
             )
         if self.frozen_epochs >= self.epochs:
             raise ValueError(

@@ -4,6 +4,7 @@ examples:
   python -m training.experiments table1 --train train.csv --val val.csv --recipe egogestar --output runs/table1
   python -m training.experiments table3 --train shards/train --val shards/val --seeds 0 1 2 --output runs/table3
   python -m training.experiments locations --train train.csv --val val.csv --rows "location 1" --output runs/locations
+  python -m training.experiments table1 --train train.csv --val val.csv --start-from runs/made_up --output runs/real
 
 Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. Killed
 and run again, it goes on where it was. OUTPUT gets table.md, table.json and curves.png.
@@ -54,10 +55,21 @@ def make_parser():
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="for all rows")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
+    parser.add_argument("--start-from", metavar="FOLDER", help="the OUTPUT of an earlier call, on other clips: each "
+        "row starts from its own model there, the one with the same seed or else with the lowest",
+    )  # fmt: skip
     parser.add_argument("--checkpoint", choices=("best", "last"), default="last", help="which to evaluate: best by "
         "validation accuracy flatters all rows, as it is chosen on the clips that it is evaluated on (default: last)",
     )  # fmt: skip
     return parser
+
+
+def start_of(folder, name, seed):
+    """The run in an earlier call's output that a row starts from: of the same seed, or of the lowest one there."""
+    runs = {int(run.name): run for run in (Path(folder) / name.replace(" ", "_")).glob("[0-9]*") if run.name.isdigit()}
+    if not runs:
+        raise FileNotFoundError(f"There is no run of {name!r} to start from. Received: --start-from {folder}")
+    return str(runs.get(seed, runs[min(runs)]))
 
 
 def run_row(recipe, training, validation, folder, checkpoint):
@@ -122,7 +134,10 @@ def main(argv=None):
     from training.recipes import load_recipe
 
     output = Path(arguments.output)
+    starts = {}
     try:
+        if arguments.start_from is not None:
+            starts = {(name, n): start_of(arguments.start_from, name, n) for name in rows for n in arguments.seeds}
         recipe = load_recipe(arguments.recipe, arguments.set)
         training = read_data_set(arguments.train)
         validation = read_data_set(arguments.val, labels=training.labels, allow_empty_classes=True)
@@ -132,7 +147,9 @@ def main(argv=None):
             for name, fields in rows.items():
                 folder = output / name.replace(" ", "_") / str(seed)
                 print(f"\n{name}, seed {seed}: {folder}", flush=True)
-                own = dataclasses.replace(recipe, **fields, seed=seed)
+                own = dataclasses.replace(
+                    recipe, **fields, seed=seed, start_from=starts.get((name, seed), recipe.start_from)
+                )
                 report = run_row(own, training, validation, folder, arguments.checkpoint)
                 report.save_json(folder / "evaluation.json")
                 reports.setdefault(name, []).append(report)

@@ -25,6 +25,8 @@ class Action(keras.layers.Layer):
         paths: Which excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
         shift: `"learnable"` as in the released code, `"fixed"` as in TSM, or `None` as in the paper's text, which has
             no shift. The parameter counts of the paper's Tables 3 and 5 come out only with the learnable one.
+        causal: Boolean; whether shift and paths look only back: shift, STE and CE over t − 2 … t, ME at the change from
+            t − 1 to t. The weights have the same shapes.
 
     Call arguments:
         inputs: Tensor `(B·T, H, W, C)`.
@@ -45,7 +47,9 @@ class Action(keras.layers.Layer):
     Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3 and Figure 2.
     """
 
-    def __init__(self, num_segments=8, reduction=16, shift_divisor=8, paths=PATHS, shift="learnable", **kwargs):
+    def __init__(
+        self, num_segments=8, reduction=16, shift_divisor=8, paths=PATHS, shift="learnable", causal=False, **kwargs
+    ):
         super().__init__(**kwargs)
         paths = (paths,) if isinstance(paths, str) else tuple(paths)
         if not paths or set(paths) - set(PATHS) or len(set(paths)) < len(paths):
@@ -57,18 +61,19 @@ class Action(keras.layers.Layer):
         self.shift_divisor = int(shift_divisor)
         self.paths = paths
         self.shift = shift
+        self.causal = bool(causal)
 
-        dtype = self.dtype_policy
+        common = {"causal": self.causal, "dtype": self.dtype_policy}
         self.temporal_shift = None
         if shift is not None:
-            self.temporal_shift = TemporalShift(num_segments, shift_divisor, mode=shift, dtype=dtype, name="shift")
+            self.temporal_shift = TemporalShift(num_segments, shift_divisor, mode=shift, name="shift", **common)
         self.ste = self.ce = self.me = None
         if "ste" in paths:
-            self.ste = SpatioTemporalExcitation(num_segments, dtype=dtype, name="ste")
+            self.ste = SpatioTemporalExcitation(num_segments, name="ste", **common)
         if "ce" in paths:
-            self.ce = ChannelExcitation(num_segments, reduction, dtype=dtype, name="ce")
+            self.ce = ChannelExcitation(num_segments, reduction, name="ce", **common)
         if "me" in paths:
-            self.me = MotionExcitation(num_segments, reduction, dtype=dtype, name="me")
+            self.me = MotionExcitation(num_segments, reduction, name="me", **common)
 
     def build(self, input_shape):
         check_frames_shape(input_shape, self.num_segments, "Action")
@@ -84,10 +89,29 @@ class Action(keras.layers.Layer):
 
     def excitations(self, shifted, training=None):
         """The masks of the paths, by name, of already shifted frames `(B·T, H, W, C)`."""
+        return {name: layer.excitation(shifted, training=training) for name, layer in self._paths().items()}
+
+    def state_shapes(self, input_shape):
+        """Name → shape, without the batch, of what `step` remembers of the frames before; zeros before the first."""
+        layers = [self.temporal_shift] if self.temporal_shift is not None else []
+        layers += self._paths().values()
+        return {name: shape for layer in layers for name, shape in layer.state_shapes(input_shape).items()}
+
+    def step(self, inputs, state):
+        """The output for one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict."""
+        x, after = inputs, {}
+        if self.temporal_shift is not None:
+            x, after = self.temporal_shift.step(inputs, state)
+        masks = []
+        for layer in self._paths().values():
+            mask, remembered = layer.excitation_step(x, state)
+            masks.append(mask)
+            after |= remembered
+        return x * (len(masks) + sum(masks)), after
+
+    def _paths(self):
         layers = {"ce": self.ce, "me": self.me, "ste": self.ste}  # the two small masks are added first
-        return {
-            name: layer.excitation(shifted, training=training) for name, layer in layers.items() if layer is not None
-        }
+        return {name: layer for name, layer in layers.items() if layer is not None}
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -100,4 +124,5 @@ class Action(keras.layers.Layer):
             "shift_divisor": self.shift_divisor,
             "paths": list(self.paths),
             "shift": self.shift,
+            "causal": self.causal,
         }

@@ -18,6 +18,7 @@ class ChannelExcitation(SqueezedExcitation):
     Args:
         num_segments: Integer T, the frames of one clip.
         reduction: Integer r; the squeezed tensor has C // r channels, and at least one.
+        causal: Boolean; whether the convolution over time reads t − 2 … t instead of t − 1 … t + 1.
 
     Input shape: `(B·T, H, W, C)`.
     Output shape: the same.
@@ -46,10 +47,27 @@ class ChannelExcitation(SqueezedExcitation):
     def excitation(self, inputs, training=None):
         """The mask M `(B·T, 1, 1, C)`, in 0..1, of the built layer."""
         squeezed = self.squeezed_channels
-        x = ops.mean(inputs, axis=(1, 2))
-        x = ops.matmul(x, self.squeeze_kernel)
+        x = self._squeeze(inputs)
         x = ops.reshape(x, (-1, self.num_segments, squeezed))
-        x = ops.conv(x, ops.convert_to_tensor(self.temporal_kernel), padding="same")
-        x = ops.relu(ops.reshape(x, (-1, squeezed)))
-        x = ops.sigmoid(ops.matmul(x, self.expand_kernel))
+        kernel = ops.convert_to_tensor(self.temporal_kernel)
+        if self.causal:
+            x = ops.conv(ops.pad(x, ((0, 0), (2, 0), (0, 0))), kernel, padding="valid")
+        else:
+            x = ops.conv(x, kernel, padding="same")
+        return self._expand(ops.reshape(x, (-1, squeezed)))
+
+    def state_shapes(self, input_shape):
+        return {"ce": (2 * self._squeezed(input_shape[-1]),)}
+
+    def excitation_step(self, inputs, state):
+        squeezed = self.squeezed_channels
+        x = ops.concatenate([state["ce"], self._squeeze(inputs)], axis=-1)  # of t − 2, t − 1 and t
+        kernel = ops.reshape(self.temporal_kernel, (3 * squeezed, squeezed))
+        return self._expand(ops.matmul(x, kernel)), {"ce": x[:, squeezed:]}
+
+    def _squeeze(self, inputs):
+        return ops.matmul(ops.mean(inputs, axis=(1, 2)), self.squeeze_kernel)
+
+    def _expand(self, x):
+        x = ops.sigmoid(ops.matmul(ops.relu(x), self.expand_kernel))
         return ops.expand_dims(x, (1, 2))

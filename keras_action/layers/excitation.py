@@ -9,9 +9,10 @@ from keras_action.layers.segments import check_frames_shape, check_num_segments
 class Excitation(keras.layers.Layer):
     """A layer with the output x + x ⊙ M; a subclass has the mask M as its method `excitation`."""
 
-    def __init__(self, num_segments=8, **kwargs):
+    def __init__(self, num_segments=8, causal=False, **kwargs):
         super().__init__(**kwargs)
         self.num_segments = check_num_segments(num_segments)
+        self.causal = bool(causal)
 
     def build(self, input_shape):
         check_frames_shape(input_shape, self.num_segments, type(self).__name__)
@@ -19,6 +20,19 @@ class Excitation(keras.layers.Layer):
     def excitation(self, inputs, training=None):
         """The mask M of frames `(B·T, H, W, C)`, in 0..1, of the built layer."""
         raise NotImplementedError
+
+    def state_shapes(self, input_shape):
+        """Name → shape, without the batch, of what `step` remembers of the frames before; zeros before the first."""
+        raise NotImplementedError
+
+    def excitation_step(self, inputs, state):
+        """The mask of one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict."""
+        raise NotImplementedError
+
+    def step(self, inputs, state):
+        """The output for one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict."""
+        mask, state = self.excitation_step(inputs, state)
+        return inputs * (1 + mask), state
 
     def call(self, inputs, training=None):
         check_frames_shape(inputs.shape, self.num_segments, type(self).__name__)
@@ -28,14 +42,14 @@ class Excitation(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "num_segments": self.num_segments}
+        return {**super().get_config(), "num_segments": self.num_segments, "causal": self.causal}
 
 
 class SqueezedExcitation(Excitation):
     """An excitation of channels, computed on C // r of them, and on one at least."""
 
-    def __init__(self, num_segments=8, reduction=16, **kwargs):
-        super().__init__(num_segments, **kwargs)
+    def __init__(self, num_segments=8, reduction=16, causal=False, **kwargs):
+        super().__init__(num_segments, causal, **kwargs)
         if reduction < 1:
             raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}")
         self.reduction = int(reduction)
@@ -43,7 +57,7 @@ class SqueezedExcitation(Excitation):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[-1]
-        self.squeezed_channels = max(1, channels // self.reduction)
+        self.squeezed_channels = self._squeezed(channels)
         self.squeeze_kernel = self.add_weight(
             name="squeeze_kernel",
             shape=(channels, self.squeezed_channels),
@@ -54,6 +68,9 @@ class SqueezedExcitation(Excitation):
             shape=(self.squeezed_channels, channels),
             initializer=fan_in_uniform(self.squeezed_channels),
         )
+
+    def _squeezed(self, channels):
+        return max(1, channels // self.reduction)
 
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction}

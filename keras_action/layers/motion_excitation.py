@@ -82,6 +82,8 @@ class MotionExcitation(SqueezedExcitation):
     Args:
         num_segments: Integer T, the frames of one clip.
         reduction: Integer r; F has C // r channels, and at least one.
+        causal: Boolean; whether the motion of frame t is K ∗ F(t) − F(t − 1), zero for the first frame. It is what
+            the layer otherwise has for frame t − 1: the same motions, each known one frame later.
 
     Input shape: `(B·T, H, W, C)`.
     Output shape: the same.
@@ -100,8 +102,8 @@ class MotionExcitation(SqueezedExcitation):
     Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3.2.
     """
 
-    def __init__(self, num_segments=8, reduction=16, **kwargs):
-        super().__init__(num_segments, reduction, **kwargs)
+    def __init__(self, num_segments=8, reduction=16, causal=False, **kwargs):
+        super().__init__(num_segments, reduction, causal, **kwargs)
         self.norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name="norm")
 
     def build(self, input_shape):
@@ -122,7 +124,21 @@ class MotionExcitation(SqueezedExcitation):
         convolved = mean_of_depthwise_conv(means, ops.convert_to_tensor(self.spatial_kernel))
         time = (-1, self.num_segments, self.squeezed_channels)
         motion = ops.reshape(convolved, time)[:, 1:] - ops.reshape(means[:, 0], time)[:, :-1]
-        motion = ops.reshape(ops.pad(motion, ((0, 0), (0, 1), (0, 0))), (-1, time[-1]))
+        still = (1, 0) if self.causal else (0, 1)  # where the frame without motion stands
+        motion = ops.reshape(ops.pad(motion, ((0, 0), still, (0, 0))), (-1, time[-1]))
+        return self._expand(motion)
+
+    def state_shapes(self, input_shape):
+        return {"me": (self._squeezed(input_shape[-1]),), "started": (1,)}
+
+    def excitation_step(self, inputs, state):
+        means = self._normalised_means(inputs)
+        convolved = mean_of_depthwise_conv(means, ops.convert_to_tensor(self.spatial_kernel))
+        # Before the first frame both states are zero, and so is its motion.
+        mask = self._expand(convolved * state["started"] - state["me"])
+        return mask, {"me": means[:, 0], "started": ops.maximum(state["started"], 1)}
+
+    def _expand(self, motion):
         x = ops.sigmoid(ops.matmul(motion, self.expand_kernel))
         return ops.expand_dims(x, (1, 2))
 

@@ -19,6 +19,16 @@ def shift_kernel(channels, shift_divisor):
     return kernel
 
 
+def causal_kernel(kernel):
+    """A kernel over t − 1, t, t + 1 as one over t − 2, t − 1, t: what it took of frame t + 1 it takes of frame t.
+
+    Of the frames that there are, t is the nearest to t + 1. TSM's shift so becomes that of its online version: an
+    eighth of the channels take frame t − 1, the same that did before, and the rest stay.
+    """
+    back, now, ahead = kernel
+    return np.stack([np.zeros_like(back), back, now + ahead])
+
+
 @keras.saving.register_keras_serializable(package="keras_action")
 class TemporalShift(keras.layers.Layer):
     """Shifts a part of the channels along time, by a depthwise convolution over time.
@@ -32,6 +42,9 @@ class TemporalShift(keras.layers.Layer):
         num_segments: Integer T, the frames of one clip.
         shift_divisor: Integer; C // shift_divisor channels are shifted each way.
         mode: `"learnable"` or `"fixed"`.
+        causal: Boolean; whether the kernel is over t − 2 … t instead of t − 1 … t + 1. Fixed, or at first, it is the
+            shift of TSM's online version: C // shift_divisor channels, the same that otherwise look back, take frame
+            t − 1, and the rest stay. That no channel starts at t − 2 is theirs too; a learnable kernel may go there.
 
     Input shape: `(B·T, H, W, C)`, with C at least `shift_divisor`.
     Output shape: the same.
@@ -49,7 +62,7 @@ class TemporalShift(keras.layers.Layer):
     Reference: TSM, [Lin et al., 2019](https://arxiv.org/abs/1811.08383).
     """
 
-    def __init__(self, num_segments=8, shift_divisor=8, mode="learnable", **kwargs):
+    def __init__(self, num_segments=8, shift_divisor=8, mode="learnable", causal=False, **kwargs):
         super().__init__(**kwargs)
         if mode not in ("learnable", "fixed"):
             raise ValueError(f'`mode` must be "learnable" or "fixed". Received: mode={mode!r}')
@@ -61,6 +74,7 @@ class TemporalShift(keras.layers.Layer):
         self.num_segments = check_num_segments(num_segments)
         self.shift_divisor = int(shift_divisor)
         self.mode = mode
+        self.causal = bool(causal)
 
     def build(self, input_shape):
         check_frames_shape(input_shape, self.num_segments, "TemporalShift")
@@ -71,6 +85,8 @@ class TemporalShift(keras.layers.Layer):
                 f"{self.shift_divisor} channels: lower shift_divisor. Received: input_shape={input_shape}"
             )
         self._initial_kernel = shift_kernel(channels, self.shift_divisor)
+        if self.causal:
+            self._initial_kernel = causal_kernel(self._initial_kernel)
         if self.mode == "learnable":
             self.kernel = self.add_weight(
                 name="kernel",
@@ -87,8 +103,34 @@ class TemporalShift(keras.layers.Layer):
             kernel = ops.convert_to_tensor(self._initial_kernel, dtype=inputs.dtype)
         # Time becomes the height of a picture whose width holds the pixels: 4-D, and nothing is transposed.
         x = ops.reshape(inputs, (-1, self.num_segments, height * width, channels))
-        x = ops.depthwise_conv(x, kernel, padding="same")
+        if self.causal:
+            x = ops.depthwise_conv(ops.pad(x, ((0, 0), (2, 0), (0, 0), (0, 0))), kernel, padding="valid")
+        else:
+            x = ops.depthwise_conv(x, kernel, padding="same")
         return ops.reshape(x, (-1, height, width, channels))
+
+    def state_shapes(self, input_shape):
+        """Name → shape, without the batch, of what `step` remembers of the frames before; zeros before the first."""
+        _, height, width, channels = input_shape
+        if self.mode == "fixed":
+            return {"shift": (height, width, channels // self.shift_divisor)}
+        return {"shift": (2 * height, width, channels)}
+
+    def step(self, inputs, state):
+        """The output for one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict.
+
+        Of a fixed shift it holds the channels that take frame t − 1, of a learnable one all of t − 2 and t − 1, one
+        picture below the other.
+        """
+        height, width, channels = inputs.shape[1:]
+        if self.mode == "fixed":
+            fold = channels // self.shift_divisor
+            x = ops.concatenate([inputs[..., :fold], state["shift"], inputs[..., 2 * fold :]], axis=-1)
+            return x, {"shift": inputs[..., fold : 2 * fold]}
+        frames = ops.concatenate([state["shift"], inputs], axis=1)
+        x = ops.reshape(frames, (-1, 3, height * width, channels))
+        x = ops.depthwise_conv(x, ops.convert_to_tensor(self.kernel), padding="valid")
+        return ops.reshape(x, (-1, height, width, channels)), {"shift": frames[:, height:]}
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -99,4 +141,5 @@ class TemporalShift(keras.layers.Layer):
             "num_segments": self.num_segments,
             "shift_divisor": self.shift_divisor,
             "mode": self.mode,
+            "causal": self.causal,
         }

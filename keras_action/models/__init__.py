@@ -6,6 +6,7 @@ from keras_action.models.bn_inception import BNInception
 from keras_action.models.builder import build_action_net, build_tsm, build_tsn
 from keras_action.models.insertion import InsertionPoint, insert_layers
 from keras_action.models.resizing import resize_model
+from keras_action.models.streaming import initial_states, state_bytes, streaming_model
 
 __all__ = [
     "BACKBONES",
@@ -15,7 +16,10 @@ __all__ = [
     "build_tsm",
     "build_tsn",
     "find_blocks",
+    "initial_states",
     "insert_layers",
     "insertion_points",
     "resize_model",
+    "state_bytes",
+    "streaming_model",
 ]

@@ -15,7 +15,7 @@ from keras_action.models.insertion import apply_model, copy_weights
 
 
 def build_action_net(
-    backbone, num_classes, num_segments=8, *, paths=PATHS, shift="learnable", name="action_net", **options
+    backbone, num_classes, num_segments=8, *, paths=PATHS, shift="learnable", causal=False, name="action_net", **options
 ):
     """ACTION-Net: a 2D backbone with an ACTION module at the start of its residual branches.
 
@@ -27,6 +27,8 @@ def build_action_net(
         paths: Which excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
         shift: The temporal shift before them: `"learnable"` as in the released code, `"fixed"`, or `None` as in the
             paper's text.
+        causal: Whether no frame sees a later one, so that `keras_action.streaming_model` can take the frames one by
+            one; see `keras_action.layers.Action`. The weights have the same names and shapes.
         name: Name of the model.
         input_size: Integer, or (height, width), in pixels; 224 by default.
         stages: Integers, or one, the stages whose blocks get a module; stage s gives maps 2^s times smaller than the
@@ -70,16 +72,18 @@ def build_action_net(
     """
 
     def make_layer(layer_name):
-        return Action(num_segments, paths=paths, shift=shift, name=f"{layer_name}_action")
+        return Action(num_segments, paths=paths, shift=shift, causal=causal, name=f"{layer_name}_action")
 
     return _build(backbone, num_classes, num_segments, make_layer, name=name, **options)
 
 
-def build_tsm(backbone, num_classes, num_segments=8, *, shift="fixed", name="tsm", **options):
+def build_tsm(backbone, num_classes, num_segments=8, *, shift="fixed", causal=False, name="tsm", **options):
     """TSM, the baseline that shifts channels along time where ACTION-Net has its modules.
 
     Args:
         shift: `"fixed"`, as in TSM, or `"learnable"`.
+        causal: Whether no frame sees a later one, as in the online version of TSM; see
+            `keras_action.layers.TemporalShift`.
 
     All else is as in `keras_action.build_action_net`.
 
@@ -91,15 +95,18 @@ def build_tsm(backbone, num_classes, num_segments=8, *, shift="fixed", name="tsm
     """
 
     def make_layer(layer_name):
-        return TemporalShift(num_segments, mode=shift, name=f"{layer_name}_shift")
+        return TemporalShift(num_segments, mode=shift, causal=causal, name=f"{layer_name}_shift")
 
     return _build(backbone, num_classes, num_segments, make_layer, name=name, **options)
 
 
-def build_tsn(backbone, num_classes, num_segments=8, *, name="tsn", **options):
+def build_tsn(backbone, num_classes, num_segments=8, *, causal=False, name="tsn", **options):
     """TSN, the baseline that looks at each frame alone: it cannot tell a clip from its reverse.
 
-    All arguments are as in `keras_action.build_action_net`.
+    Args:
+        causal: Changes nothing, as no frame sees another; it is there so that all three models take it.
+
+    All other arguments are as in `keras_action.build_action_net`.
 
     Example:
 

@@ -95,10 +95,7 @@ def apply_model(model, inputs, layers=None, changes=None):
 
     def copy_of(layer, taken):
         shape = next(x.shape for x in keras.tree.flatten(taken) if isinstance(x, keras.KerasTensor))
-        config = {**layer.get_config(), **(changes(layer, shape) if changes else {})}
-        if isinstance(layer, keras.layers.Lambda):  # Keras refuses those of a file; this one is in memory
-            return layer.__class__.from_config(config, safe_mode=False)
-        return layer.__class__.from_config(config)
+        return copy_layer(layer, changes(layer, shape) if changes else {})
 
     def apply_new(point, layer, x):
         if point not in applied:
@@ -143,6 +140,14 @@ def apply_model(model, inputs, layers=None, changes=None):
     return keras.tree.pack_sequence_as(model.output, outputs)
 
 
+def copy_layer(layer, changes=None):
+    """A new layer or operation of the same configuration, but for `changes`."""
+    config = {**layer.get_config(), **(changes or {})}
+    if isinstance(layer, keras.layers.Lambda):  # Keras refuses those of a file; this one is in memory
+        return layer.__class__.from_config(config, safe_mode=False)
+    return layer.__class__.from_config(config)
+
+
 def _input_of(layer, point, args, kwargs, made):
     """The tensor among the arguments of `layer` in whose place the new layer's output goes."""
     tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
@@ -165,15 +170,15 @@ def copy_weights(source, target):
     for layer in target.layers:
         if layer.name in names:
             layer.set_weights(source.get_layer(layer.name).get_weights())
-            _finalize_normalizations(layer)
+            finalize_normalizations(layer)
 
 
-def _finalize_normalizations(layer):
+def finalize_normalizations(layer):
     """Their mean and variance are made from the weights, and to set the weights does not do it."""
     if isinstance(layer, keras.layers.Normalization):
         layer.finalize_state()
     for part in getattr(layer, "layers", ()):
-        _finalize_normalizations(part)
+        finalize_normalizations(part)
 
 
 def as_functional(model):

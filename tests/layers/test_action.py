@@ -28,31 +28,55 @@ def weights_of(layer):
     return {weight.path.split("/", 1)[-1]: numpy(weight) for weight in layer.weights}
 
 
+@pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("kwargs", CASES.values(), ids=CASES.keys())
-def test_equals_the_literal_formula(kwargs):
+def test_equals_the_literal_formula(kwargs, causal):
     inputs = frames(8, 5, 7, 32)
-    layer = make(inputs, num_segments=4, **kwargs)
+    layer = make(inputs, num_segments=4, causal=causal, **kwargs)
     weights = weights_of(layer)
     if kwargs.get("shift") == "fixed":
-        weights["shift/kernel"] = np.zeros((3, 1, 32, 1))
-        weights["shift/kernel"][2, 0, :4] = weights["shift/kernel"][0, 0, 4:8] = weights["shift/kernel"][1, 0, 8:] = 1
+        kernel = weights["shift/kernel"] = np.zeros((3, 1, 32, 1))
+        if causal:
+            kernel[2] = 1
+            kernel[2, 0, 4:8], kernel[1, 0, 4:8] = 0, 1
+        else:
+            kernel[2, 0, :4] = kernel[0, 0, 4:8] = kernel[1, 0, 8:] = 1
     paths = kwargs.get("paths", ("ste", "ce", "me"))
     outputs = layer(inputs)
-    assert_close(outputs, literal.action(inputs, 4, weights, paths), atol=2e-5)
+    assert_close(outputs, literal.action(inputs, 4, weights, paths, causal=causal), atol=2e-5)
 
 
-def test_training_uses_and_updates_batch_statistics():
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("kwargs", CASES.values(), ids=CASES.keys())
+def test_a_causal_layer_does_not_see_later_frames(kwargs, training):
     inputs = frames(8, 5, 7, 32)
-    layer = make(inputs, num_segments=4)
+    layer = make(inputs, num_segments=4, causal=True, **kwargs)
+    if layer.me:
+        layer.me.norm.trainable = False  # its batch statistics are of all frames
+    before = numpy(layer(inputs, training=training)).reshape(2, 4, 5, 7, 32)
+    for t in range(1, 4):
+        changed = inputs.reshape(2, 4, 5, 7, 32).copy()
+        changed[:, t:] = frames(2, 4 - t, 5, 7, 32, seed=t)
+        after = numpy(layer(changed.reshape(inputs.shape), training=training)).reshape(before.shape)
+        assert_close(after[:, :t], before[:, :t], atol=1e-6)
+        assert np.abs(after[:, t:] - before[:, t:]).max() > 0.1
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_training_uses_and_updates_batch_statistics(causal):
+    inputs = frames(8, 5, 7, 32)
+    layer = make(inputs, num_segments=4, causal=causal)
     weights = weights_of(layer)
-    expected = literal.action(inputs, 4, weights, training=True)
+    expected = literal.action(inputs, 4, weights, training=True, causal=causal)
     assert_close(layer(inputs, training=True), expected, atol=2e-5)
-    shifted = literal.shift(inputs, 4, weights["shift/kernel"]) @ weights["me/squeeze_kernel"]
+    shifted = literal.shift(inputs, 4, weights["shift/kernel"], causal) @ weights["me/squeeze_kernel"]
     mean = 0.9 * weights["me/norm/moving_mean"] + 0.1 * shifted.mean(axis=(0, 1, 2))
     assert_close(layer.me.norm.moving_mean, mean, atol=1e-5)
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"shift": "fixed", "paths": ("me", "ste")}, {"shift": None, "paths": "ce"}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"shift": "fixed", "paths": ("me", "ste")}, {"shift": None, "paths": "ce"}, {"causal": True}]
+)
 def test_layer(kwargs, tmp_path):
     run_layer_test(lambda **extra: Action(num_segments=4, **kwargs, **extra), frames(8, 6, 5, 32), tmp_path)
 

@@ -32,13 +32,17 @@ def test_equals_the_literal_formula(t, channels, training):
     assert_close(layer(inputs, training=training), inputs + inputs * mask, atol=1e-5)
 
 
-def test_last_frame_has_no_motion():
-    layer = MotionExcitation(num_segments=4)
-    inputs = frames(8, 5, 6, 16)
-    layer.build(inputs.shape)
-    randomise(layer)
-    mask = numpy(layer.excitation(inputs)).reshape(2, 4, 16)
-    assert_close(mask[:, -1], 0.5, atol=1e-6)
+def test_last_frame_has_no_motion_and_of_a_causal_layer_the_first():
+    masks = []
+    for causal in (False, True):
+        layer = MotionExcitation(num_segments=4, causal=causal)
+        inputs = frames(8, 5, 6, 16)
+        layer.build(inputs.shape)
+        randomise(layer)
+        masks.append(numpy(layer.excitation(inputs)).reshape(2, 4, 16))
+    assert_close(masks[0][:, -1], 0.5, atol=1e-6)
+    assert_close(masks[1][:, 0], 0.5, atol=1e-6)
+    assert_close(masks[1][:, 1:], masks[0][:, :-1], atol=1e-6)  # the same motions, one frame later
 
 
 def test_layer(tmp_path):

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from keras_action.layers import TemporalShift
+from keras_action.layers.temporal_shift import causal_kernel
 from tests.layers import literal
 from tests.test_case import assert_close, frames, numpy, randomise, run_layer_test
 
@@ -18,12 +20,30 @@ def test_starts_as_the_shift_of_tsm(mode, t, channels, divisor):
     assert_close(outputs, expected, atol=1e-6)
 
 
-def test_any_kernel_equals_the_literal_formula():
+@pytest.mark.parametrize("mode", ["fixed", "learnable"])
+@pytest.mark.parametrize(("t", "channels", "divisor"), [(4, 16, 8), (1, 8, 8), (8, 9, 4)])
+def test_a_causal_one_starts_as_the_shift_of_the_online_tsm(mode, t, channels, divisor):
+    inputs = frames(2 * t, 3, 4, channels)
+    outputs = numpy(TemporalShift(t, divisor, mode=mode, causal=True)(inputs)).reshape(2, t, 3, 4, channels)
+    clips, fold = inputs.reshape(outputs.shape), channels // divisor
+    expected = clips.copy()
+    expected[:, 1:, ..., fold : 2 * fold] = clips[:, :-1, ..., fold : 2 * fold]
+    expected[:, 0, ..., fold : 2 * fold] = 0
+    assert_close(outputs, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_any_kernel_equals_the_literal_formula(causal):
     inputs = frames(8, 3, 4, 16)
-    layer = TemporalShift(num_segments=4)
+    layer = TemporalShift(num_segments=4, causal=causal)
     layer.build(inputs.shape)
     randomise(layer)
-    assert_close(layer(inputs), literal.shift(inputs, 4, numpy(layer.kernel)), atol=1e-5)
+    assert_close(layer(inputs), literal.shift(inputs, 4, numpy(layer.kernel), causal), atol=1e-5)
+
+
+def test_a_causal_kernel_takes_of_the_frame_what_was_taken_of_the_next():
+    kernel = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    np.testing.assert_array_equal(causal_kernel(kernel), [[0, 0], [1, 2], [8, 10]])
 
 
 @pytest.mark.parametrize("mode", ["fixed", "learnable"])

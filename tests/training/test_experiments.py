@@ -50,6 +50,17 @@ def test_rows_and_seeds(recipes, tmp_path, capsys):
     assert (output / "ACTION" / "0" / "last.keras").stat().st_mtime_ns == before
 
 
+def test_rows_start_from_their_own_models(tmp_path):
+    for run in ("TSN/0", "TSN/2", "location_1/1", "location_1/10"):
+        (tmp_path / run).mkdir(parents=True)
+    assert experiments.start_of(tmp_path, "TSN", 2) == str(tmp_path / "TSN" / "2")
+    assert experiments.start_of(tmp_path, "TSN", 1) == str(tmp_path / "TSN" / "0")
+    assert experiments.start_of(tmp_path, "location 1", 0) == str(tmp_path / "location_1" / "1")
+    nothing = ["table1", "--train", "a.csv", "--val", "b.csv", "--output", str(tmp_path / "new")]
+    with pytest.raises(SystemExit, match="error: There is no run of 'TSM' to start from"):
+        experiments.main([*nothing, "--rows", "TSM", "--start-from", str(tmp_path)])
+
+
 @pytest.mark.parametrize("rows", experiments.EXPERIMENTS.values(), ids=experiments.EXPERIMENTS)
 def test_all_rows_are_recipes(rows):
     recipes = [Recipe(**fields) for fields in rows.values()]

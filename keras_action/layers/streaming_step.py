@@ -1,0 +1,69 @@
+"""A causal temporal layer, one frame at a time: what it remembers goes in and comes out."""
+
+import keras
+
+from keras_action.layers.action import Action
+from keras_action.layers.excitation import Excitation
+from keras_action.layers.temporal_shift import TemporalShift
+
+# The layers that see other frames than the one they are at.
+TEMPORAL = (Action, Excitation, TemporalShift)
+
+
+@keras.saving.register_keras_serializable(package="keras_action")
+class StreamingStep(keras.layers.Layer):
+    """One frame through a causal layer, its memory explicit: tensors in, tensors out.
+
+    Frame by frame it gives what the layer gives for a clip, if the states before the first frame are zeros.
+
+    Args:
+        layer: `Action`, `TemporalShift` or one of the excitations, with `causal=True`. It becomes a part of this one.
+
+    Call arguments:
+        inputs: List of the frame `(B, H, W, C)` and the states after the frame before, in the order and shapes of
+            `layer.state_shapes`.
+
+    Output: list of the layer's output for the frame, `(B, H, W, C)`, and the states after it.
+
+    Raises:
+        ValueError: where the layer is none of these, or not causal.
+
+    Example:
+
+    >>> step = StreamingStep(keras_action.layers.TemporalShift(num_segments=8, mode="fixed", causal=True))
+    >>> memory = np.zeros((1, 56, 56, 3))
+    >>> for frame in video:
+    ...     output, memory = step([frame[None], memory])
+    """
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(layer, TEMPORAL):
+            raise ValueError(f"A temporal layer of keras_action is expected. Received: layer={layer!r}")
+        if not layer.causal:
+            raise ValueError(
+                "A layer that looks ahead cannot take its frames one by one: it needs `causal=True`. "
+                f"Received: layer {layer.name!r} with causal=False"
+            )
+        self.layer = layer
+
+    def build(self, input_shape):
+        if not self.layer.built:  # a file's is
+            # The layer's own batch holds whole clips; here it may be of any size.
+            self.layer.build((None, *input_shape[0][1:]))
+
+    def call(self, inputs):
+        frame, *values = inputs
+        names = self.layer.state_shapes(frame.shape)
+        output, state = self.layer.step(frame, dict(zip(names, values, strict=True)))
+        return [output, *(state[name] for name in names)]
+
+    def compute_output_shape(self, input_shape):
+        return list(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})

@@ -1,0 +1,165 @@
+"""The streaming twin of a causal model: one frame in, one set of logits out, its memory explicit."""
+
+import math
+import operator
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_action.layers import FoldTime, StreamingStep, UnfoldTime
+from keras_action.layers.streaming_step import TEMPORAL
+from keras_action.models.graph import Graph
+from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations
+
+FRAME, LOGITS, STATE = "frame", "logits", "state_"
+
+_SHARED = "started"  # the same for all layers of a model: 0 before the first frame, 1 after
+
+
+def streaming_model(model, average_over=None):
+    """The streaming twin of a causal model: it takes a video frame by frame.
+
+    It takes and gives dicts of tensors: `frame` and the states in, `logits` and the states out, under the same names,
+    `state_<layer>_<part>`. Before the first frame, and where a video ends and another begins, all states are zeros
+    (`initial_states`); after that they are what the frame before gave. The mean of the logits over the T frames
+    after that is what `model` gives for a clip of these frames, but for rounding. Beyond T frames it goes on: no frame
+    is computed twice.
+
+    Its weights are copies. Batch normalisation uses its stored statistics: the twin is for inference.
+
+    Args:
+        model: A model of `build_action_net`, `build_tsm` or `build_tsn` with `causal=True` (TSN may do without), or
+            any functional model that folds time, computes logits of each frame and takes their mean, as these do.
+        average_over: `None`, and the logits are those of the frame; or an integer n, and they are the mean over the
+            last n frames, which a state of n − 1 frames' logits remembers. Frames before the first count as zeros.
+            `RunningMean` does the same outside the model.
+
+    Returns:
+        A functional `keras.Model`: `{"frame": (B, H, W, 3), "state_…": (B, …)}` → `{"logits": (B, classes),
+        "state_…": (B, …)}`. No tensor has more than four dimensions.
+
+    Raises:
+        ValueError: where a layer looks ahead, or the model is not of this form.
+
+    Example:
+
+    >>> model = keras_action.build_action_net("mobilenet_v2", num_classes=83, causal=True)
+    >>> stream = keras_action.streaming_model(model)
+    >>> states = keras_action.initial_states(stream)
+    >>> for frame in video:  # RGB 0..255, (224, 224, 3)
+    ...     outputs = stream.predict_on_batch({"frame": frame[None], **states})
+    ...     logits = outputs.pop("logits")
+    ...     states = outputs
+
+    Reference: TSM, [Lin et al., 2019](https://arxiv.org/abs/1811.08383), section 4.2, online models.
+    """
+    model = as_functional(model)
+    _check_form(model)
+    if average_over is not None and operator.index(average_over) < 1:
+        raise ValueError(f"`average_over` must be None or at least 1. Received: average_over={average_over}")
+    frame = keras.Input(model.input_shape[2:], name=FRAME)
+    inputs, outputs, copies = {FRAME: frame}, {}, {}
+    made = []
+
+    def call(layer, *args, **kwargs):
+        if layer.name in copies:
+            raise ValueError(f"A layer that is used twice cannot be rebuilt. Received: layer {layer.name!r}")
+        if isinstance(layer, (FoldTime, UnfoldTime)):
+            return args[0]
+        if isinstance(layer, keras.layers.GlobalAveragePooling1D):
+            return frame  # the clone's output, which must hang on its input alone
+        copies[layer.name] = copy = copy_layer(layer)
+        output = _step(copy, args[0], inputs, outputs) if isinstance(layer, TEMPORAL) else copy(*args, **kwargs)
+        made.append(output)
+        return output
+
+    # The clone itself is not wanted, as it takes clips; what is made on the way is.
+    start = keras.tree.pack_sequence_as(model.input, [frame])
+    keras.models.clone_model(model, input_tensors=start, clone_function=lambda layer: layer, call_function=call)
+    logits = made[-1]
+    if average_over is not None:
+        logits = _average(logits, operator.index(average_over), inputs, outputs)
+    stream = keras.Model(inputs, {LOGITS: logits, **outputs}, name=f"{model.name}_stream")
+    for name, copy in copies.items():
+        if getattr(copy, "weights", None):
+            copy.set_weights(model.get_layer(name).get_weights())
+            finalize_normalizations(copy)
+    return stream
+
+
+def initial_states(stream, batch_size=1):
+    """The states before the first frame: zeros. To begin a new video is to pass them again.
+
+    Args:
+        stream: A model of `streaming_model`.
+        batch_size: Integer B, how many videos go through it side by side.
+
+    Returns:
+        Dict from the states' names to NumPy arrays `(B, …)`.
+    """
+    return {name: np.zeros((batch_size, *x.shape[1:]), x.dtype) for name, x in _states(stream).items()}
+
+
+def state_bytes(stream):
+    """How many bytes the states of one video take."""
+    return sum(math.prod(x.shape[1:]) * np.dtype(x.dtype).itemsize for x in _states(stream).values())
+
+
+def _step(layer, x, inputs, outputs):
+    """Applies a temporal layer to one frame; its states join the inputs and outputs."""
+    shapes = layer.state_shapes(x.shape)
+    names = [f"{STATE}{part}" if part == _SHARED else f"{STATE}{layer.name}_{part}" for part in shapes]
+    for name, shape in zip(names, shapes.values(), strict=True):
+        if name not in inputs:
+            inputs[name] = keras.Input(shape, name=name, dtype=layer.compute_dtype)
+    step = StreamingStep(layer, name=layer.name, dtype=layer.dtype_policy)
+    x, *states = step([x, *(inputs[name] for name in names)])
+    outputs.update(zip(names, states, strict=True))
+    return x
+
+
+def _average(logits, count, inputs, outputs):
+    """The mean over the last `count` frames' logits, by a state of those before."""
+    if count == 1:
+        return logits
+    name = f"{STATE}{LOGITS}"
+    before = inputs[name] = keras.Input((count - 1, logits.shape[-1]), name=name)
+    window = ops.concatenate([before, ops.expand_dims(logits, 1)], axis=1)
+    outputs[name] = window[:, 1:]
+    return ops.mean(window, axis=1)
+
+
+def _states(stream):
+    """Name → Keras tensor of each state that goes into a streaming model."""
+    if not isinstance(getattr(stream, "input", None), dict) or FRAME not in stream.input:
+        raise ValueError(f"A model of `streaming_model` is expected. Received: {stream!r}")
+    return {name: x for name, x in stream.input.items() if name != FRAME}
+
+
+def _check_form(model):
+    """Raises a `ValueError` where the model looks ahead, or is not the mean of what it computes of each frame."""
+    for layer in model.layers:
+        if isinstance(layer, TEMPORAL) and not layer.causal:
+            raise ValueError(
+                "A model that looks ahead cannot take its frames one by one: build it with `causal=True`, and train it "
+                f"so. Received: model {model.name!r}, whose layer {layer.name!r} has causal=False"
+            )
+    graph = Graph(model)
+    ends = [layer.name for layer in model.layers if isinstance(layer, (FoldTime, UnfoldTime))]
+    inputs = [name for name, sources in graph.sources.items() if not sources]
+    last = list(graph.order)[-1]
+    fits = (
+        len(inputs) == 1
+        and len(ends) == 2
+        and graph.sources[ends[0]] == inputs
+        and isinstance(graph.operations[last], keras.layers.GlobalAveragePooling1D)
+        and graph.sources[last] == ends[1:]
+        and len(model.outputs) == 1
+    )
+    if not fits:
+        raise ValueError(
+            "A streaming twin is there of a model that folds time into the batch (FoldTime), computes logits of each "
+            "frame, unfolds time (UnfoldTime) and takes the mean (GlobalAveragePooling1D), as those of "
+            f"`build_action_net` do. Received: model {model.name!r}"
+        )

@@ -1,0 +1,30 @@
+"""A finger that draws in the air, made up by a program: what `egogestar` starts from. MobileNetV2 from ImageNet.
+
+    python -m training.synthesize --kind drawing --clips-per-class 140 --val-share 0.1 --size 88 116 --output drawings
+    python -m training.train --recipe drawing --train drawings/train.csv --val drawings/val.csv \
+        --output runs/drawing --set weights=mobilenet_v2_imagenet.npz
+
+Small enough for two CPU cores. Twelve frames, since eight of a clip of seconds hardly show the strokes of a star, and
+whole pictures, since a hand begins and ends at their sides. What comes out stands in docs/results.md.
+"""
+
+from keras_action.recipes import Recipe
+
+
+def recipe():
+    return Recipe(
+        num_segments=12,
+        input_size=72,
+        squash=True,
+        frozen_stages=2,
+        epochs=8,
+        batch_size=16,
+        learning_rate=1e-3,
+        warmup_epochs=0.5,
+        label_smoothing=0.05,
+        dropout=0.2,
+        crop_scales=(1.0, 0.875, 0.75),
+        color_jitter=0.4,
+        cache=True,
+        jit_compile=False,
+    )
