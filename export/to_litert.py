@@ -3,132 +3,198 @@
 examples:
   python -m export.to_litert runs/mine --output gesture.tflite
   python -m export.to_litert runs/mine --quantization int8 --representative videos/train.csv --output gesture.tflite
+  python -m export.to_litert runs/mine --quantization int8 --representative train.csv --check val.csv \\
+      --check-clips 100000 --max-accuracy-drop 0.01 --noise noise.png --output gesture.tflite
   python -m export.to_litert model.keras --labels labels.txt --clip-seconds 2 --output gesture.tflite
+  python -m export.to_litert --describe gesture.tflite
 
-The exit status is 1 if the conversion fails, or if the file disagrees with the model; 2 for wrong arguments.
+With labelled clips the top-1 accuracy of model and file is printed side by side. The exit status is 1 if the conversion
+fails, or if the file disagrees with the model; 2 for wrong arguments.
 """
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
 
-from training.arguments import DATA_FORMS
+from export.inputs import DATA_FORMS, add_model_arguments
 
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
+INTEGER = ("int8", "int16x8")
 
 
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m export.to_litert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", metavar="RUN", help="a training run's folder, or a .keras file")
-    parser.add_argument("--output", required=True, metavar="FILE", help="the .tflite file to write")
-    parser.add_argument("--quantization", choices=QUANTIZATIONS, default="float32", help="default: float32")
     parser.add_argument(
+        "model", metavar="RUN", nargs="?", help="a training run's folder, a .keras file, or a PyTorch checkpoint"
+    )
+    parser.add_argument("--output", metavar="FILE", help="the .tflite file to write")
+    parser.add_argument(
+        "--describe", metavar="FILE", help="print what a .tflite file holds and says of itself, and end"
+    )
+    parser.add_argument("--clip-seconds", type=float, help="the time that a clip spans (default: the run's)")
+    parser.add_argument("--author", default="", help="who made the model, for the file's metadata")
+    parser.add_argument("--description", default="", help="what it is for, for the file's metadata")
+    add_model_arguments(parser)
+
+    formats = parser.add_argument_group("format")
+    formats.add_argument("--quantization", choices=QUANTIZATIONS, default="float32", help="default: float32")
+    formats.add_argument(
+        "--streaming", action="store_true", help="a file that takes frame by frame, of a run trained with causal=True"
+    )
+    formats.add_argument(
         "--representative",
         metavar="DATA",
-        help="the training clips: int8 measures its ranges on them, and every file is checked on them; without it, on "
-        f"random pixels. One of: {DATA_FORMS}",
+        help=f"the training clips, on which int8 and int16x8 measure their ranges. One of: {DATA_FORMS}",
     )
-    parser.add_argument("--clips", type=int, default=128, help="clips for the ranges, and for the check (default: 128)")
-    parser.add_argument("--seed", type=int, default=0, help="which clips, and how they are cropped (default: 0)")
-    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the run's)")
-    parser.add_argument("--clip-seconds", type=float, help="the time that a clip spans (default: the run's)")
-    parser.add_argument(
+    formats.add_argument("--clips", type=int, default=128, help="clips for the ranges (default: 128)")
+    formats.add_argument("--input-dtype", choices=("uint8", "float32"), help="default: uint8 of int8 files")
+    formats.add_argument("--output-dtype", choices=("float32", "uint8"), default="float32", help="default: float32")
+    formats.add_argument(
+        "--keep-float", nargs="+", action="extend", default=[], metavar="LAYER", help="names or regular expressions"
+    )
+    formats.add_argument(
+        "--float-budget",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the multiply-adds, for the layers that integers harm most (default: 0)",
+    )
+    formats.add_argument(
+        "--max-partitions", type=_partitions, default=1, metavar="N", help="of XNNPACK, or any (default: 1)"
+    )
+
+    checks = parser.add_argument_group("check")
+    checks.add_argument("--check", metavar="DATA", help="clips on which file and model are compared (default: those of "
+                        "--representative; without it, random pixels)")  # fmt: skip
+    checks.add_argument("--check-clips", type=int, default=128, help="how many of them (default: 128)")
+    checks.add_argument(
         "--min-agreement",
         type=float,
         default=0.9,
         help="the least share of the clips for which file and model must name the same class (default: 0.9)",
     )
-    parser.add_argument("--num-threads", type=int, default=1, help="threads for the timing (default: 1)")
+    checks.add_argument(
+        "--max-accuracy-drop",
+        type=float,
+        metavar="SHARE",
+        help="the most that the file's top-1 may be below the model's, 0.01 being a point (default: not checked)",
+    )
+    checks.add_argument("--noise", metavar="FILE", help="of each layer of an integer file: a figure (.png …) or .json")
+    checks.add_argument("--num-threads", type=int, default=1, help="threads for the timing (default: 1)")
     return parser
 
 
 def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
-    if arguments.quantization == "int8" and arguments.representative is None:
-        parser.error("--quantization int8 needs --representative")
-    if arguments.clips < 1:
-        parser.error(f"--clips must be positive. Received: --clips {arguments.clips}")
+    if arguments.describe is None and (arguments.model is None or arguments.output is None):
+        parser.error("RUN and --output are required, or --describe")
+    if arguments.quantization in INTEGER and arguments.representative is None:
+        parser.error(f"--quantization {arguments.quantization} needs --representative")
+    if arguments.noise and (arguments.quantization not in INTEGER or arguments.streaming):
+        parser.error("--noise is for --quantization int8 and int16x8, without --streaming")
+    for name in ("clips", "check_clips"):
+        if getattr(arguments, name) < 1:
+            option = name.replace("_", "-")
+            parser.error(f"--{option} must be positive. Received: --{option} {getattr(arguments, name)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if arguments.describe is not None:
+        _describe(arguments.describe)
+        return
     import tensorflow as tf
 
+    try:
+        failures = _convert(arguments)
+    except (ImportError, OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        sys.exit(f"error: {error}")
+    if failures:
+        sys.exit("".join(f"error: {failure}\n" for failure in failures).rstrip())
+
+
+def _describe(path):
     from keras_action import litert
 
     try:
-        model, labels, clip_seconds, training = _load(arguments)
-        ranges, checks = _make_clips(arguments, model, labels, training)
-        report = litert.convert(
-            model,
-            arguments.output,
-            quantization=None if arguments.quantization == "float32" else arguments.quantization,
-            representative_clips=ranges,
-            labels=labels,
-            clip_seconds=clip_seconds,
-            metadata={"source": Path(arguments.model).name},
-        )
-        print(report)
-        verification = litert.verify(report.path, model, checks)
-        print(verification.gap_table())
-        print(f"latency           {litert.benchmark(report.path, num_threads=arguments.num_threads, runs=30)}")
-    except (ImportError, OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        print(litert.describe(path))
+    except (ImportError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
-    if arguments.representative is not None and verification.top1_agreement < arguments.min_agreement:
-        sys.exit(
-            f"error: {report.path} names the class of the model for {verification.top1_agreement:.1%} of the clips "
-            f"only, {arguments.min_agreement:.1%} are asked for (--min-agreement)"
-        )
 
 
-def _load(arguments):
-    """Returns the model, its labels, the length of its clips, and how the training pipeline cut its clips."""
-    import keras
+def _convert(arguments):
+    """Converts, checks, prints, and returns what is wrong with the file."""
+    from export import inputs
+    from keras_action import litert
+    from keras_action.models import streaming_model
 
-    from keras_action.runs import read_run
+    opened = inputs.read_model(arguments.model, arguments)
+    integer = arguments.quantization in INTEGER
+    ranges = None
+    if integer:
+        ranges = _first(inputs.training_clips(opened, arguments.representative, arguments.seed), arguments.clips)
+    data = arguments.check or arguments.representative
 
-    path = Path(arguments.model)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no such run or model. Received: {path}")
-    labels, clip_seconds, training = None, None, {}
-    if path.is_dir() or (path.parent / "run.json").is_file():
-        run = read_run(path)
-        model, labels, clip_seconds = run.load_model(), run.labels, run.clip_seconds
-        training = {"color_jitter": run.recipe.color_jitter, "crop_scales": run.recipe.crop_scales}
+    def clips():
+        if data is None:
+            return inputs.noise_clips(opened, arguments.seed)
+        return inputs.evaluation_clips(opened, data, arguments.check_clips)
+
+    checks = clips()  # before the conversion: a list that can't be read is known now
+    report = litert.convert(
+        streaming_model(opened.model) if arguments.streaming else opened.model,
+        arguments.output,
+        quantization=None if arguments.quantization == "float32" else arguments.quantization,
+        representative_clips=ranges,
+        labels=opened.labels,
+        clip_seconds=arguments.clip_seconds or inputs.clip_seconds_of(opened),
+        metadata=_metadata(arguments, opened),
+        input_dtype=arguments.input_dtype,
+        output_dtype=arguments.output_dtype,
+        keep_float=arguments.keep_float,
+        float_budget=arguments.float_budget,
+        max_partitions=arguments.max_partitions,
+    )
+    print(report)
+    verification = litert.verify(report.path, opened.model, checks)
+    print(verification.gap_table())
+    print(f"latency           {litert.benchmark(report.path, num_threads=arguments.num_threads, runs=30)}")
+    if arguments.noise:
+        _write_noise(arguments.noise, litert.quantization_error(report.path, opened.model, clips()))
+    return verification.failures(
+        min_agreement=None if data is None else arguments.min_agreement,  # random pixels are of no class
+        max_accuracy_drop=arguments.max_accuracy_drop,
+    )
+
+
+def _metadata(arguments, opened):
+    values = {"name": opened.path.stem, "author": arguments.author, "description": arguments.description}
+    if opened.recipe is not None:
+        values |= {"backbone": opened.recipe.backbone, "recipe": opened.recipe.to_dict()}
+    return {**values, "source": opened.path.name}
+
+
+def _write_noise(path, report):
+    from keras_action import plots
+    from keras_action.files import write_whole
+
+    print(report)
+    if Path(path).suffix == ".json":
+        write_whole(path, json.dumps(report.to_dict(), indent=2) + "\n")
     else:
-        model = keras.saving.load_model(path, compile=False)
-    if arguments.labels is not None:
-        labels = tuple(Path(arguments.labels).read_text(encoding="utf-8").split("\n"))
-        labels = tuple(label.strip() for label in labels if label.strip())
-    return model, labels, arguments.clip_seconds or clip_seconds, training
+        plots.save_figure(plots.quantization_error_figure(report), path)
+    print(f"noise             {path}")
 
 
-def _make_clips(arguments, model, labels, training):
-    """Returns the clips for the ranges, cut as in training, and the clips for the check, cut as in evaluation."""
-    import numpy as np
-
-    from keras_action.data import evaluation_dataset, read_data_set, training_dataset
-
-    num_segments, *input_size, _ = model.input_shape[1:]
-    if arguments.representative is None:
-        noise = np.random.default_rng(arguments.seed).integers(0, 256, (8, *model.input_shape[1:]), dtype="uint8")
-        return None, noise
-    annotations = read_data_set(arguments.representative, labels=labels, allow_empty_classes=True)
-    sizes = {"num_segments": num_segments, "input_size": tuple(input_size), "batch_size": 1}
-    ranges = training_dataset(annotations, seed=arguments.seed, **training, **sizes).take(arguments.clips)
-    checks = _spread(annotations, arguments.clips)
-    checks = evaluation_dataset(checks, **sizes).filter(lambda clips, labels, weights: weights[0] > 0)
-    return ranges.as_numpy_iterator(), checks.as_numpy_iterator()
+def _first(clips, count):
+    for _, clip in zip(range(count), clips, strict=False):
+        yield clip
 
 
-def _spread(annotations, count):
-    """At most `count` clips, evenly from the whole set, which may be sorted by class."""
-    import dataclasses
-
-    step = max(len(annotations) / count, 1.0)
-    chosen = tuple(annotations.clips[int(i * step)] for i in range(int(len(annotations) / step)))
-    return dataclasses.replace(annotations, clips=chosen)
+def _partitions(text):
+    return None if text == "any" else int(text)
 
 
 if __name__ == "__main__":

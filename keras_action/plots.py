@@ -189,6 +189,97 @@ def contact_sheet_figure(clips, titles):
     return figure
 
 
+def operating_curve_figure(curves, chosen=None, max_false_alarms=None, title=None):
+    """Draw detections against false alarms of a recogniser, over its on threshold.
+
+    Args:
+        curves: Dict from a name to a list of
+            `keras_action.recognition.OperatingPoint`, as `operating_curve` gives
+            it; each is a line.
+        chosen: Dict from a name to the on threshold that was chosen, a ring
+            on its line; or `None`.
+        max_false_alarms: False alarms a minute that are allowed, drawn as a
+            line; or `None`.
+        title: A line above the plot.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    if not curves or not all(curves.values()):
+        raise ValueError(f"There must be a curve, and points on each. Received: {curves}")
+    figure = _new_figure(5.6, 4.0)
+    axes = figure.add_subplot()
+    for number, (name, points) in enumerate(curves.items()):
+        alarms = [point.false_alarms_per_minute for point in points]
+        rates = [point.detection_rate for point in points]
+        # A low threshold may find less than a higher one: the points are joined in the order of thresholds.
+        axes.plot(alarms, rates, color=f"C{number}", marker=".", markersize=5, linewidth=1.2, label=name)
+        for point in points:
+            if chosen and point.on_threshold == chosen.get(name):
+                place = (point.false_alarms_per_minute, point.detection_rate)
+                axes.plot(*place, "o", color=f"C{number}", fillstyle="none", markersize=10)
+                axes.annotate(
+                    f"{point.on_threshold:.2f}", place, xytext=(6, -12), textcoords="offset points", fontsize=9
+                )
+    if max_false_alarms is not None:
+        axes.axvline(max_false_alarms, color="0.5", linestyle="--", linewidth=1, label="allowed")
+    axes.set_xlabel("false alarms a minute")
+    axes.set_ylabel("gestures detected")
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    if title:
+        axes.set_title(title, fontsize=11)
+    return figure
+
+
+def quantization_error_figure(report, labelled=5, title=None):
+    """Draw the signal-to-noise ratio of a quantised file's activations, in the order in which they are computed.
+
+    Args:
+        report: A `keras_action.litert.QuantizationErrorReport`.
+        labelled: How many of the layers that add most noise are named.
+        title: A line above the plots.
+
+    Returns:
+        A `matplotlib.figure.Figure`: above the ratio, below the share of noise that each operator adds itself.
+    """
+    operators = report.operators
+    places = np.arange(len(operators))
+    figure = _new_figure(9.6, 5.0)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    ratios = np.array([operator.snr_db for operator in operators])
+    above.plot(places, ratios, color=TRAIN_COLOR, linewidth=1, marker=".", markersize=4, label="integers")
+    kept = np.array([operator.is_float for operator in operators], bool)
+    if kept.any():
+        above.plot(places[kept], ratios[kept], "o", color=VALIDATION_COLOR, markersize=5, label="kept in float")
+        above.legend(frameon=False)
+    above.set_ylabel("signal to noise, dB")
+    below.bar(places, [operator.added for operator in operators], color=VALIDATION_COLOR, width=0.8)
+    below.yaxis.set_major_formatter("{x:.1%}")
+    below.set_ylabel("noise added")
+    below.set_xlabel(f"operator, in the order in which they run ({report.num_clips} clips)")
+    by_layer = {}
+    for place, operator in sorted(enumerate(operators), key=lambda pair: pair[1].added, reverse=True):
+        by_layer.setdefault(operator.layer, place)
+    for layer, place in list(by_layer.items())[:labelled]:
+        operator = operators[place]
+        if operator.added:
+            # Away from the nearer edge, so that no name is cut off.
+            side = "right" if place > len(operators) / 2 else "left"
+            name = f"{_shorten(layer)}, {operator.operator}"
+            below.annotate(name, (place, operator.added), fontsize=7, ha=side, va="bottom")
+    for axes in (above, below):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
 def figure_to_png_bytes(figure, dpi=144):
     """The figure as the bytes of a PNG file."""
     return _render(figure, "png", dpi)
@@ -253,3 +344,7 @@ def _number(text):
         return float(text)
     except (TypeError, ValueError):  # CSVLogger writes NA for what an epoch doesn't have
         return float("nan")
+
+
+# Here, as they make use of this module.
+from keras_action.activation_plots import activation_figure, save_activation_animation  # noqa: E402, F401

@@ -7,22 +7,31 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.files import write_whole
+from keras_action.litert.arguments import QUANTIZATIONS, check_arguments, check_model, check_types
 from keras_action.litert.clips import iterate_clips
+from keras_action.litert.converter import float_file, in_float32
+from keras_action.litert.float_budget import choose_float_layers
 from keras_action.litert.inspection import FileSummary, inspect_bytes
+from keras_action.litert.layer_names import LayerNames
 from keras_action.litert.metadata import Metadata, with_metadata
 from keras_action.litert.model import signature_runner
-from keras_action.litert.quantize import quantize_int8
+from keras_action.litert.partitions import find_partitions
+from keras_action.litert.quantize import calibrate, quantize
 from keras_action.litert.quiet import quiet
+from keras_action.litert.requirements import DELEGATED, INTEGER, ConversionError, are_few, check_requirements
+from keras_action.litert.streaming import (
+    is_stream,
+    representative_sequences,
+    run_some_steps,
+    stream_clip_shape,
+    stream_file,
+)
 from keras_action.version import __version__
 
-QUANTIZATIONS = (None, "float16", "dynamic", "int8")
+__all__ = ["QUANTIZATIONS", "ConversionError", "ConversionReport", "convert"]
 
 # More clips hardly move the ranges any more, and a training pipeline never ends.
 MAX_REPRESENTATIVE_CLIPS = 128
-
-
-class ConversionError(RuntimeError):
-    """A model that could not be converted, or whose file does not run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +43,9 @@ class ConversionReport:
         quantization: As asked for.
         summary: The `FileSummary` of the file.
         dead_tensors: The activations that were zero on all representative clips
-            and were given a range by hand (int8 only).
+            and were given a range by hand (integer files only).
+        float_layers: The layers that were kept in float, as asked for or by the
+            budget (integer files only).
         seconds: How long it took.
     """
 
@@ -42,6 +53,7 @@ class ConversionReport:
     quantization: str | None
     summary: FileSummary
     dead_tensors: tuple[str, ...]
+    float_layers: tuple[str, ...]
     seconds: float
 
     @property
@@ -57,6 +69,8 @@ class ConversionReport:
         ]
         if self.dead_tensors:
             lines.append(f"dead activations  {len(self.dead_tensors)}, zero on all representative clips")
+        if self.float_layers:
+            lines.append(f"kept in float     {', '.join(self.float_layers)}")
         return "\n".join([*lines, f"converted in      {self.seconds:.1f} s"])
 
     def __str__(self):
@@ -71,37 +85,72 @@ def convert(
     labels=None,
     clip_seconds=None,
     metadata=None,
+    *,
+    input_dtype=None,
+    output_dtype="float32",
+    keep_float=(),
+    float_budget=0.0,
+    max_partitions=1,
 ):
-    """Convert a clip model to a LiteRT file.
+    """Convert a clip model, or a streaming model, to a LiteRT file.
 
-    The file takes one clip `(1, T, H, W, 3)`, RGB in 0..255, float32 (uint8 if
-    quantised to int8), and gives float32 logits `(1, classes)`. It has one
-    signature, `serving_default`, from `clip` to `logits`, and no TensorFlow
-    operators, and carries its labels and its time step as metadata. It is run
+    The file takes one clip `(1, T, H, W, 3)`, RGB in 0..255, and gives logits
+    `(1, classes)`. It has one signature, `serving_default`, from `clip` to
+    `logits`, and carries its labels and its time step as metadata. It is run
     once before it is written, and written whole or not at all.
+
+    That of a streaming model (`keras_action.streaming_model`) takes `frame`, RGB
+    in 0..255, `(1, H, W, 3)`, and the model's states, and gives `logits` and the
+    states by the same names, shapes and types, those of integer files with the
+    same scale: they go back as the bytes they are. `LiteRTStream` runs it.
+
+    No file has operators that LiteRT lacks, variables, shapes that are not
+    known, or tensors above rank 4 but its input; one that is delegated to
+    XNNPACK goes there in one part; one of integers computes with floats only
+    where it was told to, and has a scale for each channel of a kernel.
 
     Args:
         model: A Keras model from clips `(B, T, H, W, 3)`, RGB in 0..255, to
-            logits, on the TensorFlow backend. Mixed precision becomes float32.
+            logits, on the TensorFlow backend, or one of
+            `keras_action.streaming_model`. Mixed precision becomes float32.
         path: The `.tflite` file to write.
         quantization: `None` for float32. `"float16"` halves the file at the
             same speed. `"dynamic"` has int8 weights and float activations: small,
             slower than float32. `"int8"` computes with integers only: small and
-            fast.
-        representative_clips: For int8, clips as in training: an array
+            fast. `"int16x8"` has int8 weights and int16 activations: as small as
+            int8 and nearly as exact as float32, but many times slower, as XNNPACK
+            has no kernels for it; for accelerators that do.
+        representative_clips: For int8 and int16x8, clips as in training: an array
             `(N, T, H, W, 3)`, or an iterable of clips or batches, or of tuples that
-            begin with one. The first 128 clips are used.
+            begin with one. The first 128 clips are used. For a streaming model
+            they may be of any length, and 1024 frames of them are used, the
+            states run through each clip from zeros.
         labels: The names of the classes, in the logits' order.
         clip_seconds: The time that a clip spans: the median length of a clip in
             training.
-        metadata: Whatever else the file shall carry: names and JSON values.
+        metadata: Fields of `Metadata` as `author`, `description`, `backbone` or
+            `recipe`; or whatever else the file shall carry: names and JSON values.
+        input_dtype: `"uint8"` or `"float32"`. int8 files can have both and take
+            bytes by default; all others take floats.
+        output_dtype: `"float32"`, or `"uint8"` for int8 files: the logits come
+            quantised then, `LiteRTModel` makes them floats again.
+        keep_float: Names of layers, or regular expressions for them, that stay
+            float in an integer file.
+        float_budget: The share of the multiply-adds, 0..1, that an integer file
+            may compute in floats on top of that: the layers that add most noise
+            for what they cost, as far as it brings the logits nearer to the float
+            model's.
+        max_partitions: In how many parts XNNPACK may take a float32, float16 or
+            int8 file; `None` for any number.
 
     Returns:
         A `ConversionReport`.
 
     Raises:
         ValueError: If the model is no clip model, or an argument doesn't fit it.
-        ConversionError: If the converter fails, or the file does not run.
+        ConversionError: If the converter fails, or the file does not hold one of
+            the above, or does not run. It says which operator of which layer is
+            to blame.
         ImportError: If the extra `litert` is not installed.
 
     Example:
@@ -113,82 +162,111 @@ def convert(
     """
     start = time.perf_counter()
     path = Path(path)
-    clip_shape = _check_model(model)
-    _check_arguments(model, path, quantization, representative_clips, labels, clip_seconds)
-    information = Metadata(
+    streaming = is_stream(model)
+    clip_shape = stream_clip_shape(model) if streaming else check_model(model)
+    check_arguments(model, path, quantization, representative_clips, labels, clip_seconds)
+    input_dtype = check_types(quantization, input_dtype, output_dtype, keep_float, float_budget)
+    names = LayerNames(model)
+    dead, kept = (), ()
+    if streaming:
+        sequences = representative_sequences(representative_clips, clip_shape)
+        types = {"input_dtype": input_dtype, "output_dtype": output_dtype}
+        file, dead, kept = stream_file(model, quantization, sequences, path, keep_float, float_budget, **types)
+    elif quantization in INTEGER:
+        # All of them before it grows quiet: they may come from a pipeline that has something to say.
+        clips = iterate_clips(representative_clips, clip_shape, limit=MAX_REPRESENTATIVE_CLIPS)
+        clips = [np.rint(clip).astype("uint8") for clip in clips]
+        floats = float_clip_file(model)
+        file, dead, kept = _quantize(
+            floats,
+            clips,
+            names,
+            path,
+            keep_float,
+            float_budget,
+            activation_bits=8 if quantization == "int8" else 16,
+            bytes_input="clip" if input_dtype == "uint8" else None,
+            bytes_output="logits" if output_dtype == "uint8" else None,
+            is_good=lambda file: quantization not in DELEGATED or are_few(find_partitions(file), max_partitions),
+        )
+    else:
+        clips = [np.random.default_rng(0).integers(0, 256, (1, *clip_shape))]
+        file = float_clip_file(model, quantization)
+    file = with_metadata(file, _metadata(model, clip_shape, quantization, labels, clip_seconds, metadata))
+    summary = inspect_bytes(file)
+    kept_tensors = frozenset(tensor for operator in kept for tensor in operator.tensors)
+    check_requirements(summary, quantization, names, kept_tensors, max_partitions)
+    if streaming:
+        run_some_steps(file, path, sequences[0])
+    else:
+        _check_file(file, path, clips[0])
+    write_whole(path, file)
+    float_layers = dict.fromkeys(names.main(operator.tensors) for operator in kept)
+    return ConversionReport(path, quantization, summary, dead, tuple(float_layers), time.perf_counter() - start)
+
+
+def float_clip_file(model, quantization=None):
+    """The bytes of a clip model's file before it is quantised to integers, without metadata.
+
+    A tensor has the same name in all files of a model.
+    """
+    import keras
+
+    # A static batch of one: the delegates plan their memory for it.
+    clip = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="clip", dtype="float32")
+    with quiet():
+        logits = _deployed(in_float32(model))(clip, training=False)
+    return float_file(clip, {"logits": logits}, LayerNames(model), quantization)
+
+
+def _deployed(model):
+    """The same function in operators that run fast; a model that is not functional stays as it is."""
+    import keras
+
+    from keras_action.litert.deployment import deployment_model
+
+    return deployment_model(model) if hasattr(model, "operations") or isinstance(model, keras.Sequential) else model
+
+
+def _quantize(floats, clips, names, path, keep_float, float_budget, **options):
+    """The bytes of the integer file, the dead activations, and the operators that were kept in float."""
+    graph = inspect_bytes(floats).graph
+    kept = names.matching(keep_float, graph)
+    samples = [{"clip": clip.astype("float32")} for clip in clips]
+
+    def make(kept):
+        return quantize(floats, ranges, lambda file: _check_file(file, path, clips[0]), keep_float=kept, **options)
+
+    try:
+        with quiet():
+            ranges = calibrate(floats, samples)
+            file, dead = make(kept)
+            if float_budget:
+                more = choose_float_layers(floats, file, make, samples, graph, kept, float_budget, names)
+                if more:
+                    kept = more
+                    file, dead = make(kept)
+            return file, dead, kept
+    except (ImportError, ConversionError):
+        raise
+    except Exception as error:  # the quantiser raises whatever it likes
+        raise ConversionError(f"{path.name} could not be quantised: {error}") from error
+
+
+def _metadata(model, clip_shape, quantization, labels, clip_seconds, metadata):
+    metadata = dict(metadata or {})
+    fields = {"name", "description", "author", "license", "backbone", "recipe"} & set(metadata)
+    known = {"name": model.name, **{name: metadata.pop(name) for name in fields}}
+    return Metadata(
         labels=None if labels is None else tuple(labels),
         num_segments=clip_shape[0],
         input_size=clip_shape[1:3],
         clip_seconds=clip_seconds,
         quantization=quantization,
         package_version=__version__,
-        extra=dict(metadata or {}),
+        extra=metadata,
+        **known,
     )
-    dead = ()
-    if quantization == "int8":
-        # All of them before it grows quiet: they may come from a pipeline that has something to say.
-        clips = iterate_clips(representative_clips, clip_shape, limit=MAX_REPRESENTATIVE_CLIPS)
-        clips = [np.rint(clip).astype("uint8") for clip in clips]
-        file, dead = _quantize(_convert_float(model, clip_shape, quantization=None), path, clips)
-    else:
-        clips = [np.random.default_rng(0).integers(0, 256, (1, *clip_shape))]
-        file = _convert_float(model, clip_shape, quantization)
-    file = with_metadata(file, information)
-    summary = inspect_bytes(file)
-    if summary.foreign_operators:
-        raise ConversionError(
-            f"{path.name} would need operators that LiteRT does not have. Received: {summary.foreign_operators}"
-        )
-    _check_file(file, path, clips[0])
-    write_whole(path, file)
-    return ConversionReport(path, quantization, summary, dead, time.perf_counter() - start)
-
-
-def _convert_float(model, clip_shape, quantization):
-    import keras
-    import tensorflow as tf
-
-    # A static batch of one: the delegates plan their memory for it.
-    clip = keras.Input(batch_shape=(1, *clip_shape), name="clip", dtype="float32")
-    with quiet():
-        try:
-            # The dictionary's key becomes the output's name in the signature.
-            static = keras.Model(clip, {"logits": _in_float32(model)(clip, training=False)})
-            converter = tf.lite.TFLiteConverter.from_keras_model(static)
-            if quantization is not None:
-                converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            if quantization == "float16":
-                converter.target_spec.supported_types = [tf.float16]
-            return converter.convert()
-        except Exception as error:  # the converter raises whatever it likes
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise ConversionError(f"The LiteRT converter failed: {reason[0]}") from error
-
-
-def _quantize(file, path, clips):
-    floats = (clip.astype("float32") for clip in clips)
-    try:
-        with quiet():
-            return quantize_int8(file, floats, check=lambda file: _check_file(file, path, clips[0]))
-    except ImportError:
-        raise
-    except Exception as error:  # the quantiser raises whatever it likes
-        raise ConversionError(f"{path.name} could not be quantised: {error}") from error
-
-
-def _in_float32(model):
-    """The same model, computing in float32 even if it was trained in mixed precision."""
-    import keras
-
-    if all(layer.compute_dtype == "float32" for layer in model.layers):
-        return model
-
-    def in_float32(layer):
-        return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
-
-    clone = keras.models.clone_model(model, clone_function=in_float32, recursive=True)
-    clone.set_weights(model.get_weights())
-    return clone
 
 
 def _check_file(file, path, clip):
@@ -201,47 +279,3 @@ def _check_file(file, path, clip):
     logits = run(clip=clip.astype(dtype))["logits"]
     if not np.isfinite(logits).all():
         raise ConversionError(f"{path.name} gives logits that are not finite. Received: logits={logits}")
-
-
-def _check_model(model):
-    """Returns `(T, H, W, 3)`, or raises a `ValueError`."""
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"Expected a Keras model. Received: model={model!r}")
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "LiteRT conversion works on Keras' TensorFlow backend: save the model and convert it with "
-            f"KERAS_BACKEND=tensorflow. Received: backend={keras.backend.backend()}"
-        )
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 5 or None in shape[1:] or shape[4] != 3:
-        raise ValueError(
-            "Expected a model with one input, clips of shape (B, T, H, W, 3) with T, H and W known. "
-            f"Received: input_shape={shape}"
-        )
-    output_shape = model.output_shape
-    if not isinstance(output_shape, tuple) or len(output_shape) != 2:
-        raise ValueError(
-            f"Expected a model with one output, logits of shape (B, classes). Received: output_shape={output_shape}"
-        )
-    return shape[1:]
-
-
-def _check_arguments(model, path, quantization, representative_clips, labels, clip_seconds):
-    if quantization not in QUANTIZATIONS:
-        raise ValueError(f"`quantization` must be one of {QUANTIZATIONS}. Received: quantization={quantization!r}")
-    if path.suffix != ".tflite":
-        raise ValueError(f"A LiteRT file's name ends in .tflite. Received: path={str(path)!r}")
-    if quantization == "int8" and representative_clips is None:
-        raise ValueError(
-            "int8 needs `representative_clips`, some dozens of clips as in training, to measure how large "
-            "activations get. Received: representative_clips=None"
-        )
-    if labels is not None and len(labels) != model.output_shape[-1]:
-        raise ValueError(
-            f"The model has {model.output_shape[-1]} classes, so it needs as many labels. "
-            f"Received: {len(labels)} labels, {tuple(labels)}"
-        )
-    if clip_seconds is not None and not 0 < clip_seconds < float("inf"):
-        raise ValueError(f"`clip_seconds` must be a positive number. Received: clip_seconds={clip_seconds}")

@@ -1,7 +1,7 @@
-"""What a LiteRT file says about itself: a zip archive behind the model, as TFLite's associated files are.
+"""What a LiteRT file says about itself: TFLite's own metadata, and a zip archive behind the model with ours.
 
-The interpreter ignores what follows the model; `unzip -p gesture.tflite labels.txt` and the usual tools read it.
-Standard library only.
+The interpreter ignores both; `unzip -p gesture.tflite labels.txt` and the usual tools read them. Reading ours needs the
+standard library only.
 """
 
 import dataclasses
@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 from keras_action.files import write_whole
+from keras_action.litert.extras import require
+from keras_action.litert.standard_metadata import METADATA_NAME, standard_metadata
 
 LABELS_FILE = "labels.txt"
 METADATA_FILE = "keras_action.json"
@@ -27,8 +29,14 @@ class Metadata:
         num_segments: T, the number of frames of a clip.
         input_size: `(height, width)` of a frame.
         clip_seconds: The time that a clip spans, or `None` if not known.
-        quantization: `None`, `"float16"`, `"dynamic"` or `"int8"`.
+        quantization: One of `keras_action.litert.QUANTIZATIONS`.
         package_version: The version of keras_action that wrote the file.
+        name: A name for the model.
+        description: What it is for, in a sentence.
+        author: Who made it.
+        license: Under which licence it is.
+        backbone: The name of its backbone, or `None`.
+        recipe: The fields of the `keras_action.Recipe` it was trained with, or `None`.
         extra: Whatever else is worth keeping: names and JSON values.
     """
 
@@ -38,12 +46,40 @@ class Metadata:
     clip_seconds: float | None = None
     quantization: str | None = None
     package_version: str = ""
+    name: str = ""
+    description: str = ""
+    author: str = ""
+    license: str = ""
+    backbone: str | None = None
+    recipe: dict | None = None
     extra: dict = dataclasses.field(default_factory=dict)
 
     @property
     def time_step(self):
         """The seconds from one frame of a clip to the next, or `None` if not known."""
         return None if self.clip_seconds is None else self.clip_seconds / self.num_segments
+
+    def table(self):
+        """The metadata as text, one line a value."""
+        size = "{} × {}".format(*self.input_size)
+        seconds = "" if self.clip_seconds is None else f", {self.clip_seconds:g} s, one each {self.time_step:g} s"
+        lines = {
+            "name": self.name,
+            "description": self.description,
+            "author": self.author,
+            "licence": self.license,
+            "frames": f"{self.num_segments} of {size} pixels{seconds}",
+            "labels": None if self.labels is None else f"{len(self.labels)}: {', '.join(self.labels)}",
+            "quantization": self.quantization or "none",
+            "backbone": self.backbone,
+            "recipe": None if self.recipe is None else json.dumps(self.recipe, ensure_ascii=False),
+            "written by": f"keras_action {self.package_version}",
+            **{name: json.dumps(value, ensure_ascii=False) for name, value in self.extra.items()},
+        }
+        return "\n".join(f"{name:<17} {value}" for name, value in lines.items() if value)
+
+    def __str__(self):
+        return self.table()
 
 
 def read_metadata(path):
@@ -93,17 +129,21 @@ def write_metadata(path, metadata):
 
 
 def with_metadata(model, metadata):
-    """The bytes of a LiteRT model, followed by its metadata. The same input gives the same bytes."""
+    """The bytes of a LiteRT model with its metadata. The same input gives the same bytes."""
     _check_labels(metadata.labels)
     values = dataclasses.asdict(metadata)
     values.pop("labels")  # they are in a file of their own
     values["time_step"] = metadata.time_step
-    buffer = io.BytesIO(_without_archive(model))
+    files = {METADATA_FILE: json.dumps(values, indent=2) + "\n"}
+    if metadata.labels is not None:
+        files[LABELS_FILE] = "".join(f"{label}\n" for label in metadata.labels)
+    buffer = io.BytesIO(_with_standard(_without_archive(model), metadata, LABELS_FILE if metadata.labels else None))
     # Appending makes a zip archive whose offsets count from the start of the model, as readers expect.
+    buffer.seek(0, io.SEEK_END)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
-        _add(archive, METADATA_FILE, json.dumps(values, indent=2) + "\n")
-        if metadata.labels is not None:
-            _add(archive, LABELS_FILE, "".join(f"{label}\n" for label in metadata.labels))
+        for name, text in files.items():
+            # A fixed date, so that a file depends on nothing but its content.
+            archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), text)
     return buffer.getvalue()
 
 
@@ -116,17 +156,28 @@ def read_file(path):
     return data
 
 
+def _with_standard(model, metadata, labels_file):
+    """The model with TFLite's own metadata in it."""
+    flatbuffer = require("ai_edge_litert.tools.flatbuffer_utils")
+    schema = require("ai_edge_litert.schema_py_generated")
+    tree = flatbuffer.read_model_from_bytearray(bytearray(model))
+    table = standard_metadata(tree, metadata, labels_file, METADATA_FILE)
+    entry = next((entry for entry in tree.metadata or () if entry.name == METADATA_NAME), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = METADATA_NAME, len(tree.buffers)
+        tree.buffers.append(schema.BufferT())
+        tree.metadata = [*(tree.metadata or ()), entry]
+    tree.buffers[entry.buffer].data = list(table)
+    return bytes(flatbuffer.convert_object_to_bytearray(tree))
+
+
 def _without_archive(model):
     try:
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
             return model[: min((item.header_offset for item in archive.infolist()), default=len(model))]
     except zipfile.BadZipFile:
         return model
-
-
-def _add(archive, name, text):
-    # A fixed date, so that a file depends on nothing but its content.
-    archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), text)
 
 
 def _check_labels(labels):

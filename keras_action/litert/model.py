@@ -44,6 +44,7 @@ class LiteRTModel:
         self._run = signature_runner(read_file(path), path, num_threads)
         clip, logits = self._run.get_input_details()["clip"], self._run.get_output_details()["logits"]
         self.dtype = np.dtype(clip["dtype"])
+        self._scale, self._zero_point = logits["quantization"]  # 0 of floats
         self.input_shape = (None, *map(int, clip["shape"][1:]))
         self.output_shape = (None, int(logits["shape"][-1]))
 
@@ -54,7 +55,8 @@ class LiteRTModel:
         if self.dtype == np.uint8 and clips.dtype != np.uint8:
             clips = np.clip(np.rint(clips), 0, 255)
         clips = clips.astype(self.dtype, copy=False)
-        return np.concatenate([self._run(clip=clip[None])["logits"] for clip in clips])
+        logits = np.concatenate([self._run(clip=clip[None])["logits"] for clip in clips])
+        return (logits.astype("float32") - self._zero_point) * np.float32(self._scale) if self._scale else logits
 
 
 def signature_runner(file, name, num_threads=1):

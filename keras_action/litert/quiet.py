@@ -1,6 +1,7 @@
 """Keep the chatter of converters and runtimes away from the user."""
 
 import contextlib
+import logging
 import os
 import sys
 import warnings
@@ -22,6 +23,7 @@ def quiet():
             stack.callback(os.close, saved)
             stack.callback(os.dup2, saved, descriptor)
             os.dup2(nowhere.fileno(), descriptor)
+        stack.callback(_release, nowhere, sys.stderr)
         stack.enter_context(contextlib.redirect_stdout(nowhere))
         stack.enter_context(contextlib.redirect_stderr(nowhere))
         stack.enter_context(warnings.catch_warnings())
@@ -30,3 +32,11 @@ def quiet():
         originals = (sys.__stdout__, sys.__stderr__)
         stack.callback(lambda: [stream.flush() for stream in originals if stream and not stream.closed])
         yield
+
+
+def _release(nowhere, stream):
+    """Give a stream to the log handlers that were made meanwhile, and would else write to a closed file for good."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
+    for handler in {handler for logger in loggers for handler in logger.handlers}:
+        if getattr(handler, "stream", None) is nowhere:
+            handler.setStream(stream)

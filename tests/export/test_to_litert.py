@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,28 @@ def test_keras_file_without_a_run(run, tmp_path, capsys):
     assert read_metadata(tmp_path / "model.tflite").labels is None
 
 
+def test_options_of_integer_files(run, clips, tmp_path, capsys):
+    path, noise = tmp_path / "model.tflite", tmp_path / "noise.json"
+    arguments = [str(run), "--quantization", "int8", "--representative", str(clips), "--output", str(path)]
+    options = ["--output-dtype", "uint8", "--keep-float", "action/me", "--noise", str(noise), "--author", "Ada"]
+    main([*arguments, *options, "--check", str(clips), "--check-clips", "8"])
+    text = capsys.readouterr().out
+    for part in ("kept in float     ", "action/me", "top-1 ", "of 8 clips", "signal to noise", "uint8 (1, 4)"):
+        assert part in text
+    assert json.loads(noise.read_text())["operators"]
+    main(["--describe", str(path)])
+    text = capsys.readouterr().out
+    for part in ("Ada", "red", "mobilenet_v2", '"crop_scales"', "XNNPACK"):
+        assert part in text
+
+
+def test_describe_or_convert(capsys, tmp_path):
+    assert failure(["--describe", str(tmp_path / "missing.tflite")]).startswith("error: ")
+    with pytest.raises(SystemExit):
+        main(["run"])
+    assert "or --describe" in capsys.readouterr().err
+
+
 def failure(arguments):
     """Returns what `main` says when it exits with an error."""
     with pytest.raises(SystemExit) as exit:
@@ -46,8 +69,9 @@ def failure(arguments):
 
 def test_disagreement_is_a_failure(run, clips, tmp_path):
     options = ["--representative", str(clips), "--output", str(tmp_path / "model.tflite")]
-    message = failure([str(run), *options, "--min-agreement", "1.1"])
-    assert "100.0% of the clips only" in message
+    message = failure([str(run), *options, "--min-agreement", "1.1", "--max-accuracy-drop", "-0.1"])
+    assert "same class is 100.0%, at least 110.0% is allowed" in message
+    assert "drop of top-1 is 0.00%, at most -10.00% is allowed" in message
 
 
 def test_bad_input(run, clips, tmp_path):
@@ -59,7 +83,7 @@ def test_bad_input(run, clips, tmp_path):
     csv = tmp_path / "clips.csv"
     csv.write_text("path,label\na.mp4,purple\n")
     cases = {
-        "no such run": [str(tmp_path / "missing"), *output],
+        "There is no such": [str(tmp_path / "missing"), *output],
         "text.keras": [str(text), *output],
         "needs as many labels": [str(run), "--labels", str(labels), *output],
         "purple": [str(run), "--representative", str(csv), *output],
@@ -77,7 +101,10 @@ def test_bad_input(run, clips, tmp_path):
     ("options", "message"),
     [
         (["--quantization", "int8"], "needs --representative"),
+        (["--quantization", "int16x8"], "int16x8 needs --representative"),
         (["--clips", "0"], "Received: --clips 0"),
+        (["--check-clips", "0"], "Received: --check-clips 0"),
+        (["--noise", "noise.png"], "--noise is for"),
         (["--quantization", "int4"], "invalid choice"),
     ],
 )
@@ -86,7 +113,7 @@ def test_wrong_arguments(options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("program", ["to_litert", "recognize"])
+@pytest.mark.parametrize("program", ["to_litert", "recognize", "verify", "quantize_aware"])
 def test_help_does_without_tensorflow(program):
     code = f"import sys; from export.{program} import make_parser; make_parser(); print('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_action.layers import Action, FoldTime, UnfoldTime
+from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
 
 LABELS = ("none", "red", "green", "blue")
 CLIP_SHAPE = (4, 16, 16, 3)
@@ -29,6 +29,18 @@ def make_color_model(num_segments=4, size=16):
     kernel = np.concatenate([np.zeros((16, 1)), kernel / 5], axis=1)
     model.get_layer("classifier").set_weights([kernel, np.array([0.0, -4, -4, -4])])
     return model
+
+
+def make_causal_model():
+    """As small, and causal, with random weights: it has a streaming twin."""
+    keras.utils.set_random_seed(0)
+    clip = keras.Input(CLIP_SHAPE, name="clip")
+    x = keras.layers.Rescaling(1 / 255)(FoldTime()(clip))
+    x = keras.layers.Conv2D(8, 3, name="conv")(x)
+    x = TemporalShift(4, causal=True, name="shift")(x)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x))
+    x = UnfoldTime(4)(keras.layers.Dense(4, name="classifier")(x))
+    return keras.Model(clip, keras.layers.GlobalAveragePooling1D(name="logits")(x))
 
 
 def color_clips(count=12, seed=0):

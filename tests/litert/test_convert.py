@@ -12,7 +12,13 @@ from tests.litert.color_model import CLIP_SHAPE, LABELS, color_clips, make_color
 
 @pytest.mark.parametrize(
     ("quantization", "dtype", "gap"),
-    [(None, "float32", 1e-4), ("float16", "float32", 0.05), ("dynamic", "float32", 0.3), ("int8", "uint8", 0.3)],
+    [
+        (None, "float32", 1e-4),
+        ("float16", "float32", 0.05),
+        ("dynamic", "float32", 0.3),
+        ("int8", "uint8", 0.3),
+        ("int16x8", "float32", 0.1),
+    ],
 )
 def test_file_does_what_the_model_does(model, reports, quantization, dtype, gap):
     clips, ids = color_clips(16, seed=1)
@@ -30,9 +36,61 @@ def test_file_does_what_the_model_does(model, reports, quantization, dtype, gap)
     assert verification.summary.foreign_operators == ()
 
 
-def test_int8_file_is_smaller_and_has_no_float_operator(reports):
-    assert sum(reports["int8"].summary.float_operators.values()) == 0
+@pytest.mark.parametrize("quantization", ["int8", "int16x8"])
+def test_integer_files_have_no_float_operator_and_a_scale_for_each_channel(reports, quantization):
+    summary = reports[quantization].summary
+    assert sum(summary.float_operators.values()) == 0
     assert sum(reports[None].summary.float_operators.values()) > 0
+    by_channel, kernels = summary.kernels_per_channel
+    assert by_channel == kernels > 3
+
+
+@pytest.mark.parametrize("quantization", [None, "float16", "int8"])
+def test_xnnpack_takes_it_in_one_part(reports, quantization):
+    partitions = reports[quantization].summary.partitions
+    assert partitions.count == 1
+    assert set(partitions.outside_operators) <= {"QUANTIZE"}
+
+
+def test_bytes_and_floats_at_the_edges(model, reports, tmp_path):
+    clips, _ = color_clips()
+    report = convert(
+        model,
+        tmp_path / "model.tflite",
+        quantization="int8",
+        representative_clips=clips,
+        input_dtype="float32",
+        output_dtype="uint8",
+    )
+    assert report.summary.inputs["clip"].dtype == "float32"
+    assert report.summary.outputs["logits"].dtype == "uint8"
+    assert sum(report.summary.float_operators.values()) == 0
+    np.testing.assert_array_equal(LiteRTModel(report.path)(clips), LiteRTModel(reports["int8"].path)(clips))
+
+
+def test_layers_kept_in_float(model, tmp_path):
+    clips, _ = color_clips()
+    arguments = {"quantization": "int8", "representative_clips": clips, "keep_float": ["action/m.*", "classifier"]}
+    report = convert(model, tmp_path / "model.tflite", **arguments)
+    assert {"action/me", "classifier"} <= set(report.float_layers)
+    floats = [operator for operator in report.summary.graph if operator.is_float]
+    assert 0 < len(floats) < len(report.summary.graph) / 2
+    assert f"kept in float     {', '.join(report.float_layers)}" in str(report)
+    with pytest.raises(ValueError, match="Received: 'clasifier'"):
+        convert(model, tmp_path / "other.tflite", **{**arguments, "keep_float": ["clasifier"]})
+
+
+def test_a_budget_of_floats_is_kept_to_and_brings_the_logits_nearer(model, reports, tmp_path):
+    clips, _ = color_clips()
+    report = convert(
+        model, tmp_path / "model.tflite", quantization="int8", representative_clips=clips, float_budget=0.3
+    )
+    assert report.float_layers
+    graph = report.summary.graph
+    spent = sum(operator.multiply_adds for operator in graph if operator.is_float)
+    assert 0 < spent <= 0.3 * sum(operator.multiply_adds for operator in graph)
+    gaps = [verify(path, model, clips).mean_abs_gap for path in (report.path, reports["int8"].path)]
+    assert gaps[0] < gaps[1]
 
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
@@ -78,7 +136,9 @@ def test_dead_activations_do_not_break_the_int8_file(tmp_path):
     clip = keras.Input(CLIP_SHAPE, name="clip")
     x = keras.layers.Rescaling(1 / 255)(FoldTime()(clip))
     x = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
-    dead = keras.layers.Conv2D(2, 1, use_bias=False, activation="relu", kernel_initializer=negative)(x)
+    dead = keras.layers.Conv2D(
+        2, 1, use_bias=False, activation="relu", kernel_initializer=keras.initializers.Constant(-1.0)
+    )(x)
     gate = keras.layers.Conv2D(3, 1, use_bias=False, activation="sigmoid")(dead)
     x = keras.layers.Flatten()(keras.layers.Multiply()([x, gate]))
     x = UnfoldTime(4)(keras.layers.Dense(4)(x))
@@ -88,10 +148,6 @@ def test_dead_activations_do_not_break_the_int8_file(tmp_path):
     assert len(report.dead_tensors) >= 1
     assert "dead activations" in str(report)
     assert verify(report.path, model, clips).relative_gap < 0.05
-
-
-def negative(shape, dtype=None):
-    return -keras.ops.ones(shape, dtype)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +181,11 @@ def test_representative_clips_come_in_many_forms(model, tmp_path, form):
         ({"labels": ("none", "red")}, "4 classes, so it needs as many labels. Received: 2 labels"),
         ({"labels": ("none", "red", "green", "two\nlines")}, "one line each"),
         ({"clip_seconds": 0}, "Received: clip_seconds=0"),
+        ({"input_dtype": "uint8"}, "`input_dtype` of a file with quantization=None must be one of"),
+        ({"output_dtype": "int8"}, "Received: output_dtype='int8'"),
+        ({"float_budget": 2}, "from 0 to 1. Received: float_budget=2"),
+        ({"keep_float": "classifier"}, "must be a list"),
+        ({"keep_float": ["classifier"]}, "are for files of integers"),
         ({"path": "model.bin"}, "ends in .tflite. Received: path='model.bin'"),
     ],
 )

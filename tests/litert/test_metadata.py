@@ -1,9 +1,13 @@
 import dataclasses
+import json
+import subprocess
+import sys
 import zipfile
 
 import pytest
 
-from keras_action.litert import LiteRTModel, Metadata, read_metadata, write_metadata
+from keras_action.litert import LiteRTModel, Metadata, describe, read_metadata, write_metadata
+from keras_action.litert.standard_metadata import read_standard_metadata
 from tests.litert.color_model import LABELS, color_clips
 
 FULL = Metadata(
@@ -13,6 +17,12 @@ FULL = Metadata(
     clip_seconds=1.6,
     quantization="int8",
     package_version="1.2.3",
+    name="gestures",
+    description="Two gestures.",
+    author="Ada",
+    license="Apache-2.0",
+    backbone="mobilenet_v2",
+    recipe={"epochs": 3},
     extra={"accuracy": 0.93},
 )
 
@@ -81,3 +91,57 @@ def test_metadata_of_another_kind(path):
     path.write_bytes(path.read_bytes().replace(b"num_segments", b"num_sigments"))
     with pytest.raises(ValueError, match=r"model.tflite: its metadata can't be read"):
         read_metadata(path)
+
+
+def test_metadata_of_tflite(path):
+    write_metadata(path, FULL)
+    standard = read_standard_metadata(path.read_bytes())
+    assert (standard["name"], standard["description"], standard["author"]) == ("gestures", "Two gestures.", "Ada")
+    (graph,) = standard["subgraph_metadata"]
+    (clip,), (logits,) = graph["input_tensor_metadata"], graph["output_tensor_metadata"]
+    assert (clip["name"], logits["name"]) == ("clip", "logits")
+    assert clip["content"]["content_properties"][1] == {
+        "color_space": 1,
+        "default_size": {"width": 96, "height": 112},
+    }
+    assert clip["process_units"] == [{"options": ("NormalizationOptions", {"mean": [0.0], "std": [1.0]})}]
+    assert [file["name"] for file in logits["associated_files"]] == ["labels.txt"]
+    write_metadata(path, dataclasses.replace(FULL, labels=None, name="other"))
+    standard = read_standard_metadata(path.read_bytes())
+    assert standard["name"] == "other"
+    assert "associated_files" not in standard["subgraph_metadata"][0]["output_tensor_metadata"][0]
+
+
+def test_description(path):
+    write_metadata(path, FULL)
+    text = describe(path)
+    for part in ("operators", "XNNPACK", "none, Wink nach links", "one each 0.2 s", "TFLite\n{", "Ada", "mobilenet_v2"):
+        assert part in text
+    path.write_bytes(path.read_bytes()[: path.read_bytes().index(b"PK\x03\x04")])
+    assert "metadata of keras_action: none" in describe(path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="tflite-support has wheels up to Python 3.11")
+def test_tflite_support_reads_it(path, tmp_path):
+    """The last release of the package that defined the format, in an environment of its own: it wants old packages."""
+    write_metadata(path, FULL)
+    python = tmp_path / "environment" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
+    packages = ["tflite-support==0.4.4", "numpy<2", "protobuf<4", "flatbuffers", "absl-py"]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    if subprocess.run(install).returncode:
+        pytest.skip("tflite-support can't be installed here")
+    code = (
+        "import sys; from tflite_support import metadata\n"
+        "shown = metadata.MetadataDisplayer.with_model_file(sys.argv[1])\n"
+        "print(shown.get_metadata_json())\n"
+        "print(shown.get_associated_file_buffer('labels.txt').decode(), end='', file=sys.stderr)"
+    )
+    done = subprocess.run([str(python), "-c", code, str(path)], capture_output=True, text=True, check=True)
+    shown = json.loads(done.stdout)
+    assert shown["author"] == "Ada"
+    (graph,) = shown["subgraph_metadata"]
+    assert graph["input_tensor_metadata"][0]["content"]["content_properties"]["color_space"] == "RGB"
+    assert graph["output_tensor_metadata"][0]["associated_files"][0]["type"] == "TENSOR_AXIS_LABELS"
+    assert done.stderr.splitlines() == list(FULL.labels)

@@ -1,3 +1,4 @@
+import logging
 import os
 import sys
 import warnings
@@ -31,3 +32,13 @@ def test_errors_come_through(capfd):
         raise RuntimeError("loud")
     os.write(1, b"after\n")
     assert capfd.readouterr().out == "after\n"
+
+
+def test_log_handlers_made_meanwhile_go_on_afterwards(capfd):
+    logger = logging.getLogger("keras_action.tests.quiet")
+    logger.propagate = False
+    with quiet():
+        logger.addHandler(logging.StreamHandler())
+        logger.warning("hidden")
+    logger.warning("shown")
+    assert "shown" in capfd.readouterr().err

@@ -1,8 +1,11 @@
+import json
+
 import numpy as np
 import pytest
 
-from keras_action.litert import verify
-from tests.litert.color_model import color_clips, make_color_model
+from keras_action.litert import benchmark, convert, verify
+from keras_action.models import streaming_model
+from tests.litert.color_model import color_clips, make_causal_model, make_color_model
 
 
 def test_gap_of_a_known_size(model, reports):
@@ -42,3 +45,44 @@ def test_wrong_clips(model, reports, clips):
 def test_file_of_another_model(reports):
     with pytest.raises(ValueError, match="is not a file of this model"):
         verify(reports[None].path, make_color_model(num_segments=2), color_clips(1)[0])
+
+
+def test_accuracy_of_both(model, reports):
+    clips, ids = color_clips(8)
+    wrong = np.r_[ids[:6], (ids[6:] + 1) % 4]
+    assert verify(reports["int8"].path, model, clips).accuracy is None
+    report = verify(reports["int8"].path, model, [(clips, wrong)])
+    assert (report.accuracy, report.model_accuracy, report.accuracy_drop) == (0.75, 0.75, 0)
+    assert "top-1             model 75.0%, file 75.0% of 8 clips" in str(report)
+    one_hot = np.eye(4)[wrong]
+    assert verify(reports["int8"].path, model, [(clips, one_hot, np.r_[np.ones(6), 0, 0])]).accuracy == 1
+
+
+def test_thresholds(model, reports):
+    report = verify(reports["int8"].path, model, [color_clips(4)])
+    limits = {"max_gap": 0.5, "min_agreement": 1, "max_accuracy_drop": 0, "min_accuracy": 1, "max_rank": 4}
+    assert report.failures(**limits, max_partitions=1, max_float_operators=0, max_size_mb=1) == []
+    assert report.failures() == []
+    failures = report.failures(max_gap=0, min_agreement=1.1, min_accuracy=1.1, max_rank=3, max_partitions=0)
+    assert len(failures) == 5
+    assert "the highest rank is 4, at most 3 is allowed" in failures
+    with pytest.raises(ValueError, match="on labelled clips only"):
+        verify(reports["int8"].path, model, color_clips(1)[0]).failures(min_accuracy=0.5)
+
+
+def test_report_as_json(model, reports):
+    values = json.loads(json.dumps(verify(reports["int8"].path, model, [color_clips(4)]).to_dict()))
+    assert values["accuracy"] == 1
+    assert values["summary"]["partitions"] == 1
+    assert values["summary"]["inputs"]["clip"]["dtype"] == "uint8"
+
+
+@pytest.mark.parametrize("quantization", [None, "int8"])
+def test_a_streaming_file_and_its_causal_model(tmp_path, quantization):
+    model, (clips, _) = make_causal_model(), color_clips(8)
+    stream = streaming_model(model)
+    path = convert(stream, tmp_path / "m.tflite", quantization=quantization, representative_clips=clips).path
+    assert verify(path, model, clips).relative_gap < (0.05 if quantization else 1e-4)
+    with pytest.raises(ValueError, match="is not a file of this model"):
+        verify(path, make_color_model(size=32), np.zeros((1, 4, 32, 32, 3)))
+    assert "ms a frame (" in str(benchmark(path, runs=2, warmup=0))

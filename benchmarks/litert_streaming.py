@@ -1,0 +1,186 @@
+"""Time one step of streaming LiteRT files against the plain 2D network on one picture, on this machine.
+
+examples:
+  python -m benchmarks.litert_streaming
+  python -m benchmarks.litert_streaming --models ACTION --formats int8 --threads 1 --rounds 500
+  python -m benchmarks.litert_streaming --backbone resnet50 --input-size 160 --threads 1
+  python -m benchmarks.litert_streaming --threads 1 --cpu-time
+
+All files are timed in turn, one frame through each a round, so that what else the machine does falls on all of them.
+A step is the file's run and the copying of its states from where they come out to where they go in. A ratio is the
+median of the rounds' own ratios to the plain network in the same format; the range beside it is their 10th to 90th
+percentile. Weights are random, and int8 files are calibrated on random pictures: that changes no time.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.training_step import time_in_turn
+
+PLAIN = "plain"
+MODELS = {
+    "ACTION": ("action_net", {}),
+    "ACTION, fixed shift": ("action_net", {"shift": "fixed"}),
+    "TSM": ("tsm", {}),
+}
+FORMATS = {"float32": None, "int8": "int8"}
+
+
+def make_files(folder, backbone, models, formats, input_size=224, num_classes=27, frames=8):
+    """Converts the streaming models, and the plain network, in each format.
+
+    Args:
+        folder: Where the files go.
+        backbone: Name of the backbone.
+        models: Names of `MODELS`.
+        formats: Names of `FORMATS`.
+        input_size: Integer, pixels a side.
+        num_classes: Integer.
+        frames: Integer, how many frames int8 files are calibrated on.
+
+    Returns:
+        Dict from (model, format) to the `keras_action.litert.ConversionReport`; the plain network's name is `PLAIN`.
+    """
+    import keras
+    import numpy as np
+
+    import keras_action
+
+    builders = {
+        "action_net": keras_action.build_action_net,
+        "tsm": keras_action.build_tsm,
+        "tsn": keras_action.build_tsn,
+    }
+    # Large dots: the mean of fine noise is the same everywhere.
+    coarse = np.random.default_rng(0).integers(0, 256, (1, frames, 8, 8, 3), "uint8")
+    side = -(-input_size // 8)
+    clips = coarse.repeat(side, axis=2).repeat(side, axis=3)[:, :, :input_size, :input_size]
+    reports = {}
+    for name, (kind, options) in {PLAIN: ("tsn", {}), **{name: MODELS[name] for name in models}}.items():
+        keras.utils.set_random_seed(0)
+        model = builders[kind](backbone, num_classes, input_size=input_size, causal=True, **options)
+        stream = keras_action.streaming_model(model)
+        for form in formats:
+            _note(f"converting {name}, {form}")
+            path = Path(folder) / f"{name}_{form}.tflite".lower().replace(", ", "_").replace(" ", "_")
+            reports[name, form] = keras_action.litert.convert(
+                stream, path, FORMATS[form], representative_clips=clips if FORMATS[form] else None
+            )
+    return reports
+
+
+def make_calls(reports, form, num_threads):
+    """For each file of a format a function that takes one frame, and its `LiteRTStream`."""
+    import numpy as np
+
+    from keras_action.litert import LiteRTStream
+
+    calls, streams = {}, {}
+    for (name, other), report in reports.items():
+        if other == form:
+            stream = streams[name] = LiteRTStream(report.path, num_threads)
+            frame = np.random.default_rng(0).integers(0, 256, stream.frame_shape).astype(stream.dtype)
+            calls[name] = lambda stream=stream, frame=frame: stream(frame)
+    return calls, streams
+
+
+def table(title, timings, reports, form, streams):
+    """A Markdown table of the timings."""
+    lines = [
+        f"| {title} | ms | of plain | 10 to 90 % | states, bytes | file, MB | operators |",
+        "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
+    ]
+    for name, timing in timings.items():
+        report = reports[name, form]
+        spread = f"{timing.ratio(10):.2f} to {timing.ratio(90):.2f}"
+        operators = sum(report.summary.operators.values())
+        lines.append(
+            f"| {name} | {timing.milliseconds:.2f} | {timing.ratio():.3f} | {spread} | {streams[name].state_bytes:,} "
+            f"| {report.size_bytes / 1e6:.2f} | {operators} |"
+        )
+    return "\n".join(lines)
+
+
+def machine():
+    """Processor, cores and versions, in one line."""
+    import importlib.metadata
+
+    processor = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    version = importlib.metadata.version("ai-edge-litert")
+    return f"{processor}, {os.cpu_count()} cores, ai-edge-litert {version}, Python {platform.python_version()}"
+
+
+def _note(text):
+    """Says on standard error how far it is: on a terminal in one line."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.litert_streaming",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help="(default: mobilenet_v2)")
+    parser.add_argument(
+        "--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="NAME",
+        help=f"of {'; '.join(MODELS)} (default: all)",
+    )  # fmt: skip
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS), help="(default: both)")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N", help="(default: 1 2)")
+    parser.add_argument("--rounds", type=int, default=200, metavar="N", help="timed frames of each (default: 200)")
+    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
+    parser.add_argument(
+        "--cpu-time", action="store_true",
+        help="count the processor time that the process used instead of what the clock says: for one thread on a busy "
+        "machine",
+    )  # fmt: skip
+    parser.add_argument("--keep", metavar="FOLDER", help="leave the files there")
+    return parser
+
+
+def main(argv=None):
+    arguments = make_parser().parse_args(argv)
+    if arguments.rounds < 1 or min(arguments.threads) < 1:
+        raise SystemExit(
+            "--rounds and --threads must be at least 1. "
+            f"Received: --rounds {arguments.rounds}, --threads {arguments.threads}"
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(arguments.keep or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            reports = make_files(
+                folder, arguments.backbone, arguments.models, arguments.formats, input_size=arguments.input_size
+            )
+        except ValueError as error:
+            raise SystemExit(str(error)) from None
+        of = "processor time" if arguments.cpu_time else "time"
+        print(f"{machine()}; frames of {arguments.input_size} pixels; {arguments.rounds} rounds; {of}")
+        for form in arguments.formats:
+            for num_threads in arguments.threads:
+                calls, streams = make_calls(reports, form, num_threads)
+                timings = time_in_turn(calls, arguments.rounds, warmup=10, clock=clock)
+                _note("")
+                threads = f"{num_threads} thread{'s' if num_threads > 1 else ''}"
+                print(
+                    f"\n{table(f'{arguments.backbone}, {form}, {threads}', timings, reports, form, streams)}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What the programs that convert and verify read: a trained model, and clips."""
+
+import dataclasses
+from pathlib import Path
+
+from training.arguments import DATA_FORMS
+
+
+def add_model_arguments(parser):
+    """Adds the arguments that `read_model` takes."""
+    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
+    parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
+    parser.add_argument("--seed", type=int, default=0, help="of the clips that are drawn at random (default: 0)")
+
+
+def read_model(path, arguments):
+    """A `keras_action.model_files.ModelFile` that holds a Keras model, with the labels of `arguments`, if any."""
+    import keras
+
+    import keras_action
+
+    opened = keras_action.open_model(path, num_segments=arguments.num_segments, labels=_read_labels(arguments.labels))
+    if not isinstance(opened.model, keras.Model):
+        raise ValueError(f"A trained Keras model is needed, not a LiteRT file. Received: {path}")
+    return opened
+
+
+def clip_seconds_of(opened):
+    """The median length of the clips that a run was trained on; `None` where it is not known."""
+    from keras_action.runs import read_run
+
+    return None if opened.recipe is None else read_run(opened.path).clip_seconds
+
+
+def training_clips(opened, data, seed):
+    """Clips cut as in training, by the run's recipe, one at a time and without end; mixtures of clips are left out."""
+    from keras_action.data import read_data_set, training_dataset
+    from keras_action.recipe_parts import training_batches
+
+    annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
+    settings = {
+        "num_segments": opened.num_segments,
+        "input_size": opened.input_size,
+        "batch_size": 1,
+        "accumulation_steps": 1,
+        "seed": seed,
+    }
+    if opened.recipe is None:
+        return training_dataset(annotations, **settings).as_numpy_iterator()
+    settings |= {"mix_up": 0.0, "cut_mix": 0.0, "cache": False}
+    return training_batches(opened.recipe, annotations, **settings).as_numpy_iterator()
+
+
+def evaluation_clips(opened, data, count):
+    """At most `count` clips with labels, cut as in evaluation, evenly from the whole set, which may be sorted by class.
+
+    Those that can't be decoded have weight 0.
+    """
+    from keras_action.data import evaluation_dataset, read_data_set
+
+    annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
+    step = max(len(annotations) / count, 1.0)
+    chosen = tuple(annotations.clips[int(place * step)] for place in range(int(len(annotations) / step)))
+    settings = {}
+    if opened.recipe is not None:
+        settings = {"sampling": opened.recipe.sampling, "squash": opened.recipe.squash}
+    return evaluation_dataset(
+        dataclasses.replace(annotations, clips=chosen),
+        num_segments=opened.num_segments,
+        input_size=opened.input_size,
+        batch_size=1,
+        **settings,
+    ).as_numpy_iterator()
+
+
+def noise_clips(opened, seed, count=8):
+    """Clips of random pixels, uint8 `(count, T, H, W, 3)`."""
+    import numpy as np
+
+    return np.random.default_rng(seed).integers(0, 256, (count, *opened.model.input_shape[1:]), dtype="uint8")
+
+
+def _read_labels(path):
+    if path is None:
+        return None
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+__all__ = [
+    "DATA_FORMS",
+    "add_model_arguments",
+    "clip_seconds_of",
+    "evaluation_clips",
+    "noise_clips",
+    "read_model",
+    "training_clips",
+]

@@ -1,0 +1,63 @@
+"""Fine-tune a run with the rounding of an int8 file, for when quantising it after training costs too much accuracy.
+
+examples:
+  python -m export.quantize_aware runs/mine --train videos/train.csv --val videos/val.csv --output runs/mine_rounded
+  python -m export.quantize_aware runs/mine --train train.csv --val val.csv --output runs/rounded --epochs 4 \\
+      --learning-rate 1e-4
+
+Then convert and check the new run as any other, with python -m export.to_litert. Its folder holds best.keras, a plain
+model with the new weights, run.json and log.csv, whose accuracies are those of the rounded model.
+"""
+
+import argparse
+import os
+import sys
+
+from training.arguments import DATA_FORMS
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m export.quantize_aware",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", metavar="RUN", help="a training run's folder")
+    parser.add_argument("--train", required=True, help=DATA_FORMS)
+    parser.add_argument("--val", help="the same for validation, by which the best epoch is chosen")
+    parser.add_argument("--output", required=True, help="the new run's folder")
+    parser.add_argument("--epochs", type=int, default=2, help="passes over the training set (default: 2)")
+    parser.add_argument(
+        "--learning-rate", type=float, help="the first; it falls to zero (default: a twentieth of the run's highest)"
+    )
+    return parser
+
+
+def main(argv=None):
+    arguments = make_parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from keras_action import read_run
+    from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
+    from keras_action.litert.fine_tuning import fine_tune
+
+    try:
+        run = read_run(arguments.run)
+        training = read_data_set(arguments.train, labels=run.labels)
+        validation = None
+        if arguments.val:
+            validation = read_data_set(arguments.val, labels=run.labels, allow_empty_classes=True)
+        rounded = fine_tune(
+            run,
+            training,
+            validation,
+            arguments.output,
+            epochs=arguments.epochs,
+            learning_rate=arguments.learning_rate,
+        )
+    except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    print(f"Rounded run: {rounded.folder}. Convert it with python -m export.to_litert {rounded.folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Compare a LiteRT file with the model it came from, on given clips.
+
+examples:
+  python -m export.verify gesture.tflite --model runs/mine --data videos/val.csv
+  python -m export.verify gesture.tflite --model runs/mine --data videos/val.csv --clips 100000 \\
+      --max-accuracy-drop 0.01 --max-partitions 1 --json report.json
+  python -m export.verify gesture.tflite --model checkpoint.pth.tar --num-segments 8
+
+It prints the gap of the logits, how often both name the same class, the top-1 accuracy of both, operators, ranks,
+XNNPACK's partitions, size and latency. Without --data the clips are random pixels. The exit status is 1 if a threshold
+is crossed, 2 if the file, the model or the clips can't be read, or are not of one another.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+from export.inputs import DATA_FORMS, add_model_arguments
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m export.verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", metavar="FILE", help="a .tflite file that takes clips")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="RUN",
+        help="what it came from: a training run's folder, a .keras file, or a PyTorch checkpoint",
+    )
+    parser.add_argument("--data", help=DATA_FORMS)
+    parser.add_argument("--clips", type=int, default=128, help="at most, evenly from all of DATA (default: 128)")
+    add_model_arguments(parser)
+    parser.add_argument("--num-threads", type=int, default=1, help="threads for the timing (default: 1)")
+    parser.add_argument("--runs", type=int, default=30, help="runs that are timed; 0 for none (default: 30)")
+    parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output, alone")
+
+    limits = parser.add_argument_group("thresholds", "each is checked only if it is given")
+    limits.add_argument("--max-gap", type=float, metavar="SHARE", help="between logits, of the model's spread")
+    limits.add_argument("--min-agreement", type=float, metavar="SHARE", help="of the clips with the same class")
+    limits.add_argument("--max-accuracy-drop", type=float, metavar="SHARE", help="of top-1, 0.01 being a point")
+    limits.add_argument("--min-accuracy", type=float, metavar="SHARE", help="top-1 of the file")
+    limits.add_argument("--max-rank", type=int, help="of a tensor")
+    limits.add_argument("--max-partitions", type=int, help="in which XNNPACK takes the file, and at least one")
+    limits.add_argument("--max-float-operators", type=int, help="0 for a file of integers alone")
+    limits.add_argument("--max-size-mb", type=float, help="of the file")
+    limits.add_argument("--max-latency-ms", type=float, help="median of a clip")
+    return parser
+
+
+def main(argv=None):
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.clips < 1 or arguments.runs < 0:
+        parser.error(
+            f"--clips must be positive, --runs 0 or more. Received: --clips {arguments.clips} --runs {arguments.runs}"
+        )
+    if arguments.max_latency_ms is not None and not arguments.runs:
+        parser.error("--max-latency-ms needs --runs")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    try:
+        failures = _verify(arguments)
+    except (ImportError, OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    sys.exit(1 if failures else 0)
+
+
+def _verify(arguments):
+    """Prints the report, and returns which thresholds are crossed."""
+    from export import inputs
+    from keras_action import litert
+
+    opened = inputs.read_model(arguments.model, arguments)
+    if arguments.data is None:
+        clips = inputs.noise_clips(opened, arguments.seed)
+    else:
+        clips = inputs.evaluation_clips(opened, arguments.data, arguments.clips)
+    report = litert.verify(arguments.file, opened.model, clips)
+    latency = None
+    if arguments.runs:
+        latency = litert.benchmark(arguments.file, num_threads=arguments.num_threads, runs=arguments.runs)
+    failures = report.failures(
+        max_gap=arguments.max_gap,
+        min_agreement=arguments.min_agreement,
+        max_accuracy_drop=arguments.max_accuracy_drop,
+        min_accuracy=arguments.min_accuracy,
+        max_rank=arguments.max_rank,
+        max_partitions=arguments.max_partitions,
+        max_float_operators=arguments.max_float_operators,
+        max_size_mb=arguments.max_size_mb,
+    )
+    if arguments.max_latency_ms is not None and latency.median_ms > arguments.max_latency_ms:
+        failures.append(f"latency is {latency.median_ms:.1f} ms, at most {arguments.max_latency_ms:g} ms are allowed")
+    if arguments.json != "-":
+        print(f"{report}\n" + (f"latency           {latency}" if latency else ""))
+    if arguments.json is not None:
+        _write_json(arguments, report, latency, failures)
+    return failures
+
+
+def _write_json(arguments, report, latency, failures):
+    from keras_action.files import write_whole
+
+    document = {
+        "file": arguments.file,
+        "model": arguments.model,
+        "data": arguments.data,
+        **report.to_dict(),
+        "latency": None if latency is None else vars(latency),
+        "failures": failures,
+    }
+    text = json.dumps(document, indent=2) + "\n"
+    if arguments.json == "-":
+        sys.stdout.write(text)
+    else:
+        write_whole(arguments.json, text)
+
+
+if __name__ == "__main__":
+    main()

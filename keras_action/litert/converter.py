@@ -1,0 +1,73 @@
+"""A Keras model of fixed shapes becomes a LiteRT file with float activations."""
+
+import re
+
+from keras_action.litert.quiet import quiet
+from keras_action.litert.requirements import ConversionError
+
+# One name for all, as the converter puts it before the names of all tensors: two files of a model can be compared.
+WRAPPER = "litert"
+
+_MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
+_SCOPE = re.compile(r'"([^"@]+/[^"@]+)@')
+
+
+def float_file(inputs, outputs, names, quantization=None):
+    """Convert a graph of Keras tensors.
+
+    Args:
+        inputs: A `keras.Input` or a list of them, with a batch of one and the names they shall have in the signature.
+        outputs: Keras tensors by the names they shall have in the signature.
+        names: The `LayerNames` of the model, for errors.
+        quantization: `None`, `"float16"` or `"dynamic"`.
+
+    Returns:
+        The bytes of the file, variables frozen.
+
+    Raises:
+        ConversionError: If the converter fails.
+    """
+    import keras
+    import tensorflow as tf
+
+    with quiet():
+        try:
+            model = keras.Model(inputs, outputs, name=WRAPPER)
+            converter = tf.lite.TFLiteConverter.from_keras_model(model)
+            if quantization is not None:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if quantization == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            return converter.convert()
+        except Exception as error:  # the converter raises whatever it likes
+            raise ConversionError(_reason(str(error), names) or f"The LiteRT converter failed: {error!r}") from error
+
+
+def in_float32(model):
+    """The same model, computing in float32 even if it was trained in mixed precision."""
+    import keras
+
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+
+    def clone(layer):
+        return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
+
+    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _reason(message, names):
+    """What the converter's error comes down to: the operators that only TensorFlow has, and their layers."""
+    missing = {}
+    for line in message.splitlines():
+        operator, scope = _MISSING.search(line), _SCOPE.search(line)
+        if operator:
+            layers = names.of([scope.group(1)]) if scope else ()
+            missing[operator.group(1)] = f" of layer {' and '.join(layers)}" if layers else ""
+    if missing:
+        listed = "; ".join(f"{operator}{layers}" for operator, layers in missing.items())
+        return f"The file is refused: LiteRT does not have these operators. Received: {listed}"
+    lines = [line for line in message.strip().splitlines() if line]
+    return f"The LiteRT converter failed: {lines[0]}" if lines else None

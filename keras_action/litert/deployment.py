@@ -1,0 +1,132 @@
+"""The form of a model that becomes a LiteRT file: the same function, in operators that run fast there."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_action.layers import Action, ReverseChannels, StreamingStep, TemporalShift
+from keras_action.layers.excitation import Excitation
+from keras_action.litert.inference_action import InferenceAction
+from keras_action.litert.inference_step import InferenceStep
+from keras_action.models.graph import Graph
+from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations
+
+_TEMPORAL = (Action, Excitation, StreamingStep, TemporalShift)
+
+
+def deployment_model(model):
+    """A model of the same function as `model` at inference, for the LiteRT converter.
+
+    - Temporal layers become `InferenceAction`, those of a streaming model `InferenceStep`, which have their constants
+      computed before.
+    - Where RGB frames are normalised just before a convolution, its kernel takes over the scale and the order of the
+      channels; what is left is to add a constant to each channel, in long rows.
+
+    All other layers are copied. `model` stays as it is.
+
+    Args:
+        model: A functional Keras model, as `build_action_net`, `build_tsm`, `build_tsn` or `streaming_model` give.
+
+    Returns:
+        A functional `keras.Model` of the same inputs, outputs and layer names, for inference only, not compiled.
+
+    Raises:
+        ValueError: where `model` is not functional.
+
+    Example:
+
+    >>> model = keras_action.build_action_net("mobilenet_v2", num_classes=83)
+    >>> clips = np.zeros((1, 8, 224, 224, 3))
+    >>> np.testing.assert_allclose(deployment_model(model)(clips), model(clips), atol=1e-4)
+    """
+    model = as_functional(model)
+    replaced = {layer.name: layer for layer in model.layers if isinstance(layer, _TEMPORAL)}
+    folded = _fold_normalisation(model)
+
+    def clone(layer):
+        if layer.name in replaced:
+            return (InferenceStep if isinstance(layer, StreamingStep) else InferenceAction).like(layer)
+        return folded[layer.name][0] if layer.name in folded else copy_layer(layer)
+
+    # Of a compiled model Keras would compile the clone too.
+    plain = keras.Model(model.input, model.output, name=model.name)
+    copy = keras.models.clone_model(plain, clone_function=clone)
+    for layer in copy.layers:
+        if layer.name in replaced:
+            layer.take_weights(replaced[layer.name])
+        elif layer.name in folded:
+            layer.set_weights(folded[layer.name][1])
+        elif layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+            finalize_normalizations(layer)
+    return copy
+
+
+@keras.saving.register_keras_serializable(package="keras_action")
+class AddToChannels(keras.layers.Layer):
+    """Adds a constant to each channel of frames `(N, H, W, C)`, row by row.
+
+    A row of W·C values meets a row of constants. Channel by channel the delegate would call its kernel once for each
+    pixel, to add three numbers.
+
+    Args:
+        values: List of C floats.
+    """
+
+    def __init__(self, values, **kwargs):
+        super().__init__(**kwargs)
+        self.values = [float(value) for value in values]
+
+    def call(self, inputs):
+        _, height, width, channels = inputs.shape
+        row = ops.convert_to_tensor(np.tile(self.values, width), dtype=inputs.dtype)
+        x = ops.reshape(inputs, (-1, height, width * channels)) + row
+        return ops.reshape(x, (-1, height, width, channels))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "values": self.values}
+
+
+def _fold_normalisation(model):
+    """New layers in place of [ReverseChannels,] Rescaling, …, Conv2D: name → (layer, weights).
+
+    Identity: (s x + o) ∗ K = (x + o / s) ∗ (s K). The sum stays before the convolution, so that zeros at the border
+    are still what they were: the mean colour.
+    """
+    graph = Graph(model)
+    takers = {name: [other for other in graph.order if name in graph.sources[other]] for name in graph.order}
+    folded = {}
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.Rescaling) or len(model.get_layer(layer.name).output.shape) != 4:
+            continue
+        convolution = _only_convolution(graph, takers, layer.name)
+        if convolution is None:
+            continue
+        kernel, *bias = convolution.get_weights()
+        channels = kernel.shape[2]
+        scale, offset = (np.broadcast_to(np.asarray(x, "float64"), channels) for x in (layer.scale, layer.offset))
+        if not scale.all():
+            continue
+        values, kernel = offset / scale, kernel * scale[:, None]
+        source = graph.operations[graph.sources[layer.name][0]]
+        if isinstance(source, ReverseChannels) and takers[source.name] == [layer.name]:
+            values, kernel = values[::-1], kernel[:, :, ::-1]
+            folded[source.name] = keras.layers.Identity(name=source.name, dtype=source.dtype_policy), []
+        folded[layer.name] = AddToChannels(values, name=layer.name, dtype=layer.dtype_policy), []
+        folded[convolution.name] = copy_layer(convolution), [kernel, *bias]
+    return folded
+
+
+def _only_convolution(graph, takers, name):
+    """The convolution that alone takes what an operation gives, padded or not; or `None`."""
+    while len(takers[name]) == 1:
+        (name,) = takers[name]
+        operation = graph.operations[name]
+        if type(operation) is keras.layers.Conv2D and operation.groups == 1:
+            return operation
+        if not isinstance(operation, keras.layers.ZeroPadding2D):
+            break
+    return None

@@ -1,0 +1,110 @@
+"""Fine-tuning of a run's model with an int8 file's rounding."""
+
+import os
+from pathlib import Path
+
+import keras
+
+from keras_action.callbacks import EpochLog, StopOnBadLoss
+from keras_action.data import FailureLog, steps_per_epoch
+from keras_action.litert.quantization_aware import quantization_aware, take_weights
+from keras_action.recipe_parts import make_optimizer, training_batches, validation_batches
+from keras_action.runs import BEST, digest, read_run, write_run
+
+
+def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None):
+    """Trains a run's model on with an int8 file's rounding, and writes the plain model as a new run.
+
+    It sees the clips of the run's recipe, at a learning rate that falls to zero. The best epoch is kept, by
+    the validation accuracy that it has when it is rounded.
+
+    Args:
+        run: The `keras_action.Run` to begin with.
+        training: `keras_action.data.Annotations` to train on, with the run's labels.
+        validation: `keras_action.data.Annotations` with the same labels, or `None`.
+        folder: Path of the new run's folder.
+        epochs: Passes over the training set.
+        learning_rate: The first one; `None` for a twentieth of the recipe's highest.
+
+    Returns:
+        The new `keras_action.Run`.
+
+    Raises:
+        ValueError: If the labels are not the run's, the folder holds a run already, or an argument is out of range.
+        keras_action.data.TooManyFailuresError: If more clips than the recipe allows can't be decoded.
+        FloatingPointError: If the loss is no longer finite.
+
+    Example:
+
+    >>> run = keras_action.read_run("runs/mine")
+    >>> rounded = fine_tune(run, training, validation, "runs/mine_rounded")
+    >>> keras_action.litert.convert(rounded.load_model(), "gesture.tflite", quantization="int8", ...)
+    """
+    import tensorflow as tf
+
+    folder, recipe = Path(folder), run.recipe
+    for annotations in (training, validation):
+        if annotations is not None and annotations.labels != run.labels:
+            raise ValueError(
+                "The clips must have the run's labels; read them with labels=run.labels. "
+                f"Received: {annotations.labels}, the run has {run.labels}"
+            )
+    if (folder / BEST).exists():
+        raise ValueError(f"The folder must not hold a run yet. Received: {folder}")
+    if epochs < 1 or (learning_rate is not None and learning_rate <= 0):
+        raise ValueError(
+            f"`epochs` and `learning_rate` must be positive. Received: epochs={epochs}, learning_rate={learning_rate}"
+        )
+    keras.utils.set_random_seed(recipe.seed)
+    model = run.load_model()
+    rounded = quantization_aware(model)
+    steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.accumulation_steps
+    rate = learning_rate or recipe.peak_learning_rate / 20
+    schedule = keras.optimizers.schedules.CosineDecay(rate, decay_steps=epochs * steps)
+    rounded.compile(
+        optimizer=make_optimizer(recipe, schedule, average=False),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=False,
+    )
+    failures = FailureLog(max_share=recipe.max_failed_share)
+    validation_failures = FailureLog(max_share=recipe.max_failed_share)
+    best = _BestPlainModel(model, folder)
+    write_run(folder, recipe, run.labels, run.clip_seconds, digest(training))
+    try:
+        rounded.fit(
+            training_batches(recipe, training, failures=failures),
+            steps_per_epoch=steps,
+            epochs=epochs,
+            validation_data=None if validation is None else validation_batches(recipe, validation, validation_failures),
+            callbacks=[StopOnBadLoss(lambda epoch, step: ()), EpochLog(folder), best],
+            shuffle=False,
+            verbose=2,
+        )
+    except tf.errors.OpError:
+        # tf.data makes its own error of the one that a log raised; the log has the plain one.
+        failures.raise_if_too_many()
+        validation_failures.raise_if_too_many()
+        raise
+    for name, log in (("training", failures), ("validation", validation_failures)):
+        if len(log):
+            print(f"In the {name} set, {log.summary()}")
+    return read_run(folder)
+
+
+class _BestPlainModel(keras.callbacks.Callback):
+    """Writes the plain model after each epoch that was the best so far; without validation, after each."""
+
+    def __init__(self, plain, folder):
+        super().__init__()
+        self.plain, self.folder, self.best = plain, folder, -1.0
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get("val_accuracy")
+        if value is not None and value <= self.best:
+            return
+        self.best = self.best if value is None else value
+        take_weights(self.plain, self.model)
+        part = self.folder / f"part-{BEST}"  # Keras insists on the ending
+        self.plain.save(part)
+        os.replace(part, self.folder / BEST)

@@ -1,0 +1,66 @@
+"""The states of a quantised streaming file go in and come out as integers of one and the same scale."""
+
+from keras_action.litert.extras import require
+from keras_action.litert.requirements import ConversionError
+
+STATE = "state_"
+
+# Operators that take each input with a scale of its own.
+_ANY_SCALE = {"ADD", "MUL", "SUB"}
+
+
+def quantize_states(file):
+    """Leaves out the operators that make integers of float states, and floats of them again.
+
+    What is computed does not change. Where a state comes out with another scale than it goes in, as that of motion
+    excitation may, it is taken in with the one it comes out with.
+
+    Args:
+        file: The bytes of an integer file whose states are floats.
+
+    Returns:
+        The bytes of the file whose states are integers, but for those that only operators kept in float see.
+
+    Raises:
+        ConversionError: where a state can't be taken in as it comes out.
+    """
+    flatbuffer = require("ai_edge_litert.tools.flatbuffer_utils")
+    model = flatbuffer.read_model_from_bytearray(bytearray(file))
+    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    given = {entry.name.decode(): entry for entry in signature.outputs}
+
+    def name(operator):
+        return flatbuffer.opcode_to_name(model, operator.opcodeIndex)
+
+    for entry in signature.inputs:
+        state = entry.name.decode()
+        if not state.startswith(STATE):
+            continue
+        takers = [operator for operator in graph.operators if entry.tensorIndex in operator.inputs]
+        makers = [operator for operator in graph.operators if given[state].tensorIndex in operator.outputs]
+        if [name(x) for x in takers] != ["QUANTIZE"] or [name(x) for x in makers] != ["DEQUANTIZE"]:
+            continue
+        (taker,), (maker,) = takers, makers
+        inside, outside = graph.tensors[taker.outputs[0]], graph.tensors[maker.inputs[0]]
+        if _scale(inside) != _scale(outside):
+            users = {name(operator) for operator in graph.operators if taker.outputs[0] in operator.inputs}
+            if not users <= _ANY_SCALE:
+                raise ConversionError(
+                    f"{state} goes in with the scale and zero point {_scale(inside)} and comes out with "
+                    f"{_scale(outside)}, and can't be fed back. Received: its operators {sorted(users)}"
+                )
+            inside.quantization = outside.quantization
+        _replace(graph.inputs, entry, taker.outputs[0])
+        _replace(graph.outputs, given[state], maker.inputs[0])
+        graph.operators.remove(taker)
+        graph.operators.remove(maker)
+    return bytes(flatbuffer.convert_object_to_bytearray(model))
+
+
+def _scale(tensor):
+    return float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]), tensor.type
+
+
+def _replace(edges, entry, index):
+    edges[list(edges).index(entry.tensorIndex)] = index
+    entry.tensorIndex = index

@@ -1,0 +1,151 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_action import build_action_net, build_tsm, build_tsn
+from keras_action.layers import Action, ReverseChannels, TemporalShift
+from keras_action.litert.deployment import AddToChannels, deployment_model
+from keras_action.litert.inference_action import InferenceAction
+from tests.test_case import assert_close, numpy, randomise
+
+
+def make(builder=build_action_net, backbone="mobilenet_v2", num_segments=2, input_size=32, **options):
+    """A small model whose weights are all away from where they start, and clips for it."""
+    if backbone == "mobilenet_v2":
+        options.setdefault("alpha", 0.35)
+    keras.utils.set_random_seed(0)
+    model = builder(backbone, 5, num_segments, input_size=input_size, **options)
+    for layer in model.layers:
+        if isinstance(layer, (Action, TemporalShift, keras.layers.BatchNormalization)):
+            randomise(layer)
+    model.get_layer("classifier").kernel.assign(model.get_layer("classifier").kernel * 100)
+    clips = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:])).astype("float32")
+    return model, clips
+
+
+def assert_same_function(model, clips):
+    deployed = deployment_model(model)
+    # Not by `predict`: to trace the graphs takes longer than all else.
+    expected = numpy(model(clips, training=False))
+    assert np.isfinite(expected).all() and np.ptp(expected) > 0
+    assert_close(deployed(clips, training=False), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    return deployed
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_segments": 4},
+        {"num_segments": 16, "location": 2},
+        {"location": 3, "shift": None, "paths": ("ste", "ce")},
+        {"location": 4, "shift": "fixed", "paths": ("me",), "include_preprocessing": False},
+        {"builder": build_tsm, "geometry": "torchvision", "input_size": (32, 64)},
+        {"causal": True, "num_segments": 3},
+    ],
+    ids=str,
+)
+def test_mobilenet_is_the_same_function(options):
+    deployed = assert_same_function(*make(**options))
+    assert not any(isinstance(layer, (Action, TemporalShift)) for layer in deployed.layers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"backbone": "resnet50"},
+        {"builder": build_tsm, "shift": "learnable", "causal": True},
+        {"backbone": "resnet50", "geometry": "torchvision", "builder": build_tsm},
+        {"backbone": "bn_inception", "stages": (3, 4)},
+        {"backbone": "bn_inception", "builder": build_tsn},
+        {"backbone": "efficientnet_b0", "stages": 4},
+        {"backbone": "convnext_tiny", "stages": 3},
+        {"backbone": "densenet121", "builder": build_tsm},
+    ],
+    ids=str,
+)
+def test_other_models_are_the_same_function(options):
+    assert_same_function(*make(**options))
+
+
+@pytest.mark.parametrize("geometry", ["keras", "torchvision"])
+def test_normalisation_goes_into_the_first_convolution(geometry):
+    model, clips = make(build_tsn, geometry=geometry)
+    deployed = assert_same_function(model, clips)
+    added = deployed.get_layer("preprocessing")
+    assert isinstance(added, AddToChannels)
+    assert not any(isinstance(layer, keras.layers.Rescaling) for layer in deployed.layers)
+    mean = {"keras": [-127.5] * 3, "torchvision": [-123.675, -116.28, -103.53]}[geometry]
+    np.testing.assert_allclose(added.values, mean, rtol=1e-6)
+
+
+def normalised(*layers):
+    """Frames → logits, by the layers given and then a convolution."""
+    inputs = x = keras.Input((8, 8, 3))
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+@pytest.mark.parametrize(
+    ("make_layers", "folds"),
+    [
+        (lambda: [ReverseChannels(), keras.layers.Rescaling([0.1, 0.2, 0.3], [1, 2, 3])], True),
+        (lambda: [keras.layers.Rescaling(1 / 255), keras.layers.ZeroPadding2D(2)], True),
+        (lambda: [keras.layers.Rescaling(0.0, 1.0)], False),
+        (lambda: [keras.layers.Rescaling(1 / 255), keras.layers.ReLU()], False),
+        (lambda: [keras.layers.Rescaling(1 / 255), keras.layers.DepthwiseConv2D(3)], False),
+    ],
+    ids=["BGR", "padding", "no scale", "not linear", "depthwise"],
+)
+def test_only_what_a_convolution_can_take_over_is_folded(make_layers, folds):
+    model = normalised(*make_layers(), keras.layers.Conv2D(4, 3, padding="same", name="conv"))
+    frames = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
+    deployed = assert_same_function(model, frames)
+    assert any(isinstance(layer, keras.layers.Rescaling) for layer in deployed.layers) != folds
+
+
+def test_frames_that_others_see_too_stay_normalised():
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Rescaling(1 / 255, -0.5)(inputs)
+    outputs = keras.layers.Conv2D(3, 3, padding="same")(x) + x
+    frames = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
+    assert_same_function(keras.Model(inputs, outputs), frames)
+
+
+def test_a_loaded_and_compiled_model_with_one_clip(tmp_path):
+    model, clips = make()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    loaded.compile("adam", "mse")
+    deployed = assert_same_function(loaded, clips[:1])
+    assert not deployed.compiled
+
+
+def test_the_model_stays_as_it_is():
+    model, clips = make()
+    expected, weights = numpy(model(clips)), [weight.copy() for weight in model.get_weights()]
+    deployed = deployment_model(model)
+    for weight in deployed.weights:
+        weight.assign(weight * 0)
+    assert_close(model(clips), expected)
+    for now, before in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(now, before)
+    layer = model.get_layer("block_2_expand_action")
+    assert layer.output.shape == deployed.get_layer(layer.name).output.shape  # it still has one output alone
+    assert isinstance(deployed.get_layer(layer.name), InferenceAction)
+
+
+def test_a_model_that_is_not_functional():
+    class Subclassed(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(ValueError, match=r"functional.*Received"):
+        deployment_model(Subclassed())
+
+
+def test_the_deployed_model_refuses_other_clips():
+    deployed = deployment_model(make()[0])
+    with pytest.raises(ValueError):
+        deployed(np.zeros((1, 3, 32, 32, 3), "float32"))

@@ -1,0 +1,176 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_action
+from keras_action import initial_states, streaming_model
+from keras_action.litert import LiteRTStream, convert, inspect_file, verify
+from keras_action.litert.state_edges import quantize_states
+from tests import tiny
+from tests.models.test_streaming import clips, make, run
+
+SIZE = 32
+
+
+@pytest.fixture(autouse=True)
+def backbone(monkeypatch):
+    tiny.register(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def stream():
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        tiny.register(monkeypatch)
+        yield streaming_model(make())
+
+
+@pytest.fixture(scope="module", params=[None, "int8"], ids=["float32", "int8"])
+def file(request, stream, tmp_path_factory):
+    path = tmp_path_factory.mktemp("stream") / f"{request.param}.tflite"
+    report = convert(
+        stream,
+        path,
+        quantization=request.param,
+        representative_clips=clips(2, 12, SIZE, seed=1) if request.param else None,
+        labels=list("abcde"),
+        clip_seconds=2.0,
+    )
+    return path, report
+
+
+def frame_logits(path, frames):
+    step = LiteRTStream(path)
+    return np.stack([step(frame) for frame in frames])
+
+
+def test_forty_frames_equal_keras(stream, file):
+    path, report = file
+    frames = clips(1, 40, SIZE)[0]
+    expected = run(stream, frames[None])[0][0]
+    gap = np.abs(frame_logits(path, frames) - expected).max() / np.ptp(expected)
+    assert gap < (0.15 if report.quantization else 1e-5)
+
+
+def test_verify_compares_all_frames(stream, file):
+    report = verify(file[0], stream, clips(2, 6, SIZE))
+    assert report.num_clips == 12 and report.accuracy is None
+    assert report.relative_gap < (0.15 if file[1].quantization else 1e-5)
+    with pytest.raises(ValueError, match="not a file of this model"):
+        verify(file[0], streaming_model(make(size=64)), clips(1, 1, 64))
+
+
+def test_signature_and_states(stream, file):
+    path, report = file
+    step = LiteRTStream(path)
+    assert set(step.states()) == set(initial_states(stream))
+    for name, x in initial_states(stream).items():
+        assert step.states()[name].shape == x.shape
+    integer = report.quantization == "int8"
+    assert step.dtype == (np.uint8 if integer else np.float32)
+    assert {x.dtype for x in step.states().values()} == {np.dtype("int8" if integer else "float32")}
+    assert step.state_bytes == keras_action.state_bytes(stream) // (4 if integer else 1)
+    assert step.frame_shape == (SIZE, SIZE, 3) and step.num_classes == 5
+    assert step.metadata.labels == tuple("abcde") and step.metadata.num_segments == 4
+    assert step.metadata.time_step == 0.5
+
+
+def test_one_part_of_rank_four_without_what_litert_lacks(file):
+    summary = inspect_file(file[0])
+    assert summary.max_rank <= 4 and summary.partitions.count == 1 and not summary.foreign_operators
+    assert file[1].summary.size_bytes == file[0].stat().st_size
+    if file[1].quantization:
+        assert not summary.float_operators
+
+
+def test_reset_forgets_everything(file):
+    frames = clips(1, 5, SIZE)[0]
+    step = LiteRTStream(file[0])
+    first = [step(frame) for frame in frames]
+    again = [step(frame) for frame in frames]
+    assert np.abs(again[0] - first[0]).max() > 0
+    step.reset()
+    np.testing.assert_array_equal([step(frame) for frame in frames], first)
+
+
+def test_states_are_fed_back_as_they_came(file):
+    """A plain interpreter and no code of ours: what comes out goes in."""
+    interpreter_module = pytest.importorskip("ai_edge_litert.interpreter")
+    frames = clips(1, 5, SIZE)[0]
+    interpreter = interpreter_module.Interpreter(model_path=str(file[0]))
+    signature = interpreter.get_signature_runner("serving_default")
+    inputs, outputs = signature.get_input_details(), signature.get_output_details()
+    states = {}
+    for name, details in inputs.items():
+        if name != "frame":
+            assert details["dtype"] == outputs[name]["dtype"]
+            assert details["quantization"] == outputs[name]["quantization"]
+            states[name] = np.full(details["shape"], details["quantization"][1], details["dtype"])
+    logits = []
+    for frame in frames:
+        given = signature(frame=frame[None].astype(inputs["frame"]["dtype"]), **states)
+        logits.append(given.pop("logits")[0])
+        states = given
+    np.testing.assert_allclose(logits, frame_logits(file[0], frames), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(SIZE, SIZE), (2, SIZE, SIZE, 3), (SIZE, SIZE, 4)], ids=str)
+def test_bad_frames(file, shape):
+    with pytest.raises(ValueError, match="Expected a frame"):
+        LiteRTStream(file[0])(np.zeros(shape))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shift": "fixed"},
+        {"shift": None, "paths": ("ste", "ce")},
+        {"kind": "tsm"},
+        {"kind": "tsn"},
+        {"backbone": "mobilenet_v2", "alpha": 0.35},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("quantization", [None, "float16", "int8"])
+def test_other_models(options, quantization, tmp_path):
+    stream = streaming_model(make(**options), average_over=3 if options.get("shift") == "fixed" else None)
+    convert(stream, tmp_path / "x.tflite", quantization, clips(2, 10, SIZE, seed=1))
+    frames = clips(1, 8, SIZE)[0]
+    expected = run(stream, frames[None])[0][0]
+    gap = np.abs(frame_logits(tmp_path / "x.tflite", frames) - expected).max() / np.ptp(expected)
+    assert gap < {None: 1e-5, "float16": 0.02, "int8": 0.3}[quantization]
+
+
+def test_bad_arguments(stream, tmp_path):
+    path = tmp_path / "x.tflite"
+    with pytest.raises(ValueError, match="needs `representative_clips`"):
+        convert(stream, path, quantization="int8")
+    with pytest.raises(ValueError, match="5 classes"):
+        convert(stream, path, labels=["a"])
+    with pytest.raises(ValueError, match=r"frames of shape \(32, 32, 3\)"):
+        convert(stream, path, "int8", np.zeros((1, 4, 16, 16, 3)))
+    with pytest.raises(ValueError, match=r"from 0\.0 to 300\.0"):
+        convert(stream, path, "int8", np.full((1, 4, 32, 32, 3), 300.0) * (np.arange(4) > 1)[:, None, None, None])
+    with pytest.raises(ValueError, match="At least one clip"):
+        convert(stream, path, "int8", [])
+    with pytest.raises(ValueError, match=r"float_budget=0\.1"):
+        convert(stream, path, "int8", clips(1, 2, SIZE), float_budget=0.1)
+    assert not path.exists()
+
+
+def test_a_clip_file_is_no_stream(tmp_path, file):
+    clip = keras.Input((4, 8, 8, 3))
+    model = keras.Model(clip, keras.layers.Dense(2)(keras.layers.Flatten()(clip)))
+    convert(model, tmp_path / "clip.tflite", max_partitions=None)
+    with pytest.raises(ValueError, match="from `frame` and states"):
+        LiteRTStream(tmp_path / "clip.tflite")
+    (tmp_path / "bad.tflite").write_bytes(b"no such file")
+    with pytest.raises(ValueError, match="not a LiteRT file"):
+        LiteRTStream(tmp_path / "bad.tflite")
+
+
+def test_a_file_whose_states_are_integers_already_stays_as_it_is(file):
+    data = file[0].read_bytes()
+    step, again = (LiteRTStream.from_bytes(x, "x") for x in (data, quantize_states(data)))
+    for frame in clips(1, 3, SIZE)[0]:
+        np.testing.assert_array_equal(step(frame), again(frame))
