@@ -20,14 +20,21 @@ PROGRAMS = (
     "training.join",
     "training.prepare",
     "training.synthesize",
+    "training.tune_events",
     "training.demo",
     "training.experiments",
     "training.tables",
+    "training.visualize",
     "benchmarks.data",
+    "benchmarks.map_motion",
+    "benchmarks.litert_streaming",
     "benchmarks.prepare",
     "benchmarks.training_step",
     "export.to_litert",
     "export.recognize",
+    "export.web",
+    "export.verify",
+    "export.quantize_aware",
 )
 
 
