@@ -1,0 +1,114 @@
+"""Show where models look in a video: class activation maps, Grad-CAM, or the masks of the ACTION modules.
+
+examples:
+  python -m training.visualize runs/mine swipe.mp4
+  python -m training.visualize TSN=runs/tsn TSM=runs/tsm ACTION=runs/action swipe.mp4 --output cam.png --columns 6
+  python -m training.visualize runs/mine swipe.mp4 --method grad-cam --layer 8 block_12_add --output grad_cam.png
+  python -m training.visualize runs/mine swipe.mp4 --method masks --layer 8 --output masks.png
+  python -m training.visualize TSN=runs/tsn ACTION=runs/action swipe.mp4 --output swipe.gif
+
+The clip is the one that training.evaluate looks at: T frames of the video, in which maps are laid over the frames, a
+row for each model. Every row has a scale of its own, at its right; a white line is where half of it is reached. CAM is
+what each place of the last map adds to the class's logit, exactly. Grad-CAM is for any layer, and for any head. The
+masks are what an ACTION module multiplies its input by: of places (STE, a map), of channels (CE, ME: strips over time).
+"""
+
+import argparse
+import os
+import sys
+
+METHODS = ("cam", "grad-cam", "masks")
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m training.visualize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="[NAME=]CHECKPOINT",
+        help="a run's folder, a .keras file or a PyTorch checkpoint; NAME is for its row (default: the file's name)",
+    )
+    parser.add_argument("video", metavar="VIDEO", help="a video, or a folder of frames")
+    parser.add_argument("--method", choices=METHODS, default="cam", help="default: cam")
+    parser.add_argument(
+        "--layer",
+        nargs="+",
+        type=layer_argument,
+        default=[None],
+        metavar="LAYER",
+        help="for grad-cam and masks: layers' names, or how many times smaller than the frames their maps are "
+        "(default: the last one)",
+    )
+    parser.add_argument("--label", metavar="CLASS", help="the true class, for the titles (default: the file's name)")
+    parser.add_argument(
+        "--class", dest="class_name", metavar="CLASS", help="the class to explain (default: the one that is predicted)"
+    )
+    parser.add_argument("--start", type=float, metavar="SECONDS", help="where the gesture begins in the video")
+    parser.add_argument("--end", type=float, metavar="SECONDS", help="where it ends")
+    parser.add_argument("--columns", type=int, metavar="N", help="frames of a picture, spread evenly (default: all)")
+    parser.add_argument("--dpi", type=int, default=144, metavar="N", help="dots an inch of a picture (default: 144)")
+    parser.add_argument(
+        "--output",
+        default="activation.png",
+        metavar="FILE",
+        help=".png, .svg or .pdf; or, in motion, .gif or .mp4 (default: activation.png)",
+    )
+    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the models')")
+    parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
+    parser.add_argument(
+        "--kind", choices=("action", "tsm", "tsn"), help="what a PyTorch checkpoint is, where its keys do not tell"
+    )
+    return parser
+
+
+def main(argv=None):
+    arguments = make_parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras_action
+    from keras_action.data import DecodingError
+    from training.streams import read_labels
+
+    try:
+        labels = read_labels(arguments.labels)
+        options = {"num_segments": arguments.num_segments, "labels": labels, "kind": arguments.kind}
+        models = {name: keras_action.open_model(path, **options) for name, path in named_models(arguments.models)}
+        activations = keras_action.visualize(
+            models,
+            arguments.video,
+            arguments.method,
+            layers=arguments.layer,
+            class_name=arguments.class_name,
+            label=arguments.label,
+            start=arguments.start,
+            end=arguments.end,
+        )
+        activations.save(arguments.output, arguments.columns, arguments.dpi)
+    except (DecodingError, ImportError, OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    for title, values in activations.maps.items():
+        print(f"{title}: {values.min():.3g} to {values.max():.3g}")
+    print(f"Written: {arguments.output}")
+
+
+def named_models(texts):
+    """Pairs of name and path of `[NAME=]CHECKPOINT`; a `ValueError` where two have one name."""
+    pairs = []
+    for text in texts:
+        name, separator, path = text.partition("=")
+        if not separator or os.path.exists(text):
+            name, path = os.path.basename(os.path.normpath(text)), text
+        if name in dict(pairs):
+            raise ValueError(f"Each model must have a name of its own, NAME=CHECKPOINT. Received: {name} twice")
+        pairs.append((name, path))
+    return pairs
+
+
+def layer_argument(text):
+    """A layer's name, or a whole number."""
+    return int(text) if text.isdecimal() else text
+
+
+if __name__ == "__main__":
+    main()
