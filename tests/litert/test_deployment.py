@@ -32,6 +32,10 @@ def assert_same_function(model, clips):
     return deployed
 
 
+def name_of(options):
+    return "-".join(getattr(value, "__name__", str(value)) for value in options.values())
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -42,7 +46,7 @@ def assert_same_function(model, clips):
         {"builder": build_tsm, "geometry": "torchvision", "input_size": (32, 64)},
         {"causal": True, "num_segments": 3},
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_mobilenet_is_the_same_function(options):
     deployed = assert_same_function(*make(**options))
@@ -62,7 +66,7 @@ def test_mobilenet_is_the_same_function(options):
         {"backbone": "convnext_tiny", "stages": 3},
         {"backbone": "densenet121", "builder": build_tsm},
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_other_models_are_the_same_function(options):
     assert_same_function(*make(**options))
