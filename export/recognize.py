@@ -1,15 +1,22 @@
-"""Recognise gestures in a video file or before a webcam.
+"""Recognise gestures before a camera, in a video or in a stream on the network.
 
 examples:
-  python -m export.recognize gesture.tflite --video video.mp4
+  python -m export.recognize gesture.tflite --webcam 0
+  python -m export.recognize gesture.tflite --webcam 0 --key swipe_left Left --key swipe_right Right --firing early
+  python -m export.recognize gesture.tflite --webcam 0 --on push "notify-send pushed"
+  python -m export.recognize gesture.tflite --url rtsp://camera.local/stream1 --json-lines -
   python -m export.recognize gesture.tflite --video stream.mp4 --truth stream.csv --output-video labelled.mp4
-  python -m export.recognize runs/mine --webcam 0 --json -
+  python -m export.recognize runs/mine --frames clips/17 --fps 12 --json -
 
-Each gesture is printed as a line when it has ended. With --json - the lines go to standard error. The exit status is 2
-if the model or the video can't be read.
+Each gesture is printed as a line when it is reported. A window shows the video, the probabilities and the latency
+where the source is live and there is a screen, or with --show. Ctrl-C, q in the window, a camera that is unplugged and
+a video that ends all end with a summary. With --json - or --json-lines - the lines go to standard error. The exit
+status is 2 if the model or the source can't be read.
 """
 
 import argparse
+import contextlib
+import dataclasses
 import json
 import os
 import sys
@@ -22,26 +29,54 @@ def make_parser():
         prog="python -m export.recognize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", metavar="MODEL", help="a .tflite file, a training run's folder, or a .keras file")
-    source = parser.add_mutually_exclusive_group(required=True)
+    source = parser.add_argument_group("source").add_mutually_exclusive_group(required=True)
     source.add_argument("--video", metavar="FILE", help="a video file")
-    source.add_argument("--webcam", type=int, metavar="NUMBER", help="a camera; end with Ctrl-C (needs OpenCV)")
-    parser.add_argument("--json", metavar="FILE", help="write all events as one JSON document; - for standard output")
-    parser.add_argument("--output-video", metavar="FILE", help="write the video with the labels drawn in")
-    parser.add_argument("--truth", metavar="CSV", help="true gestures (label,start,end): print found, missed and false")
-    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
-    parser.add_argument("--clip-seconds", type=float, help="length of the window in seconds (default: the model's)")
-    parser.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of the window)")
-    parser.add_argument("--threshold", type=float, help="probability at which a gesture begins (default: 0.7)")
+    source.add_argument("--webcam", type=int, metavar="NUMBER", help="a camera, from 0 (needs OpenCV)")
+    source.add_argument("--url", help="a stream on the network: rtsp://, http://, udp://")
+    source.add_argument("--frames", metavar="FOLDER", help="a folder of images with numbers in their names; with --fps")
+    parser.add_argument("--fps", type=float, help="frames a second of --frames")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--show", action=argparse.BooleanOptionalAction, help="a window (default: if live, on a screen)"
+    )
+    output.add_argument("--json", metavar="FILE", help="write all events as one JSON document; - for standard output")
+    output.add_argument("--json-lines", metavar="FILE", help="write each event as a line of JSON, as it comes; or -")
+    output.add_argument("--output-video", metavar="FILE", help="write the video with the labels drawn in")
+    output.add_argument("--truth", metavar="CSV", help="true gestures (label,start,end): print found, missed and false")
+    actions = parser.add_argument_group("actions")
+    actions.add_argument(
+        "--on",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("LABEL", "COMMAND"),
+        help="run a command; * for any label",
+    )
+    actions.add_argument(
+        "--key",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("LABEL", "KEY"),
+        help="press a key: Left, page_down, ctrl+s",
+    )
+    settings = parser.add_argument_group("recognition")
+    settings.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
+    settings.add_argument("--clip-seconds", type=float, help="length of the window in seconds (default: the model's)")
+    settings.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of the window)")
+    settings.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
+    settings.add_argument("--threshold", type=float, help="probability at which a gesture begins (default: 0.7)")
+    settings.add_argument(
+        "--firing", choices=("late", "early"), help="when it is over, or when certain (default: late)"
+    )
+    settings.add_argument("--threads", type=int, default=1, help="of a .tflite file (default: 1)")
     return parser
 
 
 def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
-    if arguments.output_video and arguments.video is None:
-        parser.error("--output-video needs --video")
-    if arguments.output_video and Path(arguments.output_video).resolve() == Path(arguments.video).resolve():
-        parser.error("--output-video must not be the --video itself")
+    _check(parser, arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         _recognize(arguments)
@@ -50,98 +85,178 @@ def main(argv=None):
         sys.exit(2)
 
 
+def _check(parser, arguments):
+    if (arguments.frames is None) != (arguments.fps is None):
+        parser.error("--frames and --fps go together")
+    if arguments.output_video and arguments.video is None:
+        parser.error("--output-video needs --video")
+    if arguments.output_video and Path(arguments.output_video).resolve() == Path(arguments.video).resolve():
+        parser.error("--output-video must not be the --video itself")
+    if arguments.json == "-" and arguments.json_lines == "-":
+        parser.error("only one of --json and --json-lines can be -")
+    if arguments.threads < 1:
+        parser.error(f"there must be at least one thread. Received: --threads {arguments.threads}")
+
+
 def _recognize(arguments):
+    from export.actions import Actions
+    from export.live import FrameClock, Monitor
     from keras_action.recognition import match_events, read_segments
 
-    lines = sys.stderr if arguments.json == "-" else sys.stdout
+    lines = sys.stderr if "-" in (arguments.json, arguments.json_lines) else sys.stdout
     truth = None if arguments.truth is None else read_segments(arguments.truth)
-    recognizer = _make_recognizer(arguments)
-    frames = _video_frames(arguments.video) if arguments.webcam is None else _webcam_frames(arguments.webcam)
-    events, count, timestamp, start = [], 0, 0.0, time.perf_counter()
+    clock = FrameClock()
+    monitor = Monitor(_make_recognizer(arguments, clock))
+    actions = Actions(monitor.recognizer.labels, arguments.on, arguments.key)
+    name, frames, is_live = _open_source(arguments)
+    window = _open_window(arguments, monitor, is_live)
+    events = []
 
-    def take(new):
-        for event in new:
-            print(event, file=lines, flush=True)
-        events.extend(new)
+    with _json_lines(arguments.json_lines) as json_lines:
 
-    try:
-        for timestamp, frame in frames:
-            take(recognizer.push(frame, timestamp))
-            count += 1
-    except KeyboardInterrupt:
-        print("interrupted", file=lines)
-    take(recognizer.flush())
-    seconds = time.perf_counter() - start
-    found, seen = _count(len(events), "event"), _count(count, "frame")
-    print(f"{found} in {seen}, {timestamp:.1f} s; took {seconds:.1f} s", file=lines)
+        def take(new):
+            for event in new:
+                print(event, file=lines, flush=True)
+                if json_lines is not None:
+                    print(event.to_json(), file=json_lines, flush=True)
+                actions.take(event)
+            if window is not None:
+                window.take(new)
+            events.extend(new)
+
+        session = _Session(monitor, window, take)
+        try:
+            with contextlib.closing(frames):
+                session.run_live(frames, clock) if is_live else session.run(frames)
+        except KeyboardInterrupt:
+            print("interrupted", file=lines)
+        finally:
+            if window is not None:
+                window.close()
+        take(monitor.recognizer.flush())
+        actions.close()
+    print(session.summary(len(events)), file=lines)
 
     report = None if truth is None else match_events(events, truth)
     if report is not None:
         print(report, file=lines)
     if arguments.json is not None:
-        _write_json(arguments, events, report)
+        _write_json(arguments, name, events, report)
     if arguments.output_video is not None:
         _write_labelled(arguments, events)
+
+
+class _Session:
+    """One run over a source."""
+
+    def __init__(self, monitor, window, take):
+        self.monitor, self.window, self.take = monitor, window, take
+        self.count, self.seconds, self.dropped = 0, 0.0, 0
+        self._start = time.perf_counter()
+
+    def run(self, frames):
+        """Look at all frames, as fast as it goes; before a window, not faster than the video."""
+        for self.seconds, frame in frames:
+            self.take(self.monitor.push(frame, self.seconds))
+            self.count += 1
+            if self.window is not None:
+                ahead = self.seconds - (time.perf_counter() - self._start)
+                if not self.window.show(frame, max(ahead, 0)):
+                    return
+
+    def run_live(self, frames, clock):
+        """Look at the newest frame whenever the model is free."""
+        from export.live import LiveRecognition
+
+        live = LiveRecognition(self.monitor, clock, self.take)
+        try:
+            for self.seconds, frame in frames:
+                live.push(frame, self.seconds)
+                self.count += 1
+                if self.window is not None and not self.window.show(frame):
+                    break
+        finally:
+            live.close()
+            self.dropped = live.dropped + self.monitor.recognizer.dropped
+
+    def summary(self, events):
+        """The run in a line."""
+        took = time.perf_counter() - self._start
+        text = f"{_count(events, 'event')} in {_count(self.count, 'frame')}, {self.seconds:.1f} s; took {took:.1f} s"
+        times = sorted(self.monitor.milliseconds)
+        if times:
+            text += f"; a look {times[len(times) // 2]:.1f} ms, 95 % below {times[len(times) * 95 // 100]:.1f} ms"
+        return f"{text}; {_count(self.dropped, 'frame')} dropped" if self.dropped else text
 
 
 def _count(number, noun):
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _make_recognizer(arguments):
-    from keras_action.recognition import EventDetector, GestureRecognizer
+def _make_recognizer(arguments, clock):
+    from keras_action.recognition import GestureRecognizer
 
     labels = None
     if arguments.labels is not None:
         lines = Path(arguments.labels).read_text(encoding="utf-8").splitlines()
         labels = tuple(line.strip() for line in lines if line.strip())
     recognizer = GestureRecognizer(
-        arguments.model, labels=labels, clip_seconds=arguments.clip_seconds, stride=arguments.stride
+        arguments.model,
+        labels=labels,
+        clip_seconds=arguments.clip_seconds,
+        stride=arguments.stride,
+        settings=arguments.settings,
+        num_threads=arguments.threads,
+        clock=clock,
     )
+    changes = {} if arguments.firing is None else {"firing": arguments.firing}
     if arguments.threshold is not None:
-        off_threshold = min(arguments.threshold, recognizer.detector.off_threshold)
-        recognizer.detector = EventDetector.for_clips(
-            recognizer.labels,
-            recognizer.clip_seconds,
-            on_threshold=arguments.threshold,
-            off_threshold=off_threshold,
-        )
+        off_threshold = min(arguments.threshold, recognizer.settings.off_threshold)
+        changes |= {"on_threshold": arguments.threshold, "off_threshold": off_threshold}
+    recognizer.settings = dataclasses.replace(recognizer.settings, **changes)
     return recognizer
 
 
-def _video_frames(path):
+def _open_source(arguments):
+    """The source's name, its frames, and whether it is live."""
+    from keras_action.recognition import sources
+
+    if arguments.webcam is not None:
+        return f"webcam {arguments.webcam}", sources.camera_frames(arguments.webcam), True
+    if arguments.url is not None:
+        return arguments.url, sources.stream_frames(arguments.url), True
+    if arguments.frames is not None:
+        return arguments.frames, sources.folder_frames(arguments.frames, arguments.fps), False
     from keras_action.data import iter_frames
 
-    return iter_frames(path)
+    return arguments.video, iter_frames(arguments.video), False
 
 
-def _webcam_frames(number):
+def _open_window(arguments, monitor, is_live):
+    from export.display import Window, has_screen
+
+    if not (is_live and has_screen() if arguments.show is None else arguments.show):
+        return None
     try:
-        import cv2
-    except ImportError as error:
-        raise ImportError("A webcam needs OpenCV. Install it with: pip install opencv-python-headless") from error
-    camera = cv2.VideoCapture(number)
-    try:
-        if not camera.isOpened():
-            raise OSError(f"There is no such camera. Received: --webcam {number}")
-        start = time.monotonic()
-        while True:
-            there, frame = camera.read()
-            if not there:
-                return  # it was unplugged, or has ended
-            yield time.monotonic() - start, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-    finally:
-        camera.release()
+        return Window(monitor, mirror=arguments.webcam is not None)
+    except (ImportError, OSError) as error:
+        if arguments.show:
+            raise
+        print(f"no window: {error}", file=sys.stderr)
+        return None
 
 
-def _write_json(arguments, events, report):
+def _json_lines(path):
+    """The open file of --json-lines, in a context that closes it."""
+    if path is None or path == "-":
+        return contextlib.nullcontext(None if path is None else sys.stdout)
+    return open(path, "w", encoding="utf-8")
+
+
+def _write_json(arguments, source, events, report):
     from keras_action.files import write_whole
 
-    document = {
-        "model": arguments.model,
-        "source": f"webcam {arguments.webcam}" if arguments.video is None else arguments.video,
-        "events": [event.to_dict() for event in events],
-    }
+    document = {"model": arguments.model, "source": source, "events": [event.to_dict() for event in events]}
     if report is not None:
         document["truth"] = report.to_dict()
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"

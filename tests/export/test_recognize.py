@@ -2,26 +2,22 @@ import json
 import os
 import subprocess
 import sys
+import time
+import types
 
 import numpy as np
 import pytest
 
 from export.recognize import main
 from keras_action.data import iter_frames, probe
-from tests.litert.color_model import LABELS, color_clips, make_color_model
+from keras_action.recognition import EventSettings
 
 TRUTH = [("red", 1, 2), ("green", 3, 4), ("blue", 5, 6)]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    from keras_action.litert import convert
-
-    path = tmp_path_factory.mktemp("model") / "int8.tflite"
-    clips, _ = color_clips()
-    keras_model = make_color_model()
-    convert(keras_model, path, "int8", representative_clips=clips, labels=LABELS, clip_seconds=1.0)
-    return path
+@pytest.fixture
+def model(clip_file):
+    return clip_file
 
 
 @pytest.fixture
@@ -31,10 +27,10 @@ def truth(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("kind", ["file", "run"])
-def test_finds_the_gestures(kind, model, run, stream, truth, tmp_path, capsys):
+@pytest.mark.parametrize("kind", ["clip_file", "stream_file", "run"])
+def test_finds_the_gestures(kind, request, stream, truth, tmp_path, capsys):
     path = tmp_path / "events.json"
-    source = model if kind == "file" else run
+    source = request.getfixturevalue(kind)
     main([str(source), "--video", str(stream), "--truth", str(truth), "--json", str(path)])
     text = capsys.readouterr().out
     assert "3 of 3 gestures found, 0 missed, 0 false events" in text
@@ -108,7 +104,12 @@ def test_bad_input(model, stream, tmp_path, capsys):
         "stride=-1": [model, "--video", stream, "--stride", "-1"],
         "--output-video must not be the --video itself": [model, "--video", stream, "--output-video", stream],
         "--output-video needs --video": [model, "--webcam", "0", "--output-video", "a.mp4"],
-        "one of the arguments --video --webcam": [model],
+        "one of the arguments --video --webcam --url --frames": [model],
+        "--frames and --fps go together": [model, "--frames", "a"],
+        "not a frame folder": [model, "--frames", tmp_path / "missing", "--fps", "10"],
+        "can't be opened": [model, "--url", "file:missing.mp4", "--no-show"],
+        "only one of --json and --json-lines": [model, "--video", stream, "--json", "-", "--json-lines", "-"],
+        "at least one thread": [model, "--video", stream, "--threads", "0"],
     }
     for message, arguments in cases.items():
         assert message in failure(arguments, capsys)
@@ -126,42 +127,133 @@ class FakeCamera:
     """OpenCV's camera: 30 blue frames, which it gives as BGR, then nothing."""
 
     def __init__(self, number):
-        self.frames, self.released = 30 if number == 0 else 0, False
+        self.frames = 30 if number == 0 else 0
 
     def isOpened(self):
         return self.frames > 0
 
     def read(self):
-        import time
-
         self.frames -= 1
         time.sleep(0.05)
         return self.frames >= 0, np.full((24, 32, 3), (240, 30, 30), "uint8")
 
     def release(self):
-        self.released = True
+        pass
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_webcam(model, monkeypatch, capsys, number):
-    class FakeOpenCV:
-        COLOR_BGR2RGB = None
-        VideoCapture = FakeCamera
+@pytest.fixture
+def opencv(monkeypatch):
+    module = types.ModuleType("cv2")
+    module.VideoCapture, module.COLOR_BGR2RGB = FakeCamera, 4
+    module.cvtColor = lambda frame, code: np.ascontiguousarray(frame[..., ::-1])
+    monkeypatch.setitem(sys.modules, "cv2", module)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    return module
 
-        @staticmethod
-        def cvtColor(frame, code):
-            return np.ascontiguousarray(frame[..., ::-1])
 
-    monkeypatch.setitem(sys.modules, "cv2", FakeOpenCV)
-    if number:
-        assert "no such camera. Received: --webcam 1" in failure([model, "--webcam", number], capsys)
-    else:
-        main([str(model), "--webcam", "0"])
-        text = capsys.readouterr().out
-        assert "blue" in text
-        assert "1 event in 30 frames" in text
+def test_webcam(model, opencv, capsys):
+    main([str(model), "--webcam", "0", "--no-show"])
+    text = capsys.readouterr().out
+    assert "blue" in text
+    assert "1 event in 30 frames" in text
+    assert "no such camera. Received: --webcam 1" in failure([model, "--webcam", "1", "--no-show"], capsys)
+
+
+def test_interrupted_webcam_ends_with_a_summary(model, opencv, monkeypatch, capsys):
+    class Interrupted(FakeCamera):
+        def read(self):
+            if self.frames == 5:
+                raise KeyboardInterrupt
+            return super().read()
+
+    monkeypatch.setattr(opencv, "VideoCapture", Interrupted)
+    main([str(model), "--webcam", "0", "--no-show"])
+    text = capsys.readouterr().out
+    assert "interrupted" in text
+    assert "1 event in 25 frames" in text
 
 
 def test_webcam_without_opencv(model, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    assert "pip install opencv-python-headless" in failure([model, "--webcam", "0"], capsys)
+    assert "pip install opencv-python-headless" in failure([model, "--webcam", "0", "--no-show"], capsys)
+
+
+def test_folder_of_frames(model, stream, tmp_path, capsys):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    for index, (_, frame) in enumerate(iter_frames(stream)):
+        image.fromarray(frame).save(tmp_path / f"{index}.png")
+    main([str(model), "--frames", str(tmp_path), "--fps", "10"])
+    assert "3 events in 70 frames" in capsys.readouterr().out
+
+
+def test_stream_on_the_network(model, stream, capsys):
+    """What is live keeps to its times, whether frames are dropped or not; FFmpeg opens a file as it does an address."""
+    main([str(model), "--url", f"file:{stream}", "--no-show"])
+    text = capsys.readouterr().out
+    assert "in 70 frames, 6.9 s" in text
+
+
+def test_json_lines(model, stream, tmp_path, capsys):
+    path = tmp_path / "events.jsonl"
+    main([str(model), "--video", str(stream), "--json-lines", str(path)])
+    printed = capsys.readouterr().out
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [event["label"] for event in events] == [label for label, _, _ in TRUTH]
+    main([str(model), "--video", str(stream), "--json-lines", "-"])
+    captured = capsys.readouterr()
+    assert captured.out == path.read_text()
+    assert captured.err.splitlines()[:3] == printed.splitlines()[:3]
+
+
+def test_settings_and_firing(model, stream, tmp_path, capsys):
+    path = EventSettings.for_clips(1.0, ignore=("none", "green")).save(tmp_path / "events.json")
+
+    def events(*options):
+        main([str(model), "--video", str(stream), "--settings", str(path), *options, "--json-lines", "-"])
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    late, early = events(), events("--firing", "early", "--threads", "2")
+    assert [event["label"] for event in late] == [event["label"] for event in early] == ["red", "blue"]
+    assert early[0]["fired"] < late[0]["fired"] - 0.3
+    path.write_text('{"on_treshold": 0.9}')
+    assert "on_treshold" in failure([model, "--video", stream, "--settings", path], capsys)
+
+
+def test_actions(model, stream, tmp_path, capsys):
+    out = tmp_path / "out.txt"
+    main([str(model), "--video", str(stream), "--on", "green", f'echo "$GESTURE_LABEL" >> {out}'])
+    assert out.read_text() == "green\n"
+    assert "--on up; the model has none, red" in failure([model, "--video", stream, "--on", "up", "true"], capsys)
+
+
+def test_window(model, stream, opencv, monkeypatch, capsys):
+    """Esc ends after ten frames; what was seen so far is summed up."""
+    pytest.importorskip("PIL", reason="Pillow is not installed")
+    keys = iter([-1] * 9 + [27])
+    opencv.WINDOW_NORMAL = opencv.WINDOW_KEEPRATIO = opencv.WINDOW_GUI_NORMAL = opencv.WND_PROP_VISIBLE = 0
+    opencv.error = RuntimeError
+    opencv.namedWindow = opencv.resizeWindow = opencv.imshow = opencv.destroyAllWindows = lambda *arguments: None
+    opencv.resize = lambda frame, size: np.zeros((size[1], size[0], 3), "uint8")
+    opencv.waitKeyEx = lambda milliseconds: next(keys)
+    opencv.getWindowProperty = lambda *arguments: 1.0
+    monkeypatch.setenv("DISPLAY", ":0")
+    main([str(model), "--video", str(stream), "--show"])
+    assert "events in 10 frames" in capsys.readouterr().out
+
+
+def test_no_window(model, stream, opencv, capsys):
+    if not sys.platform.startswith("linux"):
+        pytest.skip("only Linux can be without a screen")
+    assert "A window needs a screen" in failure([model, "--video", stream, "--show"], capsys)
+
+
+def test_litert_files_do_without_tensorflow(model, stream):
+    code = (
+        "import sys; from export.recognize import main; main(sys.argv[1:]); "
+        "print({'tensorflow', 'keras', 'jax', 'torch'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(model), "--video", str(stream)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "set()"

@@ -1,0 +1,104 @@
+"""What happens on a gesture: commands that are run, keys that are pressed."""
+
+import os
+import subprocess
+import sys
+
+ANY = "*"
+_ALIASES = {"return": "enter", "escape": "esc", "control": "ctrl", "del": "delete", "win": "cmd", "super": "cmd"}
+
+
+class Actions:
+    """Runs commands and presses keys on events.
+
+    A command is run by the shell and not waited for: recognition goes on. It finds the event in its environment:
+    `GESTURE_LABEL`, `GESTURE_START`, `GESTURE_END`, `GESTURE_SCORE`.
+
+    Args:
+        labels: The names of the classes.
+        commands: Pairs of a label, or `"*"` for every gesture, and a command.
+        keys: Pairs of a label, or `"*"`, and a key: a character, a name as `left`, `page_down` or `f5`, or several to
+            be held together, as `ctrl+right`.
+
+    Raises:
+        ValueError: If there is no such label or key.
+        ImportError: If keys are given and pynput is not installed.
+        OSError: If keys can't be pressed here, as without a screen.
+    """
+
+    def __init__(self, labels, commands=(), keys=()):
+        for option, pairs in (("--on", commands), ("--key", keys)):
+            for label, _ in pairs:
+                if label != ANY and label not in labels:
+                    raise ValueError(f"No such gesture. Received: {option} {label}; the model has {', '.join(labels)}")
+        self._commands = list(commands)
+        self._running = []  # (label, process)
+        self._keyboard = Keyboard() if keys else None
+        self._keys = [(label, self._keyboard.parse(key)) for label, key in keys]
+
+    def take(self, event):
+        """Do what belongs to an event."""
+        for label, command in self._commands:
+            if label in (ANY, event.label):
+                environment = {f"GESTURE_{name.upper()}": str(value) for name, value in event.to_dict().items()}
+                process = subprocess.Popen(
+                    command, shell=True, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
+                )
+                self._running.append((event.label, command, process))
+        for label, keys in self._keys:
+            if label in (ANY, event.label):
+                self._keyboard.press(keys)
+        self._tell_failures()
+
+    def close(self, patience=10.0):
+        """Wait for commands that still run, so many seconds for each."""
+        for label, command, process in self._running:
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                print(f"the command of {label} still runs: {command}", file=sys.stderr)
+        self._tell_failures()
+
+    def _tell_failures(self):
+        ended = [entry for entry in self._running if entry[2].poll() is not None]
+        self._running = [entry for entry in self._running if entry not in ended]
+        for label, command, process in ended:
+            if process.returncode:
+                print(f"the command of {label} ended with status {process.returncode}: {command}", file=sys.stderr)
+
+
+class Keyboard:
+    """The keyboard of this machine, pressed by pynput."""
+
+    def __init__(self):
+        try:
+            from pynput import keyboard
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                "Pressing keys needs pynput. Install it with: pip install 'keras_action[keys]'"
+            ) from error
+        except ImportError as error:  # it has no way to a keyboard
+            raise OSError(f"Keys can't be pressed on this machine, for it has no screen: {error}") from error
+        self._controller = keyboard.Controller()
+        self._names = {key.name.replace("_", ""): key for key in keyboard.Key}
+
+    def parse(self, text):
+        """The keys of a text as `ctrl+right`, to be held together."""
+        parts = [text] if len(text) == 1 else text.split("+")
+        return tuple(self._parse_one(part, text) for part in parts)
+
+    def press(self, keys):
+        """Press keys, one after the other, and let go of them in the opposite order."""
+        for key in keys:
+            self._controller.press(key)
+        for key in reversed(keys):
+            self._controller.release(key)
+
+    def _parse_one(self, part, text):
+        if len(part) == 1:
+            return part
+        name = part.lower().replace("_", "").replace("-", "")
+        name = _ALIASES.get(name, name)
+        if name not in self._names:
+            raise ValueError(f"No such key: {part!r}. Received: --key … {text}; keys are {', '.join(self._names)}")
+        return self._names[name]

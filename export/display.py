@@ -1,0 +1,155 @@
+"""The recogniser's window: video, bars, events, latency."""
+
+import os
+import sys
+import time
+
+import numpy as np
+
+FLASH_SECONDS = 1.5
+_BARS = 8  # of a model with more classes, the most probable are shown
+_PANEL = 260  # pixels
+_MIN_HEIGHT = 480
+_BACKGROUND, _LINE, _TEXT, _QUIET, _ACCENT = (
+    (24, 30, 28),
+    (52, 62, 58),
+    (233, 239, 236),
+    (150, 164, 158),
+    (76, 201, 184),
+)
+_TITLE = "gestures - q ends"
+_ENDS = {ord("q"), ord("Q"), 27}  # and Esc
+
+
+def draw_panel(frame, labels, scores, going_on=None, flash=None, figures=""):
+    """Draw what the recogniser says beside and into a frame.
+
+    Args:
+        frame: RGB, uint8 `(H, W, 3)`.
+        labels: The names of the classes.
+        scores: Their probabilities, or `None` if nothing is known yet.
+        going_on: The label of the gesture that is going on.
+        flash: The label of an event that has just fired.
+        figures: A line of text for the foot.
+
+    Returns:
+        RGB, uint8 `(H, W + 260, 3)`.
+
+    Raises:
+        ImportError: If Pillow is not installed.
+    """
+    try:
+        from PIL import Image, ImageDraw, ImageFont
+    except ImportError as error:
+        raise ImportError("The window needs Pillow. Install it with: pip install pillow") from error
+    height, width = frame.shape[:2]
+    image = Image.new("RGB", (width + _PANEL, height), _BACKGROUND)
+    image.paste(Image.fromarray(frame))
+    draw = ImageDraw.Draw(image)
+    small, large = ImageFont.load_default(15), ImageFont.load_default(max(height // 14, 20))
+    scores = [0.0] * len(labels) if scores is None else scores
+    order = range(len(labels))
+    if len(labels) > _BARS:
+        order = sorted(order, key=lambda index: -scores[index])[:_BARS]
+    left, right, top = width + 18, width + _PANEL - 18, 16
+    for index in order:
+        is_on = labels[index] == going_on
+        draw.text((left, top), _shorten(labels[index], draw, small, 160), fill=_TEXT, font=small)
+        draw.text((right, top), f"{100 * scores[index]:.0f} %", fill=_QUIET, font=small, anchor="ra")
+        draw.rounded_rectangle((left, top + 22, right, top + 30), 4, fill=_LINE)
+        end = left + (right - left) * min(max(scores[index], 0), 1)
+        if end - left >= 8:
+            draw.rounded_rectangle((left, top + 22, end, top + 30), 4, fill=_ACCENT if is_on else _QUIET)
+        top += 44
+    draw.multiline_text((left, height - 16), figures, fill=_QUIET, font=small, anchor="ld", spacing=5)
+    if flash is not None:
+        flash = _shorten(flash, draw, large, width - 60)
+        middle = (width // 2, int(height * 0.88))
+        box = draw.textbbox(middle, flash, font=large, anchor="mm")
+        box = (box[0] - 22, box[1] - 12, box[2] + 22, box[3] + 12)
+        draw.rounded_rectangle(box, (box[3] - box[1]) // 2, fill=_ACCENT)
+        draw.text(middle, flash, fill=(6, 33, 29), font=large, anchor="mm")
+    return np.asarray(image)
+
+
+def _shorten(text, draw, font, width):
+    if draw.textlength(text, font=font) <= width:
+        return text
+    while text and draw.textlength(f"{text}…", font=font) > width:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def has_screen():
+    """Whether this machine has a screen to open a window on."""
+    return not sys.platform.startswith("linux") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+class Window:
+    """A window of OpenCV. It must be shown by the program's main thread.
+
+    Args:
+        monitor: The `export.live.Monitor` whose state is shown.
+        mirror: Whether the video is shown as in a mirror.
+
+    Raises:
+        ImportError: If OpenCV is not installed.
+        OSError: If there is no screen, or this OpenCV has no windows.
+    """
+
+    def __init__(self, monitor, mirror=False):
+        try:
+            import cv2
+        except ImportError as error:
+            raise ImportError("A window needs OpenCV. Install it with: pip install opencv-python") from error
+        if not has_screen():
+            raise OSError("A window needs a screen: neither DISPLAY nor WAYLAND_DISPLAY is set")
+        try:
+            cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        except cv2.error as error:
+            raise OSError(
+                "This OpenCV has no windows: pip uninstall opencv-python-headless, pip install opencv-python"
+            ) from error
+        self._cv2 = cv2
+        self._monitor, self._mirror = monitor, mirror
+        self._has_size = False
+        self._flash = (None, 0.0)  # label, until when
+        self._shown = []  # when the last frames were shown
+
+    def take(self, events):
+        """Let events flash."""
+        for event in events:
+            self._flash = (event.label, time.monotonic() + FLASH_SECONDS)
+
+    def show(self, frame, wait=0.001):
+        """Show a frame, for at least so many seconds. Returns whether the window is still wanted."""
+        cv2, monitor = self._cv2, self._monitor
+        frame = frame[:, ::-1] if self._mirror else frame
+        if len(frame) < _MIN_HEIGHT:
+            scale = _MIN_HEIGHT / len(frame)
+            frame = cv2.resize(np.ascontiguousarray(frame), (round(frame.shape[1] * scale), _MIN_HEIGHT))
+        label, until = self._flash
+        flash = label if time.monotonic() < until else None
+        labels = monitor.recognizer.labels
+        picture = draw_panel(frame, labels, monitor.scores, monitor.going_on, flash, self._figures())
+        if not self._has_size:
+            cv2.resizeWindow(_TITLE, picture.shape[1], picture.shape[0])
+            self._has_size = True
+        cv2.imshow(_TITLE, np.ascontiguousarray(picture[..., ::-1]))
+        # Not `waitKey`, which cuts codes to a byte: the left arrow's is then that of Q.
+        key = cv2.waitKeyEx(max(round(1000 * wait), 1)) & 0xFFFF
+        return key not in _ENDS and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1
+
+    def close(self):
+        """Close the window."""
+        self._cv2.destroyAllWindows()
+
+    def _figures(self):
+        now = time.monotonic()
+        self._shown = [*(moment for moment in self._shown if moment > now - 2), now]
+        lines = []
+        if self._monitor.milliseconds:
+            lines.append(f"{np.mean(list(self._monitor.milliseconds)[-30:]):.1f} ms a look")
+        if len(self._shown) > 1:
+            lines.append(f"{(len(self._shown) - 1) / (now - self._shown[0]):.0f} frames/s")
+        return "\n".join(lines)

@@ -1,0 +1,79 @@
+"""What the page must know of a LiteRT file, as plain values. Neither Keras nor TensorFlow is needed."""
+
+from pathlib import Path
+
+import numpy as np
+
+SIGNATURE = "serving_default"
+
+
+def describe_model(path, settings=None):
+    """The entry of a LiteRT file in `models.json`.
+
+    Args:
+        path: A `.tflite` file of `keras_action.litert.convert`, with labels and length of its clips.
+        settings: The path of a JSON file of event settings, or `None` for those that fit the length of the clips.
+
+    Returns:
+        A dictionary for JSON.
+
+    Raises:
+        OSError: If a file can't be read.
+        ValueError: If it is no such file, or the settings don't fit it.
+        ImportError: If ai-edge-litert is not installed.
+    """
+    from keras_action.litert.extras import require
+    from keras_action.litert.metadata import read_file, read_metadata
+    from keras_action.litert.quiet import quiet
+    from keras_action.recognition import EventDetector, EventSettings
+
+    path = Path(path)
+    metadata = read_metadata(path)
+    if metadata is None or metadata.labels is None or metadata.clip_seconds is None:
+        raise ValueError(
+            f"{path} must carry its labels and the length of its clips: convert the model with --labels and "
+            f"--clip-seconds. Received: {metadata}"
+        )
+    with quiet():  # the delegate announces itself
+        interpreter = require("ai_edge_litert.interpreter").Interpreter(model_content=read_file(path))
+        runner = interpreter.get_signature_runner(SIGNATURE) if SIGNATURE in interpreter.get_signature_list() else None
+    inputs, outputs = ({}, {}) if runner is None else (runner.get_input_details(), runner.get_output_details())
+    if not {"clip", "frame"} & set(inputs) or "logits" not in outputs:
+        raise ValueError(
+            f"{path} must have the signature {SIGNATURE} from `clip` or `frame` to `logits`. "
+            f"Received: {interpreter.get_signature_list()}"
+        )
+    kind = "stream" if "frame" in inputs else "clip"
+    settings = EventSettings.for_clips(metadata.clip_seconds) if settings is None else EventSettings.load(settings)
+    EventDetector(metadata.labels, settings)  # raises where they don't fit
+    if kind == "stream" and (settings.window_seconds is not None or settings.stride is not None):
+        raise ValueError(
+            f"{path} sees every frame at the time step of its training: there are no windows. "
+            f"Received: settings with window_seconds={settings.window_seconds}, stride={settings.stride}"
+        )
+    return {
+        "name": path.name,
+        "url": f"models/{path.name}",
+        "kind": kind,
+        "bytes": path.stat().st_size,
+        "labels": list(metadata.labels),
+        "clip_seconds": metadata.clip_seconds,
+        "num_segments": metadata.num_segments,
+        "input_size": list(metadata.input_size),
+        "squash": bool((metadata.recipe or {}).get("squash", False)),
+        "quantization": metadata.quantization,
+        "inputs": [_tensor(name, details) for name, details in inputs.items()],
+        "outputs": [_tensor(name, details) for name, details in outputs.items()],
+        "settings": settings.to_dict(),
+    }
+
+
+def _tensor(name, details):
+    scale, zero_point = details["quantization"]
+    return {
+        "name": name,
+        "dtype": np.dtype(details["dtype"]).name,
+        "shape": [int(side) for side in details["shape"]],
+        "scale": float(scale),
+        "zero_point": int(zero_point),
+    }

@@ -1,0 +1,132 @@
+// From frames to logits over time: keras_action/recognition/windows.py, line by line.
+// A reading is {time, now, logits}. The models answer with promises, so the methods do too.
+
+import { softmax } from "./events.js";
+
+/** Runs a model of whole clips on windows of the frames seen last, one every `stride` seconds. */
+export class SlidingWindows {
+  /** `predict`: from an array of T frames to a promise of their logits. */
+  constructor(predict, numSegments, lengths, stride) {
+    this.predict = predict;
+    this.numSegments = numSegments;
+    this.lengths = lengths;
+    this.stride = stride;
+    this._before = Math.max(...lengths) / 2; // from a moment to the end of its longest window
+    this.reset();
+  }
+
+  reset() {
+    this._frames = []; // {timestamp, frame} of the longest window
+    this._next = null; // the moment that comes next
+  }
+
+  async push(frame, timestamp) {
+    if (this._frames.length === 0) this._next = timestamp;
+    this._frames.push({ timestamp, frame });
+    if (timestamp < this._next + this._before) {
+      this._forget();
+      return [];
+    }
+    // Rounding must not make it one step back.
+    const skipped = Math.max(Math.floor((timestamp - this._next - this._before) / this.stride), 0);
+    return [await this._read(this._next + skipped * this.stride)];
+  }
+
+  async flush() {
+    const readings = [];
+    while (this._frames.length > 0 && this._next <= this._frames.at(-1).timestamp) {
+      readings.push(await this._read(this._next));
+    }
+    this.reset();
+    return readings;
+  }
+
+  async _read(moment) {
+    const rows = [];
+    for (const length of this.lengths) {
+      const clip = [];
+      for (let i = 0; i < this.numSegments; i++) {
+        const middle = moment - length / 2 + (i + 0.5) * (length / this.numSegments);
+        const shown = this._frames.findLastIndex(({ timestamp }) => timestamp <= middle);
+        clip.push(this._frames[Math.max(shown, 0)].frame);
+      }
+      rows.push(await this.predict(clip));
+    }
+    let logits = rows[0];
+    if (rows.length > 1) {
+      // Logarithms of probabilities are logits. None is 0, for that would be no number.
+      const probabilities = rows.map(softmax);
+      const mean = (index) => probabilities.reduce((sum, row) => sum + row[index], 0) / rows.length;
+      logits = Array.from(rows[0], (_, index) => Math.log(Math.max(mean(index), 1e-12)));
+    }
+    this._next = moment + this.stride;
+    this._forget();
+    return { time: moment, now: this._frames.at(-1).timestamp, logits };
+  }
+
+  /** Drops the frames that no window will show. */
+  _forget() {
+    while (this._frames.length > 1 && this._frames[1].timestamp <= this._next - this._before) this._frames.shift();
+  }
+}
+
+/** Feeds a streaming model one frame after the other, at the time step of its training. */
+export class FrameSteps {
+  /** `model`: an object with `step(frame)`, a promise of the frame's logits, and `reset()`. */
+  constructor(model, numSegments, step) {
+    this.model = model;
+    this.numSegments = numSegments;
+    this.stride = step;
+    this.reset();
+  }
+
+  reset() {
+    this.model.reset();
+    this._recent = []; // {time, logits} of the last T steps
+    this._frame = null; // {timestamp, frame} on screen
+    this._start = null;
+    this._count = 0; // of steps since the start
+  }
+
+  async push(frame, timestamp, isLive = false) {
+    if (this._frame === null) {
+      this._start = timestamp;
+    } else if (isLive) {
+      // The frame before this one was on screen until now.
+      this._count = Math.max(this._count, Math.ceil((timestamp - this._start) / this.stride) - 1);
+    }
+    const readings = this._frame === null ? [] : await this._feed(timestamp, timestamp);
+    this._frame = { timestamp, frame };
+    return readings;
+  }
+
+  async flush() {
+    let readings = [];
+    if (this._frame !== null) {
+      const last = this._frame.timestamp;
+      const half = ((this.numSegments - 1) / 2) * this.stride;
+      readings = (await this._feed(last, last + half + this.stride)).filter(({ time }) => time <= last);
+    }
+    this.reset();
+    return readings;
+  }
+
+  /** Feeds the frame on screen at all steps that come before a time. */
+  async _feed(now, before) {
+    const readings = [];
+    while (this._start + this._count * this.stride < before) {
+      const time = this._start + this._count * this.stride;
+      const logits = await this.model.step(this._frame.frame);
+      this._recent.push({ time, logits });
+      if (this._recent.length > this.numSegments) this._recent.shift();
+      this._count += 1;
+      const count = this._recent.length;
+      readings.push({
+        time: (this._recent[0].time + time) / 2,
+        now,
+        logits: Array.from(logits, (_, index) => this._recent.reduce((sum, row) => sum + row.logits[index], 0) / count),
+      });
+    }
+    return readings;
+  }
+}

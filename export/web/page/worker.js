@@ -1,0 +1,82 @@
+// The recogniser's thread: frames in, events out. A classic worker, for the runtime loads its parts by importScripts.
+
+const modules = Promise.all([import("./litert.js"), import("./models.js"), import("./recognizer.js")]);
+let runtime = null;
+let file = null;
+let recognizer = null;
+let spent = { milliseconds: 0, runs: 0 };
+
+const handlers = {
+  async load({ description }) {
+    const [{ loadRuntime, LiteRTFile }, { ClipModel, StreamModel }, { GestureRecognizer }] = await modules;
+    runtime ??= await loadRuntime();
+    const response = await fetch(new URL(description.url, self.location.href));
+    if (!response.ok) throw new Error(`${description.url}: ${response.status} ${response.statusText}`);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const next = await LiteRTFile.load(runtime, bytes, description);
+    file?.delete();
+    file = next;
+    const Model = description.kind === "stream" ? StreamModel : ClipModel;
+    recognizer = new GestureRecognizer(new Model(timed(file), description), description);
+    await warmUp(description);
+    return { threads: runtime.threads };
+  },
+
+  async frame({ frame, timestamp, isLive }) {
+    spent = { milliseconds: 0, runs: 0 };
+    return { events: await recognizer.push(frame, timestamp, isLive), ...state() };
+  },
+
+  async flush() {
+    spent = { milliseconds: 0, runs: 0 };
+    return { events: await recognizer.flush(), ...state() };
+  },
+
+  async settings({ settings }) {
+    recognizer.settings = settings;
+    return {};
+  },
+
+  async reset() {
+    recognizer.reset();
+    return {};
+  },
+};
+
+/** What the page shows: probabilities, the label that is going on, and what the model took. */
+function state() {
+  const { moment, goingOn } = recognizer.detector;
+  return { scores: moment?.scores ?? null, goingOn, ...spent };
+}
+
+function timed(file) {
+  return {
+    async run(inputs) {
+      const start = performance.now();
+      const outputs = await file.run(inputs);
+      spent.milliseconds += performance.now() - start;
+      spent.runs += 1;
+      return outputs;
+    },
+  };
+}
+
+/** The first run of a file prepares it, which takes longer; and a file that can't run says so here. */
+async function warmUp({ input_size: [height, width], clip_seconds: seconds }) {
+  const frame = { pixels: new Uint8ClampedArray(height * width * 4), height, width };
+  await recognizer.push(frame, 0);
+  await recognizer.push(frame, seconds);
+  recognizer.reset();
+}
+
+// One message after the other, in their order.
+let queue = Promise.resolve();
+self.onmessage = ({ data: { id, type, ...message } }) => {
+  queue = queue.then(async () => {
+    try {
+      self.postMessage({ id, result: await handlers[type](message) });
+    } catch (error) {
+      self.postMessage({ id, error: String(error?.message ?? error) });
+    }
+  });
+};

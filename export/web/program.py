@@ -1,0 +1,69 @@
+"""Recognise gestures in a browser: serve a page that runs a LiteRT file on a camera or a video.
+
+examples:
+  python -m export.web gesture.tflite
+  python -m export.web gesture-int8.tflite gesture-float32.tflite --settings events.json
+  python -m export.web gesture.tflite --host 0.0.0.0 --certificate cert.pem --key key.pem
+  python -m export.web gesture.tflite --output site
+
+The model runs in the browser; no picture leaves it. The runtime (@litertjs/core) is fetched once from the npm registry
+and kept; with --runtime it is taken from a folder. With --output the page is written as files, for any web server. See
+docs/web.md for headsets and phones.
+"""
+
+import argparse
+import sys
+import webbrowser
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m export.web", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", metavar="MODEL", nargs="+", help="a .tflite file, of clips or of frames")
+    parser.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
+    parser.add_argument("--output", metavar="FOLDER", help="write the page there and end")
+    parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, where there is no network")
+    parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any that is free (default: 8000)")
+    parser.add_argument("--certificate", metavar="PEM", help="serve https with this certificate")
+    parser.add_argument("--key", metavar="PEM", help="the certificate's key, if it is in another file")
+    parser.add_argument("--browser", action="store_true", help="open the page in the browser of this machine")
+    return parser
+
+
+def main(argv=None):
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.key and not arguments.certificate:
+        parser.error("--key needs --certificate")
+    if not 0 <= arguments.port < 65536:
+        parser.error(f"a port is from 0 to 65535. Received: --port {arguments.port}")
+    try:
+        _run(arguments)
+    except (ImportError, OSError, ValueError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _run(arguments):
+    from export.web.runtime import find_runtime
+    from export.web.server import make_server
+    from export.web.site import site_files, write_site
+
+    files = site_files(arguments.models, find_runtime(arguments.runtime), arguments.settings)
+    if arguments.output is not None:
+        write_site(files, arguments.output)
+        print(f"{len(files)} files in {arguments.output}: serve them with COOP and COEP headers to run on threads")
+        return
+    server, url = make_server(files, arguments.host, arguments.port, arguments.certificate, arguments.key)
+    with server:
+        print(f"serving {url}\nend with Ctrl-C", flush=True)
+        if not arguments.certificate and arguments.host not in ("localhost", "127.0.0.1"):
+            print("browsers give the camera to https:// pages and to localhost only: see docs/web.md", flush=True)
+        if arguments.browser:
+            webbrowser.open(url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("ended")

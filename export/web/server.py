@@ -1,0 +1,111 @@
+"""A small server for the files of the page, and for nothing else."""
+
+import http.server
+import mimetypes
+import socket
+import ssl
+import sys
+from urllib.parse import unquote, urlsplit
+
+ALL_ADDRESSES = "0.0.0.0"
+
+_TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".tflite": "application/octet-stream"}
+_HEADERS = {
+    # A page that is isolated by these two may share memory, and so run on threads.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def make_server(files, host="localhost", port=8000, certificate=None, key=None):
+    """A server for files.
+
+    Args:
+        files: A dictionary of `export.web.site.site_files`.
+        host: The address to serve at.
+        port: The port, 0 for any that is free.
+        certificate: The path of a certificate, for https; `None` for http.
+        key: The path of its key, if that is in another file.
+
+    Returns:
+        The server, whose `serve_forever` is to be called, and the page's address.
+
+    Raises:
+        OSError: If the port is taken or the certificate can't be used.
+    """
+
+    class Handler(_Handler):
+        served = files
+
+    try:
+        server = _Server((host, port), Handler)
+    except OSError as error:
+        raise OSError(f"Can't serve at {host}, port {port}: {error.strerror}. Try another --port") from error
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(certificate, key)
+        except OSError as error:
+            server.server_close()
+            raise OSError(f"The certificate {certificate} can't be used: {error}") from error
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "http" if certificate is None else "https"
+    shown = own_address() if host == ALL_ADDRESSES else "localhost" if host == "127.0.0.1" else host
+    return server, f"{scheme}://{shown}:{server.server_port}/"
+
+
+def own_address():
+    """The address by which other machines of the network reach this one, as far as it can be known."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for examples: nothing is sent
+            return probe.getsockname()[0]
+        except OSError:
+            return "localhost"
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A browser that hangs up, or does not trust the certificate, is no error of the server's."""
+        if not isinstance(sys.exception(), (ConnectionError, ssl.SSLError, TimeoutError)):
+            super().handle_error(request, client_address)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    served = {}  # noqa: RUF012 - each server has a class of its own
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+
+    def do_GET(self):
+        self._answer(with_content=True)
+
+    def do_HEAD(self):
+        self._answer(with_content=False)
+
+    def log_message(self, *arguments):
+        """Nothing: only what goes wrong is worth a line, and the browser says that."""
+
+    def _answer(self, with_content):
+        name = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
+        content = self.served.get(name)
+        if content is None:
+            self.send_error(404)
+            return
+        try:
+            data = content if isinstance(content, bytes) else content.read_bytes()
+        except OSError as error:
+            self.send_error(500, str(error.strerror))
+            return
+        ending = name[name.rfind(".") :]
+        self.send_response(200)
+        self.send_header("Content-Type", _TYPES.get(ending) or mimetypes.guess_type(name)[0] or "text/plain")
+        self.send_header("Content-Length", str(len(data)))
+        for header, value in _HEADERS.items():
+            self.send_header(header, value)
+        self.end_headers()
+        if with_content:
+            self.wfile.write(data)
