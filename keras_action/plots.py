@@ -265,13 +265,14 @@ def quantization_error_figure(report, labelled=5, title=None):
     by_layer = {}
     for place, operator in sorted(enumerate(operators), key=lambda pair: pair[1].added, reverse=True):
         by_layer.setdefault(operator.layer, place)
+    # Numbers at the bars and names in a list: neighbours to blame are frequent, and their names would overlap.
+    names = []
     for layer, place in list(by_layer.items())[:labelled]:
         operator = operators[place]
         if operator.added:
-            # Away from the nearer edge, so that no name is cut off.
-            side = "right" if place > len(operators) / 2 else "left"
-            name = f"{_shorten(layer)}, {operator.operator}"
-            below.annotate(name, (place, operator.added), fontsize=7, ha=side, va="bottom")
+            names.append(f"{len(names) + 1}  {_shorten(layer)}, {operator.operator}")
+            below.annotate(str(len(names)), (place, operator.added), fontsize=7, ha="center", va="bottom")
+    below.text(0.99, 0.95, "\n".join(names), fontsize=7, ha="right", va="top", ma="left", transform=below.transAxes)
     for axes in (above, below):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
