@@ -30,10 +30,10 @@ format: $(VENV)/extra-dev
 	$(BIN)/ruff check --fix .
 
 # The layers and models once more on JAX: the same tests, another backend; of the backbones' training steps, which it
-# compiles for a minute each, one.
+# compiles for a minute each, one. Compiled with few optimisations: to compile takes longer than to run.
 test: lint
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n $(WORKERS)
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) tests/layers tests/models \
+	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/layers tests/models \
 		-k "not one_of_each_family or mobilenet_v2"
 
 test-slow: $(VENV)/extra-dev

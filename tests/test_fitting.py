@@ -259,7 +259,7 @@ PARTS = {"accumulation_steps": 2, "ema": 0.5, "partial_batch_norm": True}
 @pytest.mark.parametrize(
     ("fields", "kill_at"),
     [
-        pytest.param({"mixed_precision": "mixed_float16"}, 1, id="float16"),
+        pytest.param({"mixed_precision": "mixed_float16"}, 1, id="float16", marks=pytest.mark.slow),
         pytest.param(MIXED, 2, id="mixed", marks=pytest.mark.slow),
         pytest.param(PHASES, 1, id="phases-1"),
         pytest.param(PHASES, 2, id="phases-2", marks=pytest.mark.slow),

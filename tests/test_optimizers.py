@@ -282,7 +282,10 @@ def trained():
     return {case: optimizer_run.train(optimizer_run.make_model(**o)) for case, o in optimizer_run.CASES.items()}
 
 
-@pytest.mark.parametrize(("backend", "replicas"), [("tensorflow", 2), ("jax", 1), ("torch", 1)])
+@pytest.mark.parametrize(
+    ("backend", "replicas"),
+    [("tensorflow", 2), *(pytest.param(name, 1, marks=pytest.mark.slow) for name in ("jax", "torch"))],
+)
 def test_training_is_the_same_on_two_replicas_and_other_backends(backend, replicas, trained, tmp_path):
     if not importlib.util.find_spec(backend):
         pytest.skip(f"{backend} is not installed")

@@ -33,16 +33,9 @@ def changes(results):
     return np.concatenate([(results[new] - results[old]).ravel() for old, new in pairs])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(len(BACKENDS) < 2, reason="one backend alone is installed")
-@pytest.mark.parametrize(
-    "name",
-    [
-        "tiny",
-        pytest.param("mobilenet_v2", marks=pytest.mark.slow),
-        pytest.param("resnet50", marks=pytest.mark.slow),
-        pytest.param("bn_inception", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("name", ["tiny", "mobilenet_v2", "resnet50", "bn_inception"])
 def test_an_epoch_is_the_same_on_every_backend(name, tmp_path, monkeypatch):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("runs all backends from one")
