@@ -1,9 +1,8 @@
 """What the programs that convert and verify read: a trained model, and clips."""
 
 import dataclasses
-from pathlib import Path
 
-from training.arguments import DATA_FORMS
+from training.arguments import DATA_FORMS, read_labels
 
 
 def add_model_arguments(parser):
@@ -19,17 +18,10 @@ def read_model(path, arguments):
 
     import keras_action
 
-    opened = keras_action.open_model(path, num_segments=arguments.num_segments, labels=_read_labels(arguments.labels))
+    opened = keras_action.open_model(path, num_segments=arguments.num_segments, labels=read_labels(arguments.labels))
     if not isinstance(opened.model, keras.Model):
         raise ValueError(f"A trained Keras model is needed, not a LiteRT file. Received: {path}")
     return opened
-
-
-def clip_seconds_of(opened):
-    """The median length of the clips that a run was trained on; `None` where it is not known."""
-    from keras_action.runs import read_run
-
-    return None if opened.recipe is None else read_run(opened.path).clip_seconds
 
 
 def training_clips(opened, data, seed):
@@ -61,15 +53,13 @@ def evaluation_clips(opened, data, count):
     annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
     step = max(len(annotations) / count, 1.0)
     chosen = tuple(annotations.clips[int(place * step)] for place in range(int(len(annotations) / step)))
-    settings = {}
-    if opened.recipe is not None:
-        settings = {"sampling": opened.recipe.sampling, "squash": opened.recipe.squash}
     return evaluation_dataset(
         dataclasses.replace(annotations, clips=chosen),
         num_segments=opened.num_segments,
         input_size=opened.input_size,
         batch_size=1,
-        **settings,
+        sampling=opened.sampling,
+        squash=opened.squash,
     ).as_numpy_iterator()
 
 
@@ -80,17 +70,9 @@ def noise_clips(opened, seed, count=8):
     return np.random.default_rng(seed).integers(0, 256, (count, *opened.model.input_shape[1:]), dtype="uint8")
 
 
-def _read_labels(path):
-    if path is None:
-        return None
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip()]
-
-
 __all__ = [
     "DATA_FORMS",
     "add_model_arguments",
-    "clip_seconds_of",
     "evaluation_clips",
     "noise_clips",
     "read_model",

@@ -149,7 +149,7 @@ def _convert(arguments):
         quantization=None if arguments.quantization == "float32" else arguments.quantization,
         representative_clips=ranges,
         labels=opened.labels,
-        clip_seconds=arguments.clip_seconds or inputs.clip_seconds_of(opened),
+        clip_seconds=arguments.clip_seconds or opened.clip_seconds,
         metadata=_metadata(arguments, opened),
         input_dtype=arguments.input_dtype,
         output_dtype=arguments.output_dtype,

@@ -18,6 +18,7 @@ from keras_action.callbacks import (
 )
 from keras_action.data import FailureLog, list_frames, probe, steps_per_epoch
 from keras_action.data.decoding import DecodingError
+from keras_action.data.failures import plain_failures, print_failures
 from keras_action.data.pipeline import epoch_order
 from keras_action.data.shards import is_shard
 from keras_action.distribution import start
@@ -128,8 +129,6 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         EpochLog(folder, rows, clips_per_epoch=steps * recipe.clips_per_step, writes=engine.is_main),
         *(_tensorboard(folder) if tensorboard and engine.is_main else ()),
     ]
-    import tensorflow as tf
-
     for begin, end in ((0, recipe.frozen_epochs), (recipe.frozen_epochs, recipe.epochs)):
         if initial_epoch >= end:
             continue
@@ -138,7 +137,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         average = [keras.callbacks.SwapEMAWeights()] if recipe.ema and end == recipe.epochs else []
         checkpoints.average = average[0] if average else None
         begin = max(begin, initial_epoch)
-        try:
+        with plain_failures(failures, validation_failures):
             model.fit(
                 training_batches(recipe, training, initial_epoch=begin, failures=failures, shard=engine.shard),
                 steps_per_epoch=steps,
@@ -149,14 +148,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
                 shuffle=False,  # the data set is in its own order already
                 verbose=_verbosity(engine),
             )
-        except tf.errors.OpError:
-            # tf.data makes its own error of the one that a log raised; the log has the plain one.
-            failures.raise_if_too_many()
-            validation_failures.raise_if_too_many()
-            raise
-    for name, log in (("training", failures), ("validation", validation_failures)):
-        if len(log):
-            print(f"In the {name} set, {log.summary()}")
+    print_failures(failures, validation_failures)
 
 
 def median_clip_seconds(annotations):

@@ -22,6 +22,7 @@ class ModelFile:
         input_size: `(height, width)` of the frames.
         labels: Names of the classes, or `None` where they are not known.
         recipe: The `keras_action.Recipe` of a training run, else `None`.
+        clip_seconds: The median length of a run's training clips, else `None`.
     """
 
     path: Path
@@ -30,6 +31,17 @@ class ModelFile:
     input_size: tuple[int, int]
     labels: tuple[str, ...] | None
     recipe: Recipe | None
+    clip_seconds: float | None = None
+
+    @property
+    def sampling(self):
+        """Which frames make a clip, as the model was trained, if that is known."""
+        return self.recipe.sampling if self.recipe else "segments"
+
+    @property
+    def squash(self):
+        """Whether the model was trained on whole frames, their proportions lost, as far as is known."""
+        return bool(self.recipe and self.recipe.squash)
 
 
 def open_model(path, *, num_segments=None, labels=None, kind=None):
@@ -61,7 +73,7 @@ def open_model(path, *, num_segments=None, labels=None, kind=None):
     is_torch = path.is_file() and path.suffix in TORCH_SUFFIXES
     if kind is not None and not is_torch:
         raise ValueError(f"`kind` is for a PyTorch checkpoint. Received: kind={kind!r}, path={path}")
-    known, recipe = None, None
+    known, recipe, clip_seconds = None, None, None
     if is_torch:
         model = _load_torch(path, num_segments, kind)
     elif path.suffix == ".tflite":
@@ -70,7 +82,7 @@ def open_model(path, *, num_segments=None, labels=None, kind=None):
         model = LiteRTModel(path, num_threads=os.cpu_count())
         known = model.metadata.labels if model.metadata else None
     elif path.is_dir() or path.suffix == ".keras":
-        model, known, recipe = _load_keras(path)
+        model, known, recipe, clip_seconds = _load_keras(path)
     else:
         raise ValueError(
             "A model is a training run's folder, a .keras file, a .tflite file, or a PyTorch checkpoint "
@@ -87,7 +99,7 @@ def open_model(path, *, num_segments=None, labels=None, kind=None):
             f"The model has {model.output_shape[-1]} classes, so it needs as many labels. "
             f"Received: {len(labels)} labels, {path}"
         )
-    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe)
+    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe, clip_seconds)
 
 
 def _load_torch(path, num_segments, kind):
@@ -102,7 +114,7 @@ def _load_torch(path, num_segments, kind):
 
 
 def _load_keras(path):
-    """The model, and, if it is a run's, labels and recipe."""
+    """The model, and, if it is a run's, labels, recipe and length of its clips."""
     import keras
 
     import keras_action.layers  # noqa: F401  Registers the layers that the file names.
@@ -110,5 +122,5 @@ def _load_keras(path):
 
     if path.is_dir() or (path.parent / DESCRIPTION).is_file():
         run = read_run(path)
-        return run.load_model(), run.labels, run.recipe
-    return keras.saving.load_model(path, compile=False), None, None
+        return run.load_model(), run.labels, run.recipe, run.clip_seconds
+    return keras.saving.load_model(path, compile=False), None, None, None

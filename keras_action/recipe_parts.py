@@ -123,10 +123,17 @@ def compile_model(model, recipe, steps, frozen, jit_compile="auto"):
     rate = recipe.peak_learning_rate if frozen else make_schedule(recipe, steps)
     model.compile(
         optimizer=make_optimizer(recipe, rate, average=not frozen),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        **loss_and_metrics(recipe),
         jit_compile=jit_compile if recipe.jit_compile is None else recipe.jit_compile,
     )
+
+
+def loss_and_metrics(recipe):
+    """The loss and the metrics of a recipe, as arguments of `compile`."""
+    return {
+        "loss": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+        "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
+    }
 
 
 def make_schedule(recipe, steps):

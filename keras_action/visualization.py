@@ -95,7 +95,7 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
         raise ValueError(f"`method` must be one of {tuple(METHODS)}. Received: method={method!r}")
     opened = {name: m if isinstance(m, ModelFile) else open_model(m) for name, m in models.items()}
     segments = {name: model.num_segments for name, model in opened.items()}
-    views = {(_sampling(model), _squash(model)) for model in opened.values()}
+    views = {(model.sampling, model.squash) for model in opened.values()}
     if len(set(segments.values())) != 1 or len(views) != 1:
         raise ValueError(
             "There must be a model, and all must see the same frames of a clip. Received: models of "
@@ -158,14 +158,6 @@ def _class_id(name, names):
     raise ValueError(f"`class_name` must be one of {names}. Received: class_name={name!r}")
 
 
-def _sampling(model):
-    return model.recipe.sampling if model.recipe else "segments"
-
-
-def _squash(model):
-    return bool(model.recipe and model.recipe.squash)
-
-
 def read_as_evaluated(part, model, input_size=None):
     """A `keras_action.data.Clip` as `keras_action.evaluate` shows it to a `ModelFile`, uint8 `(1, T, H, W, 3)`."""
     failures = FailureLog(max_share=1)
@@ -174,8 +166,8 @@ def read_as_evaluated(part, model, input_size=None):
         num_segments=model.num_segments,
         input_size=input_size or model.input_size,
         batch_size=1,
-        sampling=_sampling(model),
-        squash=_squash(model),
+        sampling=model.sampling,
+        squash=model.squash,
         failures=failures,
     )
     ((clips, _, _),) = batches.as_numpy_iterator()

@@ -1,6 +1,16 @@
-"""What the help texts of the programs have in common."""
+"""What the programs' arguments have in common."""
+
+from pathlib import Path
 
 DATA_FORMS = (
     "annotation CSV (path,label[,start,end]), folder of classes, folder of shards, or NAME:SPLIT:ROOT, where NAME is "
     "jester, something_something or egogesture, and SPLIT train, validation or test"
 )
+
+
+def read_labels(path):
+    """The names in a text file, one a line; `None` for `None`."""
+    if path is None:
+        return None
+    labels = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    return [label for label in labels if label]

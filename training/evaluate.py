@@ -19,8 +19,8 @@ import os
 import sys
 from pathlib import Path
 
-from training.arguments import DATA_FORMS
-from training.streams import add_stream_arguments, read_labels, read_streams
+from training.arguments import DATA_FORMS, read_labels
+from training.streams import add_stream_arguments, read_streams
 
 MAX_WRONG = 20  # clips that are printed
 MAX_CLASSES = 30  # of a table that is printed

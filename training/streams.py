@@ -53,11 +53,3 @@ def read_streams(recognizer, model, videos, cache=None, say=print):
         say(f"{Path(video).name}: {track.duration:.0f} s, {len(truth)} gestures; took {taken:.0f} s")
         streams.append((track, truth))
     return streams
-
-
-def read_labels(path):
-    """The names in a text file, one a line; `None` for `None`."""
-    if path is None:
-        return None
-    labels = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    return [label for label in labels if label]

@@ -18,7 +18,8 @@ import os
 import sys
 from pathlib import Path
 
-from training.streams import add_stream_arguments, read_labels, read_streams
+from training.arguments import read_labels
+from training.streams import add_stream_arguments, read_streams
 
 
 def make_parser():

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-SIGNATURE = "serving_default"
-
 
 def describe_model(path, settings=None):
     """The entry of a LiteRT file in `models.json`.
@@ -25,6 +23,7 @@ def describe_model(path, settings=None):
     from keras_action.litert.extras import require
     from keras_action.litert.metadata import read_file, read_metadata
     from keras_action.litert.quiet import quiet
+    from keras_action.litert.signature import SIGNATURE
     from keras_action.recognition import EventDetector, EventSettings
 
     path = Path(path)

@@ -1,5 +1,6 @@
 """Which clips of a data set can't be decoded, and when there are too many of them."""
 
+import contextlib
 import threading
 import warnings
 
@@ -82,3 +83,23 @@ class FailureLog:
         if len(failures) > limit:
             lines.append(f"  … and {len(failures) - limit} more")
         return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def plain_failures(*logs):
+    """Within it, where `tf.data` makes its own error of the one that a log raised, the plain one is raised."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError:
+        for log in logs:
+            log.raise_if_too_many()
+        raise
+
+
+def print_failures(training, validation):
+    """Says what could not be decoded in the two sets of a training, if anything."""
+    for name, log in (("training", training), ("validation", validation)):
+        if len(log):
+            print(f"In the {name} set, {log.summary()}")

@@ -1,7 +1,7 @@
 """What a conversion is asked for, checked before anything is done."""
 
 from keras_action.litert.requirements import INTEGER
-from keras_action.litert.streaming import is_stream
+from keras_action.litert.streaming import check_backend, is_stream
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
 
@@ -12,11 +12,7 @@ def check_model(model):
 
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a Keras model. Received: model={model!r}")
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "LiteRT conversion works on Keras' TensorFlow backend: save the model and convert it with "
-            f"KERAS_BACKEND=tensorflow. Received: backend={keras.backend.backend()}"
-        )
+    check_backend()
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 5 or None in shape[1:] or shape[4] != 3:
         raise ValueError(

@@ -5,8 +5,9 @@ import time
 
 import numpy as np
 
-from keras_action.litert.inspection import inspect_file
+from keras_action.litert.metadata import read_file
 from keras_action.litert.model import LiteRTModel
+from keras_action.litert.signature import takes_frames
 from keras_action.litert.stream import LiteRTStream
 
 
@@ -53,7 +54,7 @@ def benchmark(path, num_threads=1, runs=50, warmup=5):
     """
     if runs < 1 or warmup < 0:
         raise ValueError(f"`runs` must be positive, `warmup` 0 or more. Received: runs={runs}, warmup={warmup}")
-    streaming = "frame" in inspect_file(path).inputs
+    streaming = takes_frames(read_file(path))
     model = LiteRTStream(path, num_threads) if streaming else LiteRTModel(path, num_threads)
     shape = (1, *(model.frame_shape if streaming else model.input_shape[1:]))
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(model.dtype)

@@ -97,12 +97,11 @@ def _fold_normalisation(model):
     are still what they were: the mean colour.
     """
     graph = Graph(model)
-    takers = {name: [other for other in graph.order if name in graph.sources[other]] for name in graph.order}
     folded = {}
     for layer in model.layers:
-        if not isinstance(layer, keras.layers.Rescaling) or len(model.get_layer(layer.name).output.shape) != 4:
+        if not isinstance(layer, keras.layers.Rescaling) or len(layer.output.shape) != 4:
             continue
-        convolution = _only_convolution(graph, takers, layer.name)
+        convolution = _only_convolution(graph, layer.name)
         if convolution is None:
             continue
         kernel, *bias = convolution.get_weights()
@@ -112,7 +111,7 @@ def _fold_normalisation(model):
             continue
         values, kernel = offset / scale, kernel * scale[:, None]
         source = graph.operations[graph.sources[layer.name][0]]
-        if isinstance(source, ReverseChannels) and takers[source.name] == [layer.name]:
+        if isinstance(source, ReverseChannels) and graph.takers[source.name] == [layer.name]:
             values, kernel = values[::-1], kernel[:, :, ::-1]
             folded[source.name] = keras.layers.Identity(name=source.name, dtype=source.dtype_policy), []
         folded[layer.name] = AddToChannels(values, name=layer.name, dtype=layer.dtype_policy), []
@@ -120,10 +119,10 @@ def _fold_normalisation(model):
     return folded
 
 
-def _only_convolution(graph, takers, name):
+def _only_convolution(graph, name):
     """The convolution that alone takes what an operation gives, padded or not; or `None`."""
-    while len(takers[name]) == 1:
-        (name,) = takers[name]
+    while len(graph.takers[name]) == 1:
+        (name,) = graph.takers[name]
         operation = graph.operations[name]
         if type(operation) is keras.layers.Conv2D and operation.groups == 1:
             return operation

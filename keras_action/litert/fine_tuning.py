@@ -7,8 +7,9 @@ import keras
 
 from keras_action.callbacks import EpochLog, StopOnBadLoss
 from keras_action.data import FailureLog, steps_per_epoch
+from keras_action.data.failures import plain_failures, print_failures
 from keras_action.litert.quantization_aware import quantization_aware, take_weights
-from keras_action.recipe_parts import make_optimizer, training_batches, validation_batches
+from keras_action.recipe_parts import loss_and_metrics, make_optimizer, training_batches, validation_batches
 from keras_action.runs import BEST, digest, read_run, write_run
 
 
@@ -40,8 +41,6 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
     >>> rounded = fine_tune(run, training, validation, "runs/mine_rounded")
     >>> keras_action.litert.convert(rounded.load_model(), "gesture.tflite", quantization="int8", ...)
     """
-    import tensorflow as tf
-
     folder, recipe = Path(folder), run.recipe
     for annotations in (training, validation):
         if annotations is not None and annotations.labels != run.labels:
@@ -63,15 +62,14 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
     schedule = keras.optimizers.schedules.CosineDecay(rate, decay_steps=epochs * steps)
     rounded.compile(
         optimizer=make_optimizer(recipe, schedule, average=False),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        **loss_and_metrics(recipe),
         jit_compile=False,
     )
     failures = FailureLog(max_share=recipe.max_failed_share)
     validation_failures = FailureLog(max_share=recipe.max_failed_share)
     best = _BestPlainModel(model, folder)
     write_run(folder, recipe, run.labels, run.clip_seconds, digest(training))
-    try:
+    with plain_failures(failures, validation_failures):
         rounded.fit(
             training_batches(recipe, training, failures=failures),
             steps_per_epoch=steps,
@@ -81,14 +79,7 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
             shuffle=False,
             verbose=2,
         )
-    except tf.errors.OpError:
-        # tf.data makes its own error of the one that a log raised; the log has the plain one.
-        failures.raise_if_too_many()
-        validation_failures.raise_if_too_many()
-        raise
-    for name, log in (("training", failures), ("validation", validation_failures)):
-        if len(log):
-            print(f"In the {name} set, {log.summary()}")
+    print_failures(failures, validation_failures)
     return read_run(folder)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_action.litert.model import signature_runner
 from keras_action.litert.quantization_error import compare_files
+from keras_action.litert.signature import LOGITS, real_values
 
 # Clips on which noise and logits are compared.
 _CLIPS = 8
@@ -64,8 +65,8 @@ class _Logits:
     def __init__(self, file):
         self._run = signature_runner(file, "file")
         self._dtypes = {name: details["dtype"] for name, details in self._run.get_input_details().items()}
-        self._scale, self._zero_point = self._run.get_output_details()["logits"]["quantization"]
+        self._quantization = self._run.get_output_details()[LOGITS]["quantization"]
 
     def __call__(self, sample):
-        logits = self._run(**{name: value.astype(self._dtypes[name]) for name, value in sample.items()})["logits"]
-        return (logits.astype("float32") - self._zero_point) * self._scale if self._scale else logits
+        outputs = self._run(**{name: value.astype(self._dtypes[name]) for name, value in sample.items()})
+        return real_values(outputs[LOGITS], self._quantization)

@@ -123,12 +123,11 @@ class InferenceAction(keras.layers.Layer):
     def like(cls, layer):
         """A new layer, without its weights, for a built `Action`, excitation or `TemporalShift`."""
         parts = layer_parts(layer)
-        squeezed = [part.squeezed_channels for name, part in parts.items() if name in ("ce", "me")]
         return cls(
             num_segments=layer.num_segments,
             paths=[name for name in parts if name != "shift"],
             shift="shift" in parts,
-            squeezed_channels=max(squeezed, default=1),
+            squeezed_channels=squeezed_channels_of(parts),
             causal=layer.causal,
             name=layer.name,
             dtype=layer.dtype_policy,
@@ -160,20 +159,19 @@ class InferenceAction(keras.layers.Layer):
         parts = layer_parts(layer)
         if self.shift:
             kernel = parts["shift"].kernel if parts["shift"].mode == "learnable" else parts["shift"]._initial_kernel
-            self.shift_kernel.assign(temporal_kernel(_array(kernel), self.causal))
+            self.shift_kernel.assign(temporal_kernel(as_array(kernel), self.causal))
         if "ste" in parts:
-            self.ste_kernel.assign(banded_kernel(_array(parts["ste"].kernel), self.num_segments, self.causal))
+            self.ste_kernel.assign(banded_kernel(as_array(parts["ste"].kernel), self.num_segments, self.causal))
         if "ce" in parts:
             ce = parts["ce"]
             self.ce_squeeze.assign(ce.squeeze_kernel)
-            self.ce_temporal.assign(temporal_kernel(_array(ce.temporal_kernel)[:, None], self.causal))
+            self.ce_temporal.assign(temporal_kernel(as_array(ce.temporal_kernel)[:, None], self.causal))
             self.ce_expand.assign(ce.expand_kernel)
         if "me" in parts:
-            me, norm = parts["me"], parts["me"].norm
-            scale = _array(norm.gamma) / np.sqrt(_array(norm.moving_variance) + norm.epsilon)
-            offset = _array(norm.beta) - _array(norm.moving_mean) * scale
-            motion = motion_kernel(_array(me.spatial_kernel), self._height, self._width)
-            self.me_squeeze.assign(_array(me.squeeze_kernel) * scale)
+            me = parts["me"]
+            scale, offset = scale_and_offset(me.norm)
+            motion = motion_kernel(as_array(me.spatial_kernel), self._height, self._width)
+            self.me_squeeze.assign(as_array(me.squeeze_kernel) * scale)
             self.me_motion.assign(motion)
             self.me_bias.assign(offset * motion.sum(axis=(0, 1))[:, 0])
             self.me_expand.assign(me.expand_kernel)
@@ -277,5 +275,17 @@ def layer_parts(layer):
     return {name: layer for name, kind in kinds.items() if isinstance(layer, kind)}
 
 
-def _array(weight):
+def squeezed_channels_of(parts):
+    """The channels of CE and ME inside, of what `layer_parts` gives; 1 where there is neither."""
+    return max((part.squeezed_channels for name, part in parts.items() if name in ("ce", "me")), default=1)
+
+
+def scale_and_offset(norm):
+    """What a batch normalisation with its stored statistics multiplies by, and what it adds then."""
+    scale = as_array(norm.gamma) / np.sqrt(as_array(norm.moving_variance) + norm.epsilon)
+    return scale, as_array(norm.beta) - as_array(norm.moving_mean) * scale
+
+
+def as_array(weight):
+    """A weight as a float32 array."""
     return ops.convert_to_numpy(weight).astype("float32")

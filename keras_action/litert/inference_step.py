@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_action.layers.action import PATHS
 from keras_action.layers.motion_excitation import mean_of_depthwise_conv, pixel_shares
-from keras_action.litert.inference_action import layer_parts
+from keras_action.litert.inference_action import as_array, layer_parts, scale_and_offset, squeezed_channels_of
 
 
 def strip_kernel(kernel, height, width):
@@ -77,11 +77,10 @@ class InferenceStep(keras.layers.Layer):
     def like(cls, step):
         """A new layer, without its weights, for a built `StreamingStep`."""
         parts = layer_parts(step.layer)
-        squeezed = [part.squeezed_channels for name, part in parts.items() if name in ("ce", "me")]
         return cls(
             states=step.layer.state_shapes((None, 1, 1, 1)),
             paths=[name for name in parts if name != "shift"],
-            squeezed_channels=max(squeezed, default=1),
+            squeezed_channels=squeezed_channels_of(parts),
             name=step.name,
             dtype=step.dtype_policy,
         )
@@ -113,21 +112,20 @@ class InferenceStep(keras.layers.Layer):
         if hasattr(self, "shift_kernel"):
             self.shift_kernel.assign(parts["shift"].kernel)
         if "ste" in parts:
-            self.ste_kernel.assign(row_kernel(_array(parts["ste"].kernel), self._width))
+            self.ste_kernel.assign(row_kernel(as_array(parts["ste"].kernel), self._width))
         if "ce" in parts:
             ce = parts["ce"]
             self.ce_squeeze.assign(ce.squeeze_kernel)
-            self.ce_temporal.assign(_array(ce.temporal_kernel).reshape(3 * squeezed, squeezed))
+            self.ce_temporal.assign(as_array(ce.temporal_kernel).reshape(3 * squeezed, squeezed))
             self.ce_expand.assign(ce.expand_kernel)
         if "me" in parts:
-            me, norm = parts["me"], parts["me"].norm
-            scale = _array(norm.gamma) / np.sqrt(_array(norm.moving_variance) + norm.epsilon)
-            offset = _array(norm.beta) - _array(norm.moving_mean) * scale
-            kernel, size = _array(me.spatial_kernel), (self._height, self._width)
+            me = parts["me"]
+            scale, offset = scale_and_offset(me.norm)
+            kernel, size = as_array(me.spatial_kernel), (self._height, self._width)
             ones = np.repeat(pixel_shares(*size)[None], squeezed, axis=2)  # the nine sums of a picture of ones
-            self.me_squeeze.assign(_array(me.squeeze_kernel) * scale)
+            self.me_squeeze.assign(as_array(me.squeeze_kernel) * scale)
             self.me_convolution.assign(strip_kernel(kernel, *size))
-            self.me_bias.assign(offset * (_array(mean_of_depthwise_conv(ones, kernel))[0] - 1))
+            self.me_bias.assign(offset * (as_array(mean_of_depthwise_conv(ones, kernel))[0] - 1))
             self.me_expand.assign(me.expand_kernel)
 
     def call(self, inputs):
@@ -213,7 +211,3 @@ def _part(x, axis, start, length):
     size = [*ops.shape(x)]
     size[axis] = length
     return ops.slice(x, [start * (i == axis) for i in range(len(size))], size)
-
-
-def _array(weight):
-    return ops.convert_to_numpy(weight).astype("float32")

@@ -8,8 +8,7 @@ import numpy as np
 from keras_action.litert.extras import require
 from keras_action.litert.metadata import read_file
 from keras_action.litert.partitions import Partitions, find_partitions
-
-SIGNATURE = "serving_default"
+from keras_action.litert.signature import SIGNATURE
 
 # These only change the type or the shape of what is there.
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "CAST")

@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from keras_action.litert.extras import require
 from keras_action.litert.metadata import read_file, read_metadata
-from keras_action.litert.quiet import quiet
-
-_SIGNATURE = "serving_default"
+from keras_action.litert.signature import LOGITS, SIGNATURE, prepare, real_values
 
 
 class LiteRTModel:
@@ -44,7 +41,7 @@ class LiteRTModel:
         self._run = signature_runner(read_file(path), path, num_threads)
         clip, logits = self._run.get_input_details()["clip"], self._run.get_output_details()["logits"]
         self.dtype = np.dtype(clip["dtype"])
-        self._scale, self._zero_point = logits["quantization"]  # 0 of floats
+        self._quantization = logits["quantization"]
         self.input_shape = (None, *map(int, clip["shape"][1:]))
         self.output_shape = (None, int(logits["shape"][-1]))
 
@@ -56,22 +53,13 @@ class LiteRTModel:
             clips = np.clip(np.rint(clips), 0, 255)
         clips = clips.astype(self.dtype, copy=False)
         logits = np.concatenate([self._run(clip=clip[None])["logits"] for clip in clips])
-        return (logits.astype("float32") - self._zero_point) * np.float32(self._scale) if self._scale else logits
+        return real_values(logits, self._quantization)
 
 
 def signature_runner(file, name, num_threads=1):
     """Prepare a file, given as bytes, to be run. Errors speak of it by `name`."""
-    interpreter_module = require("ai_edge_litert.interpreter")
-    try:
-        with quiet():  # the delegate announces itself
-            interpreter = interpreter_module.Interpreter(model_content=file, num_threads=num_threads)
-            signatures = interpreter.get_signature_list()
-            if _SIGNATURE in signatures:
-                interpreter.allocate_tensors()
-                runner = interpreter.get_signature_runner(_SIGNATURE)
-    except (ValueError, RuntimeError) as error:
-        raise RuntimeError(f"{name}: the LiteRT interpreter can't prepare this file: {error}") from error
-    names = signatures.get(_SIGNATURE)
-    if names is None or (names["inputs"], names["outputs"]) != (["clip"], ["logits"]):
-        raise ValueError(f"{name} must have the signature {_SIGNATURE} from `clip` to `logits`. Received: {signatures}")
+    _, signatures, runner = prepare(file, name, num_threads)
+    names = signatures.get(SIGNATURE)
+    if names is None or (names["inputs"], names["outputs"]) != (["clip"], [LOGITS]):
+        raise ValueError(f"{name} must have the signature {SIGNATURE} from `clip` to `logits`. Received: {signatures}")
     return runner

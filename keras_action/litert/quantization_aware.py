@@ -103,10 +103,9 @@ def take_weights(model, rounded):
 def _rounded_outputs(model):
     """The names of the layers whose output is an activation of the file."""
     graph = Graph(model)
-    takers = {name: [other for other in graph.order if name in graph.sources[other]] for name in graph.order}
 
     def is_fused(name):
-        others = [graph.operations[other] for other in takers[name]]
+        others = [graph.operations[other] for other in graph.takers[name]]
         return len(others) == 1 and (isinstance(others[0], _FUSED) or _is_relu(others[0]))
 
     return {

@@ -3,14 +3,13 @@
 import dataclasses
 import math
 
-import numpy as np
-
 from keras_action.litert.clips import iterate_clips
 from keras_action.litert.extras import require
-from keras_action.litert.inspection import CONVERSIONS, SIGNATURE, inspect_bytes
+from keras_action.litert.inspection import CONVERSIONS, inspect_bytes
 from keras_action.litert.layer_names import LayerNames
 from keras_action.litert.metadata import read_file
 from keras_action.litert.quiet import quiet
+from keras_action.litert.signature import SIGNATURE, real_values
 
 # Their values are those of their input, at other places.
 _MOVES = (*CONVERSIONS, "RESHAPE", "TRANSPOSE", "STRIDED_SLICE", "SLICE", "PAD", "PACK", "SPLIT", "CONCATENATION")
@@ -202,6 +201,4 @@ class _Run:
     def value(self, tensor):
         """The real values of a tensor."""
         details = self._details[tensor]
-        value = self._interpreter.get_tensor(details["index"])
-        scale, zero_point = details["quantization"]
-        return (value.astype("float32") - zero_point) * np.float32(scale) if scale else value
+        return real_values(self._interpreter.get_tensor(details["index"]), details["quantization"])

@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from keras_action.litert.extras import require
-from keras_action.litert.inspection import SIGNATURE
+from keras_action.litert.signature import SIGNATURE
 
 # What never exceeds this on the representative clips is dead: a range of its own would be nothing but noise, and a
 # scale that small makes the delegate refuse the file ("failed to create XNNPACK runtime").

@@ -2,8 +2,7 @@
 
 from keras_action.litert.extras import require
 from keras_action.litert.requirements import ConversionError
-
-STATE = "state_"
+from keras_action.litert.signature import STATE
 
 # Operators that take each input with a scale of its own.
 _ANY_SCALE = {"ADD", "MUL", "SUB"}

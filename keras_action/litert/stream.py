@@ -2,12 +2,8 @@
 
 import numpy as np
 
-from keras_action.litert.extras import require
 from keras_action.litert.metadata import read_file, read_metadata
-from keras_action.litert.quiet import quiet
-
-SIGNATURE = "serving_default"
-FRAME, LOGITS, STATE = "frame", "logits", "state_"
+from keras_action.litert.signature import FRAME, LOGITS, SIGNATURE, STATE, prepare, real_values
 
 # Bytes from which on it is faster to copy a state in place than to take it out and put it in.
 _LARGE = 32768
@@ -56,16 +52,8 @@ class LiteRTStream:
         return stream
 
     def _prepare(self, file, name, num_threads):
-        interpreter_module = require("ai_edge_litert.interpreter")
         self.path = name
-        try:
-            with quiet():  # the delegate announces itself
-                self._interpreter = interpreter_module.Interpreter(model_content=file, num_threads=num_threads)
-                signatures = self._interpreter.get_signature_list()
-                self._interpreter.allocate_tensors()
-                runner = self._interpreter.get_signature_runner(SIGNATURE) if SIGNATURE in signatures else None
-        except (ValueError, RuntimeError) as error:
-            raise RuntimeError(f"{name}: the LiteRT interpreter can't prepare this file: {error}") from error
+        self._interpreter, signatures, runner = prepare(file, name, num_threads)
         inputs, outputs = ({}, {}) if runner is None else (runner.get_input_details(), runner.get_output_details())
         states = [key for key in inputs if key.startswith(STATE)]
         if set(inputs) != {FRAME, *states} or set(outputs) != {LOGITS, *states}:
@@ -91,7 +79,6 @@ class LiteRTStream:
         self.dtype = np.dtype(inputs[FRAME]["dtype"])
         self.frame_shape = tuple(map(int, inputs[FRAME]["shape"][1:]))
         self.num_classes = int(outputs[LOGITS]["shape"][-1])
-        self._scale, self._zero_point = outputs[LOGITS]["quantization"]  # 0 of floats
         self.reset()
 
     @property
@@ -125,7 +112,7 @@ class LiteRTStream:
         for taken, given in self._small:
             interpreter.set_tensor(taken, interpreter.get_tensor(given))
         logits = interpreter.get_tensor(self._outputs[LOGITS]["index"])[0]
-        return (logits.astype("float32") - self._zero_point) * np.float32(self._scale) if self._scale else logits
+        return real_values(logits, self._outputs[LOGITS]["quantization"])
 
 
 def _num_bytes(details):

@@ -8,32 +8,36 @@ from keras_action.litert.layer_names import LayerNames
 from keras_action.litert.quantize import calibrate, quantize
 from keras_action.litert.quiet import quiet
 from keras_action.litert.requirements import INTEGER, ConversionError
+from keras_action.litert.signature import FRAME, STATE
 from keras_action.litert.state_edges import quantize_states
 from keras_action.litert.stream import LiteRTStream
 
 # More frames hardly move the ranges any more, and a training pipeline never ends.
 MAX_REPRESENTATIVE_FRAMES = 1024
 
-_STATE = "state_"
-
 
 def is_stream(model):
     """Whether a model is one of `keras_action.streaming_model`."""
     inputs = model.input if hasattr(model, "operations") else None  # functional
-    return isinstance(inputs, dict) and "frame" in inputs and all(n == "frame" or n.startswith(_STATE) for n in inputs)
+    return isinstance(inputs, dict) and FRAME in inputs and all(n == FRAME or n.startswith(STATE) for n in inputs)
 
 
-def stream_clip_shape(stream):
-    """`(T, H, W, 3)`, T being the frames of a clip of the model that it is the twin of: 1 where no layer tells."""
+def check_backend():
+    """Raises a `ValueError` where Keras runs on another backend than TensorFlow."""
     import keras
-
-    from keras_action.layers import StreamingStep
 
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             "LiteRT conversion works on Keras' TensorFlow backend: save the model and convert it with "
             f"KERAS_BACKEND=tensorflow. Received: backend={keras.backend.backend()}"
         )
+
+
+def stream_clip_shape(stream):
+    """`(T, H, W, 3)`, T being the frames of a clip of the model that it is the twin of: 1 where no layer tells."""
+    from keras_action.layers import StreamingStep
+
+    check_backend()
     segments = [layer.layer.num_segments for layer in stream.layers if isinstance(layer, StreamingStep)]
     return (max(segments, default=1), *stream.input["frame"].shape[1:])
 

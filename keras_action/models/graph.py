@@ -13,6 +13,7 @@ class Graph:
         operations: Dict from name to layer or operation.
         order: Dict from name to position.
         sources: Dict from name to the names of the operations whose outputs it takes, each once.
+        takers: Dict from name to the names of the operations that take its output, in the order of computation.
         shapes: Dict from name to the shape of its output, where another operation takes it.
         dominators: Dict from name to the set of the operations that every way from an input to it comes through,
             itself among them.
@@ -23,12 +24,15 @@ class Graph:
         self.operations = {operation.name: operation for operation in model.operations}
         self.order = {name: position for position, name in enumerate(self.operations)}
         self.sources, self.shapes, self.dominators, self.strides = {}, {}, {}, {}
+        self.takers = {name: [] for name in self.operations}
         for layer in model.get_config()["layers"]:
             tensors = _tensors(layer["inbound_nodes"])
             self.sources[layer["name"]] = list(dict.fromkeys(name for name, _ in tensors))
             self.shapes.update(tensors)
         for name, operation in self.operations.items():
             sources = self.sources[name]
+            for source in sources:
+                self.takers[source].append(name)
             shared = set.intersection(*(self.dominators[source] for source in sources)) if sources else set()
             self.dominators[name] = shared | {name}
             before = max((self.strides[source] for source in sources), default=1)

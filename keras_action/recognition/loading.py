@@ -46,30 +46,14 @@ def load_model(path, num_threads=1):
             return LoadedModel(model, None, None, False)
         return LoadedModel(model, stored.labels, stored.clip_seconds, (stored.recipe or {}).get("squash", False))
     from keras_action.model_files import open_model
-    from keras_action.runs import read_run
 
     opened = open_model(path)
-    if opened.recipe is None:
-        return LoadedModel(opened.model, opened.labels, None, False)
-    return LoadedModel(opened.model, opened.labels, read_run(path).clip_seconds, opened.recipe.squash)
+    return LoadedModel(opened.model, opened.labels, opened.clip_seconds, opened.squash)
 
 
 def _load_litert(path, num_threads):
     from keras_action.litert import LiteRTModel, LiteRTStream
-
-    return (LiteRTStream if _takes_frames(path) else LiteRTModel)(path, num_threads=num_threads)
-
-
-def _takes_frames(path):
-    """Whether a LiteRT file is a streaming model, by its signature, without preparing it to run."""
-    from keras_action.litert.extras import require
     from keras_action.litert.metadata import read_file
-    from keras_action.litert.quiet import quiet
+    from keras_action.litert.signature import takes_frames
 
-    file = read_file(path)
-    try:
-        with quiet():
-            signatures = require("ai_edge_litert.interpreter").Interpreter(model_content=file).get_signature_list()
-    except (RuntimeError, ValueError):
-        return False  # whoever loads it says what is wrong with it
-    return any("frame" in names["inputs"] for names in signatures.values())
+    return (LiteRTStream if takes_frames(read_file(path)) else LiteRTModel)(path, num_threads=num_threads)

@@ -1,4 +1,6 @@
 import csv
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -22,16 +24,9 @@ def color_frames(labels, frames_each, size=(48, 64), seed=0):
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
     """A training run's folder with the colour model."""
-    from keras_action.recipes import Recipe
-    from keras_action.runs import write_run
-    from tests.litert.color_model import LABELS, make_color_model
+    from tests.litert.color_model import write_color_run
 
-    folder = tmp_path_factory.mktemp("runs") / "colors"
-    folder.mkdir()
-    make_color_model().save(folder / "best.keras")
-    recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0)
-    write_run(folder, recipe, LABELS, 1.0)
-    return folder
+    return write_color_run(tmp_path_factory.mktemp("runs") / "colors")
 
 
 @pytest.fixture(scope="session")
@@ -103,3 +98,14 @@ def _streaming_model():
     for name in ("widen", "classifier"):
         copy.get_layer(name).set_weights(model.get_layer(name).get_weights())
     return streaming_model(copy)
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate that nobody vouches for, and its key: paths of files."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=gestures"]
+    subprocess.run([*request, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key

@@ -241,27 +241,11 @@ def test_bad_certificate(tmp_path):
         make_server({}, port=0, certificate=path)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-def test_https(tmp_path):
-    names = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=gestures",
-        *names,
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    server, url = make_server({"index.html": b"hello"}, "0.0.0.0", 0, tmp_path / "cert.pem", tmp_path / "key.pem")
+def test_https(certificate):
+    server, url = make_server({"index.html": b"hello"}, "0.0.0.0", 0, *certificate)
     assert url.startswith("https://")
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    context = ssl.create_default_context(cafile=certificate[0])
     context.check_hostname = False
     with server:
         connection = http.client.HTTPSConnection("127.0.0.1", server.server_port, context=context)

@@ -4,8 +4,6 @@ import functools
 import http.server
 import itertools
 import json
-import shutil
-import subprocess
 import threading
 
 import pytest
@@ -191,26 +189,10 @@ def test_camera_without_a_secure_address(serve, runtime, clip_file):
         assert "https:// addresses and on localhost only" in text(browser, "error")
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-def test_camera_over_https(runtime, clip_file, camera, tmp_path):
+def test_camera_over_https(runtime, clip_file, camera, certificate):
     """As on a headset: another address than localhost, and a certificate that nobody vouches for."""
-    names = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=gestures",
-        *names,
-    ]
-    subprocess.run(command, check=True, capture_output=True)
     files = site_files([clip_file], runtime)
-    server, url = make_server(files, "0.0.0.0", 0, tmp_path / "cert.pem", tmp_path / "key.pem")
+    server, url = make_server(files, "0.0.0.0", 0, *certificate)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     options = ("--ignore-certificate-errors", f"--use-file-for-fake-video-capture={camera}")
     with server, Chromium(*CAMERA, *options) as browser:

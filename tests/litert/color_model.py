@@ -52,3 +52,14 @@ def color_clips(count=12, seed=0):
         if label:
             clip[..., label - 1] += 180
     return clips.astype("uint8"), ids
+
+
+def write_color_run(folder):
+    """A training run's folder with the colour model, which names the colour of a clip of one second."""
+    from keras_action.recipes import Recipe
+    from keras_action.runs import write_run
+
+    folder.mkdir()
+    make_color_model().save(folder / "best.keras")
+    write_run(folder, Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0), LABELS, 1.0)
+    return folder

@@ -1,20 +1,30 @@
+import importlib
+import sys
+
 import numpy as np
 import pytest
+
+import training.recipes
+from tests import tiny
+
+
+@pytest.fixture
+def recipes(monkeypatch):
+    """The tiny backbone, and a recipe for it under the name `tiny`."""
+    tiny.register(monkeypatch)
+    module = type(sys)("training.recipes.tiny")
+    module.recipe = tiny.recipe
+    monkeypatch.setitem(sys.modules, "training.recipes.tiny", module)
+    monkeypatch.setattr(training.recipes, "tiny", module, raising=False)
+    assert importlib.import_module("training.recipes.tiny") is module
 
 
 @pytest.fixture(scope="session")
 def color_run(tmp_path_factory):
     """A training run's folder with a model that names the colour of a clip of one second."""
-    from keras_action.recipes import Recipe
-    from keras_action.runs import write_run
-    from tests.litert.color_model import LABELS, make_color_model
+    from tests.litert.color_model import write_color_run
 
-    folder = tmp_path_factory.mktemp("runs") / "colors"
-    folder.mkdir()
-    make_color_model().save(folder / "best.keras")
-    recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0)
-    write_run(folder, recipe, LABELS, 1.0)
-    return folder
+    return write_color_run(tmp_path_factory.mktemp("runs") / "colors")
 
 
 @pytest.fixture(scope="session")

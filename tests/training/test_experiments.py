@@ -1,24 +1,11 @@
-import importlib
 import json
-import sys
 
 import pytest
 
-import training.recipes
 from keras_action.callbacks import read_log
 from keras_action.recipes import Recipe
 from tests import tiny
 from training import experiments
-
-
-@pytest.fixture
-def recipes(monkeypatch):
-    tiny.register(monkeypatch)
-    module = type(sys)("training.recipes.tiny")
-    module.recipe = tiny.recipe
-    monkeypatch.setitem(sys.modules, "training.recipes.tiny", module)
-    monkeypatch.setattr(training.recipes, "tiny", module, raising=False)
-    assert importlib.import_module("training.recipes.tiny") is module
 
 
 def test_rows_and_seeds(recipes, tmp_path, capsys):

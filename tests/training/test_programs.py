@@ -1,6 +1,5 @@
 """The programs as a user runs them; what they call is tested beside the library's files."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import training.recipes
 from tests import tiny
 from training import evaluate, join, train
 
@@ -45,17 +43,6 @@ def test_help_reads_well_and_needs_no_tensorflow(program):
     assert done.returncode == 0, done.stderr
     assert "examples:" in done.stdout and f"python -m {program}" in done.stdout
     assert not {"tensorflow", "keras", "jax"} & set(done.stdout.split())
-
-
-@pytest.fixture
-def recipes(monkeypatch):
-    """The tiny backbone, and a recipe for it under the name `tiny`."""
-    tiny.register(monkeypatch)
-    module = type(sys)("training.recipes.tiny")
-    module.recipe = tiny.recipe
-    monkeypatch.setitem(sys.modules, "training.recipes.tiny", module)
-    monkeypatch.setattr(training.recipes, "tiny", module, raising=False)
-    assert importlib.import_module("training.recipes.tiny") is module
 
 
 def test_train_then_evaluate(recipes, tmp_path, capsys):
