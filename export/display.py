@@ -1,4 +1,4 @@
-"""The recogniser's window: video, bars, events, latency."""
+"""The recogniser's window, and the same as a film: video, bars, events, latency."""
 
 import os
 import sys
@@ -8,8 +8,8 @@ import numpy as np
 
 FLASH_SECONDS = 1.5
 _BARS = 8  # of a model with more classes, the most probable are shown
-_PANEL = 260  # pixels
-_MIN_HEIGHT = 480
+_PANEL = 260  # pixels, at this height and above; less beside a smaller frame
+_HEIGHT = 480
 _BACKGROUND, _LINE, _TEXT, _QUIET, _ACCENT = (
     (24, 30, 28),
     (52, 62, 58),
@@ -33,7 +33,7 @@ def draw_panel(frame, labels, scores, going_on=None, flash=None, figures=""):
         figures: A line of text for the foot.
 
     Returns:
-        RGB, uint8 `(H, W + 260, 3)`.
+        RGB, uint8 `(H, W + 260, 3)`; beside a frame of less than 480 lines the panel is smaller in proportion.
 
     Raises:
         ImportError: If Pillow is not installed.
@@ -43,30 +43,35 @@ def draw_panel(frame, labels, scores, going_on=None, flash=None, figures=""):
     except ImportError as error:
         raise ImportError("The window needs Pillow. Install it with: pip install pillow") from error
     height, width = frame.shape[:2]
-    image = Image.new("RGB", (width + _PANEL, height), _BACKGROUND)
+
+    def px(size):
+        return max(round(size * min(height / _HEIGHT, 1)), 1)
+
+    image = Image.new("RGB", (width + px(_PANEL), height), _BACKGROUND)
     image.paste(Image.fromarray(frame))
     draw = ImageDraw.Draw(image)
-    small, large = ImageFont.load_default(15), ImageFont.load_default(max(height // 14, 20))
+    small, large = ImageFont.load_default(px(15)), ImageFont.load_default(max(height // 14, px(20)))
     scores = [0.0] * len(labels) if scores is None else scores
     order = range(len(labels))
     if len(labels) > _BARS:
         order = sorted(order, key=lambda index: -scores[index])[:_BARS]
-    left, right, top = width + 18, width + _PANEL - 18, 16
+    left, right, top = width + px(18), width + px(_PANEL - 18), px(16)
     for index in order:
         is_on = labels[index] == going_on
-        draw.text((left, top), _shorten(labels[index], draw, small, 160), fill=_TEXT, font=small)
+        draw.text((left, top), _shorten(labels[index], draw, small, px(160)), fill=_TEXT, font=small)
         draw.text((right, top), f"{100 * scores[index]:.0f} %", fill=_QUIET, font=small, anchor="ra")
-        draw.rounded_rectangle((left, top + 22, right, top + 30), 4, fill=_LINE)
+        bar = (top + px(22), top + px(30))
+        draw.rounded_rectangle((left, bar[0], right, bar[1]), px(4), fill=_LINE)
         end = left + (right - left) * min(max(scores[index], 0), 1)
-        if end - left >= 8:
-            draw.rounded_rectangle((left, top + 22, end, top + 30), 4, fill=_ACCENT if is_on else _QUIET)
-        top += 44
-    draw.multiline_text((left, height - 16), figures, fill=_QUIET, font=small, anchor="ld", spacing=5)
+        if end - left >= px(8):
+            draw.rounded_rectangle((left, bar[0], end, bar[1]), px(4), fill=_ACCENT if is_on else _QUIET)
+        top += px(44)
+    draw.multiline_text((left, height - px(16)), figures, fill=_QUIET, font=small, anchor="ld", spacing=px(5))
     if flash is not None:
-        flash = _shorten(flash, draw, large, width - 60)
+        flash = _shorten(flash, draw, large, width - px(60))
         middle = (width // 2, int(height * 0.88))
         box = draw.textbbox(middle, flash, font=large, anchor="mm")
-        box = (box[0] - 22, box[1] - 12, box[2] + 22, box[3] + 12)
+        box = (box[0] - px(22), box[1] - px(12), box[2] + px(22), box[3] + px(12))
         draw.rounded_rectangle(box, (box[3] - box[1]) // 2, fill=_ACCENT)
         draw.text(middle, flash, fill=(6, 33, 29), font=large, anchor="mm")
     return np.asarray(image)
@@ -125,9 +130,8 @@ class Window:
         """Show a frame, for at least so many seconds. Returns whether the window is still wanted."""
         cv2, monitor = self._cv2, self._monitor
         frame = frame[:, ::-1] if self._mirror else frame
-        if len(frame) < _MIN_HEIGHT:
-            scale = _MIN_HEIGHT / len(frame)
-            frame = cv2.resize(np.ascontiguousarray(frame), (round(frame.shape[1] * scale), _MIN_HEIGHT))
+        if len(frame) < _HEIGHT:
+            frame = cv2.resize(np.ascontiguousarray(frame), (round(frame.shape[1] * _HEIGHT / len(frame)), _HEIGHT))
         label, until = self._flash
         flash = label if time.monotonic() < until else None
         labels = monitor.recognizer.labels
@@ -147,9 +151,52 @@ class Window:
     def _figures(self):
         now = time.monotonic()
         self._shown = [*(moment for moment in self._shown if moment > now - 2), now]
-        lines = []
-        if self._monitor.milliseconds:
-            lines.append(f"{np.mean(list(self._monitor.milliseconds)[-30:]):.1f} ms a look")
+        lines = _latency(self._monitor)
         if len(self._shown) > 1:
             lines.append(f"{(len(self._shown) - 1) / (now - self._shown[0]):.0f} frames/s")
         return "\n".join(lines)
+
+
+class Film:
+    """What a window shows, picture by picture, of a video whose frames have times.
+
+    Args:
+        monitor: The `export.live.Monitor` whose state is shown.
+        height: Height of the pictures in pixels.
+    """
+
+    def __init__(self, monitor, height=_HEIGHT):
+        self._monitor, self._height = monitor, height
+        self._fired = []  # labels that have not been shown yet
+        self._flash = (None, 0.0)  # label, until when
+
+    def take(self, events):
+        """Let events flash."""
+        self._fired += [event.label for event in events]
+
+    def picture(self, frame, seconds):
+        """The picture of a frame and its time: RGB, uint8, of even sides."""
+        from PIL import Image
+
+        width = round(frame.shape[1] * self._height / len(frame))
+        frame = np.asarray(Image.fromarray(frame).resize((width, self._height), Image.Resampling.BICUBIC))
+        if self._fired:
+            self._flash = (self._fired.pop(), seconds + FLASH_SECONDS)
+            self._fired.clear()
+        label, until = self._flash
+        monitor = self._monitor
+        picture = draw_panel(
+            frame,
+            monitor.recognizer.labels,
+            monitor.scores,
+            monitor.going_on,
+            label if seconds < until else None,
+            "\n".join(_latency(monitor)),
+        )
+        return picture[: len(picture) // 2 * 2, : picture.shape[1] // 2 * 2]
+
+
+def _latency(monitor):
+    """A line of what a look takes; none before the first."""
+    last = list(monitor.milliseconds)[-30:]
+    return [f"{np.mean(last):.1f} ms a look"] if last else []

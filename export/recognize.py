@@ -6,6 +6,7 @@ examples:
   python -m export.recognize gesture.tflite --webcam 0 --on push "notify-send pushed"
   python -m export.recognize gesture.tflite --url rtsp://camera.local/stream1 --json-lines -
   python -m export.recognize gesture.tflite --video stream.mp4 --truth stream.csv --output-video labelled.mp4
+  python -m export.recognize gesture.tflite --video swipes.mp4 --record swipes.gif --record-height 270
   python -m export.recognize runs/mine --frames clips/17 --fps 12 --json -
 
 Each gesture is printed as a line when it is reported. A window shows the video, the probabilities and the latency
@@ -15,6 +16,7 @@ status is 2 if the model or the source can't be read.
 """
 
 import argparse
+import collections
 import contextlib
 import dataclasses
 import json
@@ -22,6 +24,8 @@ import os
 import sys
 import time
 from pathlib import Path
+
+from training.arguments import read_labels
 
 
 def make_parser():
@@ -42,6 +46,8 @@ def make_parser():
     output.add_argument("--json", metavar="FILE", help="write all events as one JSON document; - for standard output")
     output.add_argument("--json-lines", metavar="FILE", help="write each event as a line of JSON, as it comes; or -")
     output.add_argument("--output-video", metavar="FILE", help="write the video with the labels drawn in")
+    output.add_argument("--record", metavar="FILE", help="write what a window would show, as .mp4, .gif, …")
+    output.add_argument("--record-height", type=int, default=480, help="pixels (default: 480)")
     output.add_argument("--truth", metavar="CSV", help="true gestures (label,start,end): print found, missed and false")
     actions = parser.add_argument_group("actions")
     actions.add_argument(
@@ -90,8 +96,13 @@ def _check(parser, arguments):
         parser.error("--frames and --fps go together")
     if arguments.output_video and arguments.video is None:
         parser.error("--output-video needs --video")
-    if arguments.output_video and Path(arguments.output_video).resolve() == Path(arguments.video).resolve():
-        parser.error("--output-video must not be the --video itself")
+    for option, path in (("--output-video", arguments.output_video), ("--record", arguments.record)):
+        if path and arguments.video and Path(path).resolve() == Path(arguments.video).resolve():
+            parser.error(f"{option} must not be the --video itself")
+    if arguments.record and arguments.video is None and arguments.frames is None:
+        parser.error("--record needs --video or --frames")
+    if arguments.record_height < 100:
+        parser.error(f"--record-height must be 100 or more. Received: --record-height {arguments.record_height}")
     if arguments.json == "-" and arguments.json_lines == "-":
         parser.error("only one of --json and --json-lines can be -")
     if arguments.threads < 1:
@@ -100,6 +111,7 @@ def _check(parser, arguments):
 
 def _recognize(arguments):
     from export.actions import Actions
+    from export.display import Film
     from export.live import FrameClock, Monitor
     from keras_action.recognition import match_events, read_segments
 
@@ -110,6 +122,7 @@ def _recognize(arguments):
     actions = Actions(monitor.recognizer.labels, arguments.on, arguments.key)
     name, frames, is_live = _open_source(arguments)
     window = _open_window(arguments, monitor, is_live)
+    film = None if arguments.record is None else Film(monitor, arguments.record_height)
     events = []
 
     with _json_lines(arguments.json_lines) as json_lines:
@@ -120,14 +133,23 @@ def _recognize(arguments):
                 if json_lines is not None:
                     print(event.to_json(), file=json_lines, flush=True)
                 actions.take(event)
-            if window is not None:
-                window.take(new)
+            for screen in (window, film):
+                if screen is not None:
+                    screen.take(new)
             events.extend(new)
 
         session = _Session(monitor, window, take)
         try:
             with contextlib.closing(frames):
-                session.run_live(frames, clock) if is_live else session.run(frames)
+                if is_live:
+                    session.run_live(frames, clock)
+                elif film is not None:
+                    from keras_action.data import probe, write_video
+
+                    pictures = (film.picture(frame, seconds) for seconds, frame in session.run(frames))
+                    write_video(arguments.record, pictures, arguments.fps or probe(arguments.video).fps)
+                else:
+                    collections.deque(session.run(frames), maxlen=0)
         except KeyboardInterrupt:
             print("interrupted", file=lines)
         finally:
@@ -155,7 +177,7 @@ class _Session:
         self._start = time.perf_counter()
 
     def run(self, frames):
-        """Look at all frames, as fast as it goes; before a window, not faster than the video."""
+        """Yield each frame after a look at it, as fast as it goes; before a window, not faster than the video."""
         for self.seconds, frame in frames:
             self.take(self.monitor.push(frame, self.seconds))
             self.count += 1
@@ -163,6 +185,7 @@ class _Session:
                 ahead = self.seconds - (time.perf_counter() - self._start)
                 if not self.window.show(frame, max(ahead, 0)):
                     return
+            yield self.seconds, frame
 
     def run_live(self, frames, clock):
         """Look at the newest frame whenever the model is free."""
@@ -196,13 +219,9 @@ def _count(number, noun):
 def _make_recognizer(arguments, clock):
     from keras_action.recognition import GestureRecognizer
 
-    labels = None
-    if arguments.labels is not None:
-        lines = Path(arguments.labels).read_text(encoding="utf-8").splitlines()
-        labels = tuple(line.strip() for line in lines if line.strip())
     recognizer = GestureRecognizer(
         arguments.model,
-        labels=labels,
+        labels=read_labels(arguments.labels),
         clip_seconds=arguments.clip_seconds,
         stride=arguments.stride,
         settings=arguments.settings,

@@ -1,13 +1,11 @@
 """Figures and animations of activation maps over the frames of a clip; they need Matplotlib."""
 
-import io
 import os
 import textwrap
 
 import numpy as np
 
 from keras_action.activation_drawing import Scale, check_maps, color_bar, new_figure, overlay, set_title
-from keras_action.files import write_whole
 
 ANIMATIONS = (".gif", ".mp4")
 
@@ -99,12 +97,9 @@ def save_activation_animation(path, maps, frames, *, seconds, title=None, unit="
     if not seconds > 0:
         raise ValueError(f"`seconds` must be above 0. Received: seconds={seconds}")
     images = _animation(maps, frames, title, unit, center, dpi)
-    if ending == ".mp4":
-        from keras_action.data import write_video
+    from keras_action.data import write_video
 
-        return write_video(path, images, fps=len(images) / seconds)
-    write_whole(path, _gif(images, seconds))
-    return len(images)
+    return write_video(path, images, fps=len(images) / seconds)
 
 
 def _animation(maps, frames, title, unit, center, dpi):
@@ -146,19 +141,6 @@ def _animation(maps, frames, title, unit, center, dpi):
         picture = np.asarray(canvas.buffer_rgba())[..., :3]
         pictures.append(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2].copy())
     return np.stack(pictures)
-
-
-def _gif(images, seconds):
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("A GIF needs Pillow. Install it with: pip install pillow") from error
-    # One palette for all: colours that change from frame to frame would flicker.
-    palette = Image.fromarray(images.reshape(-1, *images.shape[2:])).quantize(256)
-    first, *others = (Image.fromarray(image).quantize(palette=palette) for image in images)
-    file = io.BytesIO()
-    first.save(file, "gif", save_all=True, append_images=others, duration=1000 * seconds / len(images), loop=0)
-    return file.getvalue()
 
 
 def _spread(count, columns):

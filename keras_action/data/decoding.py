@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_action.data.gif import write_gif
+
 _END_SLACK = 1.0  # frames by which an annotated end may lie beyond the last frame: rounding of whoever annotated
 _MISSING_SECONDS = 0.5  # by which a video may be shorter than its file says: heads are often rounded
 _MAX_TIMELINES = 16
@@ -145,7 +147,8 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
     """Writes frames as an h264 video, the same bytes for the same frames. It appears whole or not at all.
 
     Args:
-        path: The file to write; its ending says the container: .mp4, .mkv, .mov.
+        path: The file to write; its ending says the container: .mp4, .mkv, .mov; or .gif, an animation without
+            h264, for which what is said of quality does not hold (it needs Pillow).
         frames: An iterable of uint8 arrays of shape (height, width, 3), RGB, all of one size.
         fps: Frames a second.
         crf: Quality, from 0 (lossless) to 51; less is better and larger.
@@ -164,8 +167,10 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
     write_video("clip.mp4", render_gesture("zoom_in", seed=3), fps=12)
     ```
     """
-    av = _import_av()
     path = Path(path)
+    if path.suffix.lower() == ".gif":
+        return write_gif(path, _checked(frames), fps)
+    av = _import_av()
     # x264's macroblock tree does not give the same bytes each time, not even on one thread.
     options = {"preset": "veryfast", "crf": str(crf), "x264-params": "mbtree=0"}
     if intra_only:
@@ -174,13 +179,11 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
     container_options = {"movflags": "+faststart"} if path.suffix.lower() in (".mp4", ".mov", ".m4v") else {}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
-    count, shape, stream = 0, None, None
+    count, stream = 0, None
     try:
         with av.open(f"file:{partial}", "w", options=container_options) as container:
-            for frame in frames:
-                frame = np.asarray(frame)
+            for frame in _checked(frames):
                 if stream is None:
-                    _check_written(frame, frame.shape)
                     shape = frame.shape
                     stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
                     stream.height, stream.width = shape[:2]
@@ -188,7 +191,6 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
                     stream.pix_fmt = "yuv444p" if shape[0] % 2 or shape[1] % 2 else "yuv420p"
                     stream.options = options
                     stream.codec_context.thread_count = 1
-                _check_written(frame, shape)
                 picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
                 container.mux(stream.encode(picture))
                 count += 1
@@ -201,12 +203,16 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
     return count
 
 
-def _check_written(frame, shape):
-    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or frame.shape != shape:
-        raise ValueError(
-            "Frames must be uint8 arrays of shape (height, width, 3), all of one shape. "
-            f"Received: {frame.dtype} of shape {frame.shape}, after frames of shape {shape}"
-        )
+def _checked(frames):
+    shape = None
+    for frame in map(np.asarray, frames):
+        shape = frame.shape if shape is None else shape
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or frame.shape != shape:
+            raise ValueError(
+                "Frames must be uint8 arrays of shape (height, width, 3), all of one shape. "
+                f"Received: {frame.dtype} of shape {frame.shape}, after frames of shape {shape}"
+            )
+        yield frame
 
 
 def _import_av():

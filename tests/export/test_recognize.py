@@ -63,6 +63,19 @@ def test_draws_labels(model, stream, tmp_path):
     assert sum(changed[22:28]) == 0
 
 
+@pytest.mark.parametrize("ending", ["mp4", "gif"])
+def test_records_what_a_window_would_show(model, stream, tmp_path, ending):
+    path = tmp_path / f"recorded.{ending}"
+    main([str(model), "--video", str(stream), "--record", str(path), "--record-height", "240"])
+    pictures = [picture for _, picture in iter_frames(path)]
+    assert len(pictures) == 70
+    assert pictures[0].shape == (240, 450, 3)  # the frame at 320 × 240, and a panel of 130
+    accent = np.abs(np.stack(pictures).astype(int) - (76, 201, 184)).max(-1) < 60
+    shown = accent[:, 180:, :320].mean((1, 2)) > 0.02  # the label of an event
+    assert 20 <= shown.argmax() <= 36 and not shown[:20].any()  # red is over at 2 s, and reported after that
+    assert accent[12:22, :, 320:].any()  # its bar, while it goes on
+
+
 def test_options(model, stream, tmp_path, capsys):
     labels = tmp_path / "labels.txt"
     labels.write_text("none\nrouge\nvert\nbleu\n")
@@ -103,6 +116,9 @@ def test_bad_input(model, stream, tmp_path, capsys):
         "['start'] are missing": [model, "--video", stream, "--truth", csv],
         "stride=-1": [model, "--video", stream, "--stride", "-1"],
         "--output-video must not be the --video itself": [model, "--video", stream, "--output-video", stream],
+        "--record must not be the --video itself": [model, "--video", stream, "--record", stream],
+        "--record needs --video or --frames": [model, "--webcam", "0", "--record", "a.gif"],
+        "--record-height must be 100 or more": [model, "--video", stream, "--record", "a.gif", "--record-height", "9"],
         "--output-video needs --video": [model, "--webcam", "0", "--output-video", "a.mp4"],
         "one of the arguments --video --webcam --url --frames": [model],
         "--frames and --fps go together": [model, "--frames", "a"],
