@@ -11,7 +11,14 @@ from dataclasses import astuple, dataclass
 
 import keras
 
-from keras_action.layers import ChannelExcitation, MotionExcitation, SpatioTemporalExcitation, TemporalShift
+from keras_action.layers import (
+    Action,
+    ChannelExcitation,
+    MotionExcitation,
+    SpatioTemporalExcitation,
+    StreamingStep,
+    TemporalShift,
+)
 
 # Keras' operations and weightless layers that multiply matrices, or hold a function that may. By name, as Keras
 # exports no classes for its operations.
@@ -162,3 +169,17 @@ def _(layer: MotionExcitation, inputs, output):
         training=n * (h * w * c * r + taps + expand),
         inference=n * (9 * c * r + taps + expand),
     )
+
+
+@count_macs.register
+def _(layer: StreamingStep, inputs, output):
+    """One frame as at inference; but TSM's fixed shift moves memory, and STE's kernel is 3×3 from three maps to one."""
+    part = layer.layer
+    parts = (part.temporal_shift, part.ste, part.ce, part.me) if isinstance(part, Action) else (part,)
+
+    def count(part):
+        macs = count_macs(part, inputs, output)
+        is_literal = isinstance(part, (TemporalShift, SpatioTemporalExcitation))
+        return macs.literal if is_literal else macs.inference
+
+    return in_every_form(sum(count(part) for part in parts if part is not None))

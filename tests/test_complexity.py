@@ -6,7 +6,7 @@ import pytest
 
 import keras_action
 from keras_action.complexity import complexity
-from keras_action.layers import Action, FoldTime, TemporalShift
+from keras_action.layers import Action, FoldTime, StreamingStep, TemporalShift
 from keras_action.macs import Macs, count_macs, in_every_form
 from tests.layers import literal
 from tests.test_case import frames
@@ -233,8 +233,9 @@ def test_forms_by_hand():
     assert rows["me"].non_trainable == 2 * R
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_the_other_forms_are_what_the_layers_run(training, monkeypatch):
+@pytest.fixture
+def counts(monkeypatch):
+    """Collects the multiply-adds of every convolution and product of matrices that Keras is asked for."""
     counts = []
 
     def spy(name, terms):
@@ -243,22 +244,39 @@ def test_the_other_forms_are_what_the_layers_run(training, monkeypatch):
         def call(x, kernel, **kwargs):
             outputs = function(x, kernel, **kwargs)
             # A product of weights alone prepares a kernel: it does not depend on the clip.
-            if 9 not in x.shape or x.shape[0] == N:
+            if 9 not in x.shape or x.shape[0] in (1, N):
                 counts.append(int(np.prod(outputs.shape)) * terms(kernel.shape))
             return outputs
 
         monkeypatch.setattr(keras.ops, name, call)
 
-    layer = Action(num_segments=T)
-    layer.build((N, SIZE, SIZE, C))
     spy("conv", lambda shape: int(np.prod(shape[:-1])))
     spy("depthwise_conv", lambda shape: int(np.prod(shape[:-2])))
     spy("matmul", lambda shape: shape[-2])
+    return counts
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_other_forms_are_what_the_layers_run(training, counts):
+    layer = Action(num_segments=T)
+    layer.build((N, SIZE, SIZE, C))
+    counts.clear()
     layer(frames(N, SIZE, SIZE, C), training=training)
     _, rows = excitations()
     total = sum((row.macs for row in rows.values()), Macs())
     nine_sums = N * 9 * R  # the taps and the nine sums: a product and a sum to Keras, no product of matrices
     assert sum(counts) + nine_sums == (total.training if training else total.inference)
+
+
+@pytest.mark.parametrize("shift", ["learnable", "fixed"])
+def test_a_streaming_step_costs_what_it_runs(shift, counts):
+    step = StreamingStep(Action(num_segments=T, shift=shift, causal=True))
+    states = [frames(1, *shape) for shape in step.layer.state_shapes((None, SIZE, SIZE, C)).values()]
+    inputs = [frames(1, SIZE, SIZE, C), *states]
+    step.build([x.shape for x in inputs])
+    counts.clear()
+    outputs = step(inputs)
+    assert count_macs(step, [x.shape for x in inputs], outputs[0].shape) == in_every_form(sum(counts) + 9 * R)
 
 
 def test_a_fixed_shift_moves_memory_in_the_literal_form():
@@ -396,3 +414,11 @@ def test_csv(tmp_path):
     assert rows["conv"]["literal"] == "384" and rows["conv"]["output_shape"] == "1x8x8x2"
     assert rows["relu"]["literal"] == "0" and rows["own"]["literal"] == ""
     assert sum(int(row["trainable"]) for row in rows.values()) == model.count_params()
+
+
+def test_a_streaming_model_is_counted_whole():
+    model = keras_action.build_action_net("mobilenet_v2", 5, alpha=0.35, num_segments=4, input_size=32, causal=True)
+    report, clip = complexity(keras_action.streaming_model(model)), complexity(model)
+    assert report.uncounted == ()
+    assert report.trainable == clip.trainable
+    assert 0.95 < 4 * report.macs.inference / clip.macs.inference <= 1  # STE's band has zeros in a clip
