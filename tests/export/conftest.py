@@ -73,31 +73,15 @@ def clip_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def stream_file(tmp_path_factory):
     """An int8 LiteRT file that names the colour of a video, frame by frame."""
+    from keras_action import streaming_model
     from keras_action.litert import convert
-    from tests.litert.color_model import LABELS, color_clips
+    from tests.litert.color_model import LABELS, color_clips, make_color_model
 
     path = tmp_path_factory.mktemp("stream_file") / "frames-int8.tflite"
     inputs, _ = color_clips()
-    convert(_streaming_model(), path, "int8", representative_clips=inputs, labels=LABELS, clip_seconds=1.0)
+    model = streaming_model(make_color_model(causal=True))
+    convert(model, path, "int8", representative_clips=inputs, labels=LABELS, clip_seconds=1.0)
     return path
-
-
-def _streaming_model():
-    import keras
-
-    from keras_action import streaming_model
-    from keras_action.layers import Action
-    from tests.litert.color_model import make_color_model
-
-    def causal(layer):
-        config = layer.get_config()
-        return type(layer).from_config({**config, "causal": True} if isinstance(layer, Action) else config)
-
-    model = make_color_model()
-    copy = keras.models.clone_model(model, clone_function=causal)
-    for name in ("widen", "classifier"):
-        copy.get_layer(name).set_weights(model.get_layer(name).get_weights())
-    return streaming_model(copy)
 
 
 @pytest.fixture

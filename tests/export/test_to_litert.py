@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from export.to_litert import QUANTIZATIONS, main
-from keras_action.litert import LiteRTModel, read_metadata
-from tests.litert.color_model import LABELS, color_clips
+from keras_action.litert import LiteRTModel, LiteRTStream, read_metadata
+from tests.litert.color_model import LABELS, color_clips, write_color_run
 
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
@@ -23,6 +23,28 @@ def test_converts_a_run_and_checks_the_file(run, clips, tmp_path, capsys, quanti
     assert metadata.quantization == (None if quantization == "float32" else quantization)
     inputs, ids = color_clips(4)
     assert (LiteRTModel(path)(inputs).argmax(axis=-1) == ids).all()
+
+
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+def test_streaming_file_of_a_causal_run(clips, tmp_path, capsys, quantization):
+    path, causal = tmp_path / "stream.tflite", write_color_run(tmp_path / "causal", causal=True)
+    options = ["--quantization", quantization, "--representative", str(clips), "--output", str(path)]
+    main([str(causal), "--streaming", *options])
+    assert "same class        100.0% of 24 clips" in capsys.readouterr().out
+    stream = LiteRTStream(path)
+    inputs, ids = color_clips(4)
+    for clip, label in zip(inputs, ids, strict=True):
+        stream.reset()
+        for frame in clip:
+            logits = stream(frame)
+        assert logits.argmax() == label
+    main(["--describe", str(path)])
+    assert "state" in capsys.readouterr().out
+
+
+def test_streaming_needs_a_causal_run(run, tmp_path):
+    message = failure([str(run), "--streaming", "--output", str(tmp_path / "stream.tflite")])
+    assert message.startswith("error: ") and "causal=True" in message
 
 
 def test_keras_file_without_a_run(run, tmp_path, capsys):

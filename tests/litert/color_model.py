@@ -9,14 +9,14 @@ LABELS = ("none", "red", "green", "blue")
 CLIP_SHAPE = (4, 16, 16, 3)
 
 
-def make_color_model(num_segments=4, size=16):
+def make_color_model(num_segments=4, size=16, causal=False):
     """Clips `(B, T, H, W, 3)` → logits `(B, 4)`: high for `none` where it is dark."""
     keras.utils.set_random_seed(0)
     clip = keras.Input((num_segments, size, size, 3), name="clip")
     x = FoldTime()(clip)
     x = keras.layers.Rescaling(1 / 255)(x)
     x = keras.layers.Conv2D(16, 1, use_bias=False, name="widen")(x)
-    x = Action(num_segments, shift="fixed", name="action")(x)
+    x = Action(num_segments, shift="fixed", causal=causal, name="action")(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dense(4, name="classifier")(x)
     x = keras.layers.Reshape((4,))(x)
@@ -54,12 +54,13 @@ def color_clips(count=12, seed=0):
     return clips.astype("uint8"), ids
 
 
-def write_color_run(folder):
+def write_color_run(folder, causal=False):
     """A training run's folder with the colour model, which names the colour of a clip of one second."""
     from keras_action.recipes import Recipe
     from keras_action.runs import write_run
 
     folder.mkdir()
-    make_color_model().save(folder / "best.keras")
-    write_run(folder, Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0), LABELS, 1.0)
+    make_color_model(causal=causal).save(folder / "best.keras")
+    recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0, causal=causal)
+    write_run(folder, recipe, LABELS, 1.0)
     return folder
