@@ -349,3 +349,4 @@ def _number(text):
 
 # Here, as they make use of this module.
 from keras_action.activation_plots import activation_figure, save_activation_animation  # noqa: E402, F401
+from keras_action.event_plots import events_figure  # noqa: E402, F401

@@ -2,6 +2,7 @@
 
 examples:
   python -m training.synthesize --output gestures
+  python -m training.synthesize --labels swipe_left swipe_right none --clips-per-class 40 --output swipes
   python -m training.synthesize --kind drawing --clips-per-class 140 --size 88 116 --output drawings
 
 "hand" are eight gestures of an open hand, in pairs that are each other played backwards, and none. "drawing" is a
@@ -19,6 +20,7 @@ def make_parser():
     )
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where to write")
     parser.add_argument("--kind", choices=("hand", "drawing"), default="hand", help="default: hand")
+    parser.add_argument("--labels", nargs="+", metavar="LABEL", help="only these of the kind's classes (default: all)")
     parser.add_argument("--clips-per-class", type=int, default=64, metavar="N", help="default: 64")
     parser.add_argument("--val-share", type=float, default=0.25, metavar="SHARE", help="in val.csv (default: 0.25)")
     parser.add_argument("--frames", type=int, default=24, metavar="N", help="of a clip (default: 24)")
@@ -50,6 +52,7 @@ def main(argv=None):
             workers=arguments.workers,
             progress=progress,
             kind=arguments.kind,
+            labels=arguments.labels,
         )
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")

@@ -125,6 +125,7 @@ def write_dataset(
     workers=None,
     progress=None,
     kind="hand",
+    labels=None,
 ):
     """Writes a set of gesture videos with its annotations.
 
@@ -145,6 +146,7 @@ def write_dataset(
             so a script that calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
         progress: None, or a function called with (clips done, clips in all) after each clip.
         kind: `"hand"` for `GESTURES`, or `"drawing"` for `DRAWINGS`, a finger that draws in the air.
+        labels: Which of these; None for all. Their clips are the same as in the set of all.
 
     Returns:
         The paths of `train.csv` and `val.csv`.
@@ -169,6 +171,10 @@ def write_dataset(
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
     _check_frames(num_frames, size)
+    known = tuple(DRAWINGS if kind == "drawing" else GESTURES)
+    labels = known if labels is None else tuple(labels)
+    if not labels or len(set(labels)) < len(labels) or not set(labels) <= set(known):
+        raise ValueError(f"`labels` must be of {', '.join(known)}, each once. Received: labels={labels}")
     folder = Path(folder)
     arguments = {
         "version": _VERSION,
@@ -181,6 +187,8 @@ def write_dataset(
     }
     if kind != "hand":
         arguments["kind"] = kind
+    if set(labels) != set(known):
+        arguments["labels"] = sorted(labels)
     csv_paths = folder / "train.csv", folder / "val.csv"
     if _is_complete(folder, arguments):
         return csv_paths
@@ -193,7 +201,7 @@ def write_dataset(
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         work.chmod(0o755)
-        for label in DRAWINGS if kind == "drawing" else GESTURES:
+        for label in sorted(labels, key=known.index):
             (work / label).mkdir()
             for i, scene_seed in enumerate(scene_seeds):
                 path = f"{label}/{label}_{i:04d}.mp4"

@@ -138,6 +138,18 @@ def test_dataset(dataset):
         assert info.duration == pytest.approx(8 / 12)
 
 
+def test_some_of_the_classes_have_the_clips_of_all(dataset, tmp_path):
+    folder, _ = dataset
+    some = {"seed": 2, "fps": 12, "workers": 1, "labels": ("zoom_in", "none"), **SMALL}
+    train_csv, _ = write_dataset(tmp_path / "some", 4, **some)
+    assert read_annotations(train_csv).labels == ("none", "zoom_in")
+    for path in (tmp_path / "some").glob("*/*.mp4"):
+        assert path.read_bytes() == (folder / path.relative_to(tmp_path / "some")).read_bytes()
+    assert write_dataset(tmp_path / "some", 4, **{**some, "labels": ["none", "zoom_in"]})[0] == train_csv
+    with pytest.raises(FileExistsError, match=r"'labels': \['none', 'zoom_in'\]"):
+        write_dataset(tmp_path / "some", 4, **{**some, "labels": None})
+
+
 def test_files_of_a_pair_hold_the_same_frames(dataset):
     """A TSN, that takes the mean over frames, can't tell them apart even by what the video codec did to them."""
     folder, _ = dataset
@@ -192,6 +204,9 @@ def test_interrupted_set_leaves_nothing(tmp_path):
         ({"val_share": 1.0}, "`val_share` must be between 0 and 1"),
         ({"workers": 0}, "`workers` must be at least 1"),
         ({"seed": -3}, "`seed` must be"),
+        ({"labels": ("wave",)}, r"`labels` must be of swipe_left.*Received: labels=\('wave',\)"),
+        ({"labels": ()}, "`labels` must be of"),
+        ({"labels": ("none", "none")}, "each once"),
     ],
 )
 def test_bad_dataset_arguments(tmp_path, arguments, message):

@@ -11,6 +11,12 @@ def test_writes_a_set(tmp_path, capsys):
     assert sorted(read_annotations(tmp_path / "set" / "val.csv").labels) == sorted(DRAWINGS)
 
 
+def test_writes_some_of_the_classes(tmp_path):
+    small = ["--clips-per-class", "2", "--frames", "3", "--size", "32", "32", "--workers", "1"]
+    synthesize.main(["--labels", "zoom_in", "none", "--output", str(tmp_path / "set"), *small])
+    assert read_annotations(tmp_path / "set" / "val.csv").labels == ("none", "zoom_in")
+
+
 def test_a_bad_size_is_an_error(tmp_path):
     with pytest.raises(SystemExit, match="error: `size` must be"):
         synthesize.main(["--output", str(tmp_path / "set"), "--size", "8", "8"])

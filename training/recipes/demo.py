@@ -5,6 +5,8 @@
 What comes out, and in what time, stands in docs/results.md.
 """
 
+import dataclasses
+
 from keras_action.recipes import Recipe
 
 
@@ -25,3 +27,11 @@ def recipe():
         color_jitter=0.0,
         cache=True,
     )
+
+
+def notebook():
+    """For the swipes alone, as the notebooks have them: smaller frames, and smaller batches, as there are fewer clips.
+
+    XLA is off: to compile takes as long as several epochs here.
+    """
+    return dataclasses.replace(recipe(), input_size=48, batch_size=8, learning_rate=3e-3, jit_compile=False)
