@@ -1,4 +1,5 @@
-# make demo: set up, and the whole way on generated videos. make test: set up, and pass the tests.
+# make demo: set up, and the whole way on generated videos. make test: set up, and pass the tests. make docs: set up, and
+# build the site, build/site/index.html.
 
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3,$(shell $(p) -c \
 	'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(p))))
@@ -8,9 +9,9 @@ WORKERS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo lint format test test-slow clean
+.PHONY: demo docs lint format test test-slow clean
 
-# A file in the virtual environment for each set of extras that is installed in it: all, or dev.
+# A file in the virtual environment for each set of extras that is installed in it: all, docs, or dev.
 $(VENV)/extra-%: setup.cfg pyproject.toml
 	@test -x $(BIN)/python || test -n "$(PYTHON)" || \
 		{ echo "Python 3.11, 3.12 or 3.13 with venv is needed. Debian, Ubuntu: apt install python3-venv"; exit 1; }
@@ -20,6 +21,10 @@ $(VENV)/extra-%: setup.cfg pyproject.toml
 
 demo: $(VENV)/extra-all
 	$(BIN)/python -m training.demo --output demo
+
+docs: $(VENV)/extra-docs
+	$(BIN)/properdocs build --strict --config-file docs/mkdocs/mkdocs.yml
+	@echo "build/site/index.html"
 
 lint: $(VENV)/extra-dev
 	$(BIN)/ruff format --check .

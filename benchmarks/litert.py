@@ -122,14 +122,24 @@ def build_model(backbone, method, num_segments=8, input_size=224, num_classes=83
     keras.utils.set_random_seed(0)
     size = {"num_classes": num_classes, "num_segments": num_segments, "input_size": input_size}
     model = build_method(backbone, method, **size)
+    take_statistics(model, np.stack(_clips(model, 2)))
+    return model
+
+
+def take_statistics(model, clips):
+    """Gives each batch normalisation the statistics of its own input on clips `(B, T, H, W, 3)`.
+
+    Without them the values of a deep model of random weights grow from block to block, until no int8 holds them.
+    """
+    import keras
+
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0  # the statistics of one batch replace those before
-    model(np.stack(_clips(model, 2)), training=True)
+    model(clips, training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
-    return model
 
 
 def convert_files(backbone, methods, forms, formats, folder, **size):

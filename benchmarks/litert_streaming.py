@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.litert import take_statistics
 from benchmarks.training_step import time_in_turn
 
 PLAIN = "plain"
@@ -64,6 +65,7 @@ def make_files(folder, backbone, models, formats, input_size=224, num_classes=27
     for name, (kind, options) in {PLAIN: ("tsn", {}), **{name: MODELS[name] for name in models}}.items():
         keras.utils.set_random_seed(0)
         model = builders[kind](backbone, num_classes, input_size=input_size, causal=True, **options)
+        take_statistics(model, clips)
         stream = keras_action.streaming_model(model)
         for form in formats:
             _note(f"converting {name}, {form}")

@@ -19,7 +19,9 @@ import argparse
 import collections
 import contextlib
 import dataclasses
+import itertools
 import json
+import math
 import os
 import sys
 import time
@@ -39,6 +41,7 @@ def make_parser():
     source.add_argument("--url", help="a stream on the network: rtsp://, http://, udp://")
     source.add_argument("--frames", metavar="FOLDER", help="a folder of images with numbers in their names; with --fps")
     parser.add_argument("--fps", type=float, help="frames a second of --frames")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so many of the source")
     output = parser.add_argument_group("output")
     output.add_argument(
         "--show", action=argparse.BooleanOptionalAction, help="a window (default: if live, on a screen)"
@@ -101,6 +104,8 @@ def _check(parser, arguments):
             parser.error(f"{option} must not be the --video itself")
     if arguments.record and arguments.video is None and arguments.frames is None:
         parser.error("--record needs --video or --frames")
+    if not arguments.seconds > 0:
+        parser.error(f"--seconds must be above 0. Received: --seconds {arguments.seconds}")
     if arguments.record_height < 100:
         parser.error(f"--record-height must be 100 or more. Received: --record-height {arguments.record_height}")
     if arguments.json == "-" and arguments.json_lines == "-":
@@ -141,15 +146,16 @@ def _recognize(arguments):
         session = _Session(monitor, window, take)
         try:
             with contextlib.closing(frames):
+                first = itertools.takewhile(lambda item: item[0] < arguments.seconds, frames)
                 if is_live:
-                    session.run_live(frames, clock)
+                    session.run_live(first, clock)
                 elif film is not None:
                     from keras_action.data import probe, write_video
 
-                    pictures = (film.picture(frame, seconds) for seconds, frame in session.run(frames))
+                    pictures = (film.picture(frame, seconds) for seconds, frame in session.run(first))
                     write_video(arguments.record, pictures, arguments.fps or probe(arguments.video).fps)
                 else:
-                    collections.deque(session.run(frames), maxlen=0)
+                    collections.deque(session.run(first), maxlen=0)
         except KeyboardInterrupt:
             print("interrupted", file=lines)
         finally:

@@ -86,7 +86,7 @@ def start(strategy, recipe):
         raise ValueError(
             f"Keras 3 cannot train under TensorFlow's MultiWorkerMirroredStrategy (here {keras.__version__}; "
             "https://github.com/keras-team/keras/issues/20585). Train on several hosts with JAX: KERAS_BACKEND=jax and "
-            "strategy 'data_parallel', see docs/training.md. Received: strategy='multi_worker'"
+            "strategy 'data_parallel', see docs/several_devices.md. Received: strategy='multi_worker'"
         )
     needed = _BACKENDS.get(strategy, backend)
     if backend != needed:

@@ -10,7 +10,7 @@ from keras_action.freezing import set_trainable
 from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.models.backbones import get_backbone
 from keras_action.optimizers import AdamW, ParameterGroupSGD
-from keras_action.schedules import StepDecay
+from keras_action.schedules import CosineDecay, StepDecay
 from keras_action.starting_weights import misfits, open_start, take_weights
 
 _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
@@ -147,12 +147,7 @@ def make_schedule(recipe, steps):
     if recipe.schedule == "steps":
         boundaries = [(epoch - recipe.frozen_epochs) * steps for epoch in recipe.decay_epochs]
         return StepDecay(peak, boundaries, recipe.decay_factor, warmup)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else peak,
-        decay_steps=max(1, (recipe.epochs - recipe.frozen_epochs) * steps - warmup),
-        warmup_target=peak if warmup else None,
-        warmup_steps=warmup,
-    )
+    return CosineDecay(peak, max(1, (recipe.epochs - recipe.frozen_epochs) * steps - warmup), warmup)
 
 
 def make_optimizer(recipe, learning_rate, average=True):

@@ -1,7 +1,49 @@
 """Learning rate schedules."""
 
+import math
+
 import keras
 from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_action")
+class CosineDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that falls to zero along half a cosine, after a linear warm-up.
+
+    What `keras.optimizers.schedules.CosineDecay` gives, without its branches: optimisers with decoupled weight decay
+    ask for the rate once for each variable, and to trace the branches each time took TensorFlow 16 of the 50 s of
+    processor time before the first step of a small ACTION-Net with AdamW.
+
+    Args:
+        learning_rate: Float, the highest.
+        decay_steps: Integer, the steps from the highest to zero.
+        warmup_steps: Integer, the steps in which it rises from zero, before these.
+
+    Example:
+
+    >>> schedule = CosineDecay(0.01, decay_steps=100, warmup_steps=10)
+    >>> [round(float(schedule(step)), 5) for step in (0, 5, 10, 60, 110)]
+    [0.0, 0.005, 0.01, 0.005, 0.0]
+    """
+
+    def __init__(self, learning_rate, decay_steps, warmup_steps=0):
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.decay_steps = decay_steps
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        share = ops.clip((step - self.warmup_steps) / self.decay_steps, 0.0, 1.0)
+        rate = self.learning_rate * 0.5 * (1.0 + ops.cos(math.pi * share))
+        return rate * ops.minimum(step / self.warmup_steps, 1.0) if self.warmup_steps else rate
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "decay_steps": self.decay_steps,
+            "warmup_steps": self.warmup_steps,
+        }
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
@@ -17,7 +59,7 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
     Example:
 
     >>> schedule = StepDecay(0.01, boundaries=[30, 40])
-    >>> [float(schedule(step)) for step in (29, 30, 40)]
+    >>> [round(float(schedule(step)), 5) for step in (29, 30, 40)]
     [0.01, 0.001, 0.0001]
     """
 

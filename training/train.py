@@ -22,12 +22,23 @@ def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m training.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", required=True, help=DATA_FORMS)
-    parser.add_argument("--val", help="the same for validation")
-    parser.add_argument("--output", help="the run's folder")
-    parser.add_argument("--recipe", default="small", help="NAME or NAME:FUNCTION in training/recipes (default: small)")
+    parser.add_argument("--train", required=True, metavar="DATA", help=DATA_FORMS)
+    parser.add_argument("--val", metavar="DATA", help="the same for validation")
+    parser.add_argument("--output", metavar="FOLDER", help="the run's folder")
     parser.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="override fields of the recipe"
+        "--recipe",
+        default="small",
+        metavar="NAME[:FUNCTION]",
+        help="a module of training/recipes, and which of its functions: small (the default), modern, jester, "
+        "jester:released_code, something_something, egogesture, egogestar, drawing, demo",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="override fields of the recipe; keras_action.Recipe says which there are",
     )
     parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without validation clips")
     parser.add_argument(
@@ -35,7 +46,7 @@ def make_parser():
         choices=("none", "mirrored", "multi_worker", "data_parallel"),
         default="none",
         help="several devices: mirrored is all GPUs of this machine, with TensorFlow; data_parallel all devices of one "
-        "or several hosts, with KERAS_BACKEND=jax; see docs/training.md (default: none)",
+        "or several hosts, with KERAS_BACKEND=jax; see docs/several_devices.md (default: none)",
     )
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")
     parser.add_argument(

@@ -94,9 +94,10 @@ class MotionExcitation(SqueezedExcitation):
     Example:
 
     >>> layer = keras_action.layers.MotionExcitation(num_segments=8)
-    >>> layer(np.zeros((16, 56, 56, 24))).shape
+    >>> frames = np.zeros((16, 56, 56, 24), "float32")
+    >>> layer(frames).shape
     (16, 56, 56, 24)
-    >>> layer.excitation(np.zeros((16, 56, 56, 24))).shape  # the mask alone
+    >>> layer.excitation(frames).shape  # the mask alone
     (16, 1, 1, 24)
 
     Reference: ACTION-Net, [Wang et al., 2021](https://arxiv.org/abs/2103.07372), section 3.2.

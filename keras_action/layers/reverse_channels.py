@@ -15,7 +15,7 @@ class ReverseChannels(keras.layers.Layer):
 
     Example:
 
-    >>> keras_action.layers.ReverseChannels()(np.array([[1.0, 2.0, 3.0]]))
+    >>> np.array(keras_action.layers.ReverseChannels()(np.array([[1.0, 2.0, 3.0]])))
     array([[3., 2., 1.]], dtype=float32)
     """
 

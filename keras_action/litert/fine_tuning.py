@@ -11,6 +11,7 @@ from keras_action.data.failures import plain_failures, print_failures
 from keras_action.litert.quantization_aware import quantization_aware, take_weights
 from keras_action.recipe_parts import loss_and_metrics, make_optimizer, training_batches, validation_batches
 from keras_action.runs import BEST, digest, read_run, write_run
+from keras_action.schedules import CosineDecay
 
 
 def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None):
@@ -39,7 +40,7 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
 
     >>> run = keras_action.read_run("runs/mine")
     >>> rounded = fine_tune(run, training, validation, "runs/mine_rounded")
-    >>> keras_action.litert.convert(rounded.load_model(), "gesture.tflite", quantization="int8", ...)
+    >>> keras_action.litert.convert(rounded.load_model(), "gesture.tflite", "int8", representative_clips=clips)
     """
     folder, recipe = Path(folder), run.recipe
     for annotations in (training, validation):
@@ -59,7 +60,7 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
     rounded = quantization_aware(model)
     steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.accumulation_steps
     rate = learning_rate or recipe.peak_learning_rate / 20
-    schedule = keras.optimizers.schedules.CosineDecay(rate, decay_steps=epochs * steps)
+    schedule = CosineDecay(rate, decay_steps=epochs * steps)
     rounded.compile(
         optimizer=make_optimizer(recipe, schedule, average=False),
         **loss_and_metrics(recipe),

@@ -76,6 +76,11 @@ def test_records_what_a_window_would_show(model, stream, tmp_path, ending):
     assert accent[12:22, :, 320:].any()  # its bar, while it goes on
 
 
+def test_stops_after_some_seconds(model, stream, capsys):
+    main([str(model), "--video", str(stream), "--seconds", "4.5"])
+    assert "2 events in 45 frames" in capsys.readouterr().out
+
+
 def test_options(model, stream, tmp_path, capsys):
     labels = tmp_path / "labels.txt"
     labels.write_text("none\nrouge\nvert\nbleu\n")
@@ -118,6 +123,7 @@ def test_bad_input(model, stream, tmp_path, capsys):
         "--output-video must not be the --video itself": [model, "--video", stream, "--output-video", stream],
         "--record must not be the --video itself": [model, "--video", stream, "--record", stream],
         "--record needs --video or --frames": [model, "--webcam", "0", "--record", "a.gif"],
+        "--seconds must be above 0": [model, "--video", stream, "--seconds", "0"],
         "--record-height must be 100 or more": [model, "--video", stream, "--record", "a.gif", "--record-height", "9"],
         "--output-video needs --video": [model, "--webcam", "0", "--output-video", "a.mp4"],
         "one of the arguments --video --webcam --url --frames": [model],

@@ -24,6 +24,7 @@ PROGRAMS = (
     "training.tables",
     "training.visualize",
     "benchmarks.data",
+    "benchmarks.first_use",
     "benchmarks.map_motion",
     "benchmarks.litert_streaming",
     "benchmarks.prepare",

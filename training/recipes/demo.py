@@ -18,20 +18,21 @@ def recipe():
         zero_init_residual=True,
         dropout=0.0,
         epochs=24,
-        batch_size=16,
-        learning_rate=4e-3,
+        batch_size=8,
+        learning_rate=3e-3,
         warmup_epochs=1,
         weight_decay=1e-4,
         label_smoothing=0.0,
         crop_scales=(1.0,),
         color_jitter=0.0,
+        flip=True,
         cache=True,
     )
 
 
 def notebook():
-    """For the swipes alone, as the notebooks have them: smaller frames, and smaller batches, as there are fewer clips.
+    """For the swipes alone, as the notebooks have them: smaller frames.
 
     XLA is off: to compile takes as long as several epochs here.
     """
-    return dataclasses.replace(recipe(), input_size=48, batch_size=8, learning_rate=3e-3, jit_compile=False)
+    return dataclasses.replace(recipe(), input_size=48, jit_compile=False)
