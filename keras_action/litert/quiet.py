@@ -26,6 +26,8 @@ def quiet():
         stack.callback(_release, nowhere, sys.stderr)
         stack.enter_context(contextlib.redirect_stdout(nowhere))
         stack.enter_context(contextlib.redirect_stderr(nowhere))
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.WARNING)  # of handlers that hold a stream of their own, as TensorFlow's in a notebook
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         # What was written by Python through an older reference to the streams must not come out later.

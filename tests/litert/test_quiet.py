@@ -1,3 +1,4 @@
+import io
 import logging
 import os
 import sys
@@ -42,3 +43,12 @@ def test_log_handlers_made_meanwhile_go_on_afterwards(capfd):
         logger.warning("hidden")
     logger.warning("shown")
     assert "shown" in capfd.readouterr().err
+
+
+def test_log_handlers_with_a_stream_of_their_own_are_quiet_meanwhile():
+    logger, stream = logging.getLogger("keras_action.tests.quiet.own"), io.StringIO()
+    logger.addHandler(logging.StreamHandler(stream))
+    with quiet():
+        logger.warning("hidden")
+    logger.warning("shown")
+    assert stream.getvalue() == "shown\n"
