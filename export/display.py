@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 FLASH_SECONDS = 1.5
-_BARS = 8  # of a model with more classes, the most probable are shown
+_BARS = 9  # of a model with more classes, the most probable are shown
 _PANEL = 260  # pixels, at this height and above; less beside a smaller frame
 _HEIGHT = 480
 _BACKGROUND, _LINE, _TEXT, _QUIET, _ACCENT = (

@@ -6,7 +6,7 @@ examples:
   python -m export.recognize gesture.tflite --webcam 0 --on push "notify-send pushed"
   python -m export.recognize gesture.tflite --url rtsp://camera.local/stream1 --json-lines -
   python -m export.recognize gesture.tflite --video stream.mp4 --truth stream.csv --output-video labelled.mp4
-  python -m export.recognize gesture.tflite --video swipes.mp4 --record swipes.gif --record-height 270
+  python -m export.recognize gesture.tflite --video swipes.mp4 --record swipes.webp --record-height 270
   python -m export.recognize runs/mine --frames clips/17 --fps 12 --json -
 
 Each gesture is printed as a line when it is reported. A window shows the video, the probabilities and the latency
@@ -49,7 +49,7 @@ def make_parser():
     output.add_argument("--json", metavar="FILE", help="write all events as one JSON document; - for standard output")
     output.add_argument("--json-lines", metavar="FILE", help="write each event as a line of JSON, as it comes; or -")
     output.add_argument("--output-video", metavar="FILE", help="write the video with the labels drawn in")
-    output.add_argument("--record", metavar="FILE", help="write what a window would show, as .mp4, .gif, …")
+    output.add_argument("--record", metavar="FILE", help="write what a window would show, as .mp4, .gif, .webp, …")
     output.add_argument("--record-height", type=int, default=480, help="pixels (default: 480)")
     output.add_argument("--truth", metavar="CSV", help="true gestures (label,start,end): print found, missed and false")
     actions = parser.add_argument_group("actions")

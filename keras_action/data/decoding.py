@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_action.data.gif import write_gif
+from keras_action.data.animation import ANIMATIONS, write_animation
 
 _END_SLACK = 1.0  # frames by which an annotated end may lie beyond the last frame: rounding of whoever annotated
 _MISSING_SECONDS = 0.5  # by which a video may be shorter than its file says: heads are often rounded
@@ -147,8 +147,8 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
     """Writes frames as an h264 video, the same bytes for the same frames. It appears whole or not at all.
 
     Args:
-        path: The file to write; its ending says the container: .mp4, .mkv, .mov; or .gif, an animation without
-            h264, for which what is said of quality does not hold (it needs Pillow).
+        path: The file to write; its ending says the container: .mp4, .mkv, .mov; or .gif or .webp, animated
+            pictures without h264, for which what is said of quality does not hold (they need Pillow).
         frames: An iterable of uint8 arrays of shape (height, width, 3), RGB, all of one size.
         fps: Frames a second.
         crf: Quality, from 0 (lossless) to 51; less is better and larger.
@@ -168,8 +168,8 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
     ```
     """
     path = Path(path)
-    if path.suffix.lower() == ".gif":
-        return write_gif(path, _checked(frames), fps)
+    if path.suffix.lower() in ANIMATIONS:
+        return write_animation(path, _checked(frames), fps)
     av = _import_av()
     # x264's macroblock tree does not give the same bytes each time, not even on one thread.
     options = {"preset": "veryfast", "crf": str(crf), "x264-params": "mbtree=0"}

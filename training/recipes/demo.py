@@ -17,7 +17,7 @@ def recipe():
         weights=None,
         zero_init_residual=True,
         dropout=0.0,
-        epochs=24,
+        epochs=36,
         batch_size=8,
         learning_rate=3e-3,
         warmup_epochs=1,
