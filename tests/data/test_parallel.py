@@ -47,7 +47,9 @@ def test_no_worker_is_left_behind(number, tmp_path):
     script.write_text(ENDLESS)
     notes.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    parent = subprocess.Popen([sys.executable, script, notes], env=environment, stderr=subprocess.DEVNULL)
+    # A shell's background jobs, and so their children, are started with interrupts turned off.
+    own = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    parent = subprocess.Popen([sys.executable, script, notes], env=environment, stderr=subprocess.DEVNULL, **own)
     wait(lambda: len(list(notes.iterdir())) == 2, parent)
     parent.send_signal(number)
     assert parent.wait(timeout=300) != 0

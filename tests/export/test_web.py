@@ -344,12 +344,17 @@ def test_program(clip_file, fake_runtime, tmp_path, capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_program_serves_until_interrupted(clip_file, fake_runtime):
     command = [sys.executable, "-m", "export.web", clip_file, "--runtime", fake_runtime, "--port", "0"]
-    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as process:
+    # A shell's background jobs, and so their children, are started with interrupts turned off.
+    own = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True, **own) as process:
         url = process.stdout.readline().split()[1]
         with urllib.request.urlopen(f"{url}models.json") as response:
             assert json.load(response)["models"][0]["name"] == clip_file.name
         process.send_signal(signal.SIGINT)
-        assert process.communicate()[0].splitlines()[-1] == "ended"
+        try:
+            assert process.communicate(timeout=60)[0].splitlines()[-1] == "ended"
+        finally:
+            process.kill()
     assert process.returncode == 0
 
 
