@@ -24,7 +24,7 @@ REASONS = {
     "read_egogesture read_shards write_shards read_shard_jpegs join_clips cut_windows list_frames read_frame_folder",
     "it needs a video": "frame_decoder read_frames probe LogitTrack match_events StreamReport tune_events",
     "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mix_up evaluate train "
-    "evaluation_page HtmlReport visualize compare quantization_aware fine_tune ParameterGroupSGD",
+    "evaluation_page HtmlReport visualize compare quantization_aware fine_tune ParameterGroupSGD Complexity",
     "it needs a file": "load_torch_checkpoint read_torch_file read_run open_model convert verify quantization_error "
     "LiteRTModel LiteRTStream describe inspect_file GestureRecognizer",
     "it needs a video's frames": "StreamingStep streaming_model",

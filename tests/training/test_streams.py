@@ -5,7 +5,8 @@ import pytest
 from keras_action.recognition import EventSettings, GestureRecognizer
 from tests.recognition.fakes import LABELS, RedModel
 from training import evaluate, tune_events
-from training.streams import read_labels, read_streams
+from training.arguments import read_labels
+from training.streams import read_streams
 
 pytest.importorskip("matplotlib", reason="Matplotlib is not installed")
 
