@@ -167,12 +167,13 @@ class Film:
 
     def __init__(self, monitor, height=_HEIGHT):
         self._monitor, self._height = monitor, height
-        self._fired = []  # labels that have not been shown yet
+        self._fired = None  # the last label that has not been shown yet
         self._flash = (None, 0.0)  # label, until when
 
     def take(self, events):
         """Let events flash."""
-        self._fired += [event.label for event in events]
+        for event in events:
+            self._fired = event.label
 
     def picture(self, frame, seconds):
         """The picture of a frame and its time: RGB, uint8, of even sides."""
@@ -180,9 +181,8 @@ class Film:
 
         width = round(frame.shape[1] * self._height / len(frame))
         frame = np.asarray(Image.fromarray(frame).resize((width, self._height), Image.Resampling.BICUBIC))
-        if self._fired:
-            self._flash = (self._fired.pop(), seconds + FLASH_SECONDS)
-            self._fired.clear()
+        if self._fired is not None:
+            self._flash, self._fired = (self._fired, seconds + FLASH_SECONDS), None
         label, until = self._flash
         monitor = self._monitor
         picture = draw_panel(

@@ -182,9 +182,8 @@ def _walk(model, inputs, prefix, rows, seen):
             input_shapes = tuple(tuple(x.shape) for x in tensors if isinstance(x, keras.KerasTensor))
             output_shape = tuple(keras.tree.flatten(outputs)[0].shape)
             if isinstance(operation, Action):
-                for part in (operation.temporal_shift, operation.ste, operation.ce, operation.me):
-                    if part is not None:
-                        add(f"{name}/{part.name}", part, input_shapes, output_shape)
+                for part in operation.parts:
+                    add(f"{name}/{part.name}", part, input_shapes, output_shape)
             else:
                 add(name, operation, input_shapes, output_shape)
             return outputs

@@ -175,11 +175,11 @@ def _(layer: MotionExcitation, inputs, output):
 def _(layer: StreamingStep, inputs, output):
     """One frame as at inference; but TSM's fixed shift moves memory, and STE's kernel is 3×3 from three maps to one."""
     part = layer.layer
-    parts = (part.temporal_shift, part.ste, part.ce, part.me) if isinstance(part, Action) else (part,)
+    parts = part.parts if isinstance(part, Action) else [part]
 
     def count(part):
         macs = count_macs(part, inputs, output)
         is_literal = isinstance(part, (TemporalShift, SpatioTemporalExcitation))
         return macs.literal if is_literal else macs.inference
 
-    return in_every_form(sum(count(part) for part in parts if part is not None))
+    return in_every_form(sum(count(part) for part in parts))

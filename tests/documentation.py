@@ -7,6 +7,7 @@ A block that cannot be run here says why, in a comment before it, or for a whole
     <!-- no block is run: the servers run until they are stopped -->
 """
 
+import importlib
 import re
 import shlex
 import string
@@ -105,3 +106,14 @@ def links(page):
     text = re.sub(r"^([ ]*)```.*?^\1```", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
     found = re.findall(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)", re.sub(r"`[^`\n]*`", "", text))
     return [pair for pair in found if any(pair)]
+
+
+def documented_names():
+    """The names on the reference pages, as they are imported."""
+    return [name for page in pages() for name in re.findall(r"^::: (\S+)$", text_of(page), re.MULTILINE)]
+
+
+def imported(name):
+    """What a full name stands for."""
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)

@@ -49,14 +49,9 @@ def write_streams(folder):
 
 def write_run(folder):
     """A run whose model knows the colours."""
-    from keras_action import runs
-    from keras_action.recipes import Recipe
-    from tests.litert.color_model import make_color_model
+    from tests.litert.color_model import write_color_run
 
-    folder.mkdir(parents=True)
-    make_color_model().save(folder / "best.keras")
-    recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0)
-    runs.write_run(folder, recipe, LABELS, 1.0)
+    write_color_run(folder, labels=LABELS)
 
 
 def write_untrained_runs(folder):
@@ -76,10 +71,9 @@ def write_untrained_runs(folder):
 
 def write_file(path):
     """A LiteRT file of the model that knows the colours."""
-    from keras_action.litert import convert
-    from tests.litert.color_model import color_clips, make_color_model
+    from tests.litert.color_model import write_color_file
 
-    convert(make_color_model(), path, "int8", representative_clips=color_clips()[0], labels=LABELS, clip_seconds=1.0)
+    write_color_file(path, labels=LABELS)
 
 
 def write_settings(path):
@@ -159,25 +153,9 @@ def write_torch_resnet50(path):
     """ImageNet's ResNet-50 under torchvision's names, all zeros."""
     import torch
 
-    def norm(name, channels):
-        return {f"{name}.{part}": (channels,) for part in ("weight", "bias", "running_mean", "running_var")}
+    from tests.weights.resnet_keys import resnet_shapes
 
-    state, channels = {"conv1.weight": (64, 3, 7, 7), **norm("bn1", 64)}, 64
-    for stage, count in enumerate((3, 4, 6, 3)):
-        width = 64 * 2**stage
-        for block in range(count):
-            name = f"layer{stage + 1}.{block}"
-            shapes = ((width, channels, 1, 1), (width, width, 3, 3), (4 * width, width, 1, 1))
-            for number, shape in enumerate(shapes, start=1):
-                state |= {f"{name}.conv{number}.weight": shape, **norm(f"{name}.bn{number}", shape[0])}
-            if block == 0:
-                state |= {
-                    f"{name}.downsample.0.weight": shapes[2][:1] + shapes[0][1:],
-                    **norm(f"{name}.downsample.1", 4 * width),
-                }
-            channels = 4 * width
-    state |= {"fc.weight": (1000, 2048), "fc.bias": (1000,)}
-    torch.save({key: torch.zeros(shape) for key, shape in state.items()}, path)
+    torch.save({key: torch.zeros(shape) for key, shape in resnet_shapes((3, 4, 6, 3), 1000).items()}, path)
 
 
 def _to_torch(value, path):

@@ -208,23 +208,19 @@ def _run_python(page, workplace):
     names = _names(page)
     for number, block in enumerate(blocks(page, ["python"])):
         if page == "docs/streaming.md" and number == 1:
-            names["stream"] = _as_if_trained(names["model"], names["clips"])
+            names["stream"] = _stream_as_if_trained(names["model"], names["clips"])
         if not block.not_run:
             exec(compile(block.code, f"{page}:{block.line}", "exec"), names)
     if page == "README.md":
         assert names["run"].checkpoint.exists()
 
 
-def _as_if_trained(model, clips):
+def _stream_as_if_trained(model, clips):
     """The streaming twin with the clips' statistics in its normalisations: XNNPACK takes no scales that explode."""
-    import keras
-
     import keras_action
+    from benchmarks.litert import take_statistics
 
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-    for layer in layers:
-        layer.momentum = 0.0
-    model(clips, training=True)
+    take_statistics(model, clips)
     return keras_action.streaming_model(model)
 
 

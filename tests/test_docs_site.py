@@ -21,28 +21,18 @@ def test_the_navigation_has_each_page():
     assert len(listed) == len(set(listed))
 
 
-def documented_names():
-    """The names on the reference pages, as they are imported."""
-    return [name for page in pages() for name in re.findall(r"^::: (\S+)$", documentation.text_of(page), re.MULTILINE)]
-
-
 def test_every_public_name_is_on_a_reference_page():
     import keras_action
 
-    names = documented_names()
+    names = documentation.documented_names()
     assert len(names) == len(set(names))
     parts = ("data", "layers", "litert", "models", "optimizers", "plots", "recognition", "weights")
-    documented = [(name.rpartition(".")[2], _imported(name)) for name in names]
+    documented = [(name.rpartition(".")[2], documentation.imported(name)) for name in names]
     for module in (keras_action, *(importlib.import_module(f"keras_action.{part}") for part in parts)):
         public = getattr(module, "__all__", None) or _own(module)
         for name in set(public) - {*parts, "__version__"}:
             value = getattr(module, name)
             assert any(name == known and value is other for known, other in documented), f"{module.__name__}.{name}"
-
-
-def _imported(name):
-    module, _, attribute = name.rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def _own(module):

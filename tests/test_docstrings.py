@@ -4,14 +4,13 @@ import ast
 import builtins
 import collections
 import doctest
-import importlib
 import inspect
 import re
 
 import numpy as np
 import pytest
 
-from tests.test_docs_site import documented_names
+from tests.documentation import documented_names, imported
 
 # What examples take as given, as a reader does.
 GIVEN = {"annotations", "batches", "clip", "clips", "dataset", "events", "labels", "logits", "model", "paths", "report"}
@@ -38,8 +37,7 @@ SLOW |= {"write_dataset", "write_stream"}
 def public():
     """(name, object) of what is on the reference pages, and of the methods of its classes."""
     for name in documented_names():
-        module, _, attribute = name.rpartition(".")
-        value = getattr(importlib.import_module(module), attribute)
+        attribute, value = name.rpartition(".")[2], imported(name)
         if callable(value):
             yield attribute, value
         if inspect.isclass(value):

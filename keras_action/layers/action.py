@@ -77,9 +77,14 @@ class Action(keras.layers.Layer):
 
     def build(self, input_shape):
         check_frames_shape(input_shape, self.num_segments, "Action")
-        for layer in (self.temporal_shift, self.ste, self.ce, self.me):
-            if layer is not None:
-                layer.build(input_shape)
+        for layer in self.parts:
+            layer.build(input_shape)
+
+    @property
+    def parts(self):
+        """The layers inside: the shift, STE, CE and ME, those of them that there are."""
+        layers = (self.temporal_shift, self.ste, self.ce, self.me)
+        return [layer for layer in layers if layer is not None]
 
     def call(self, inputs, training=None):
         check_frames_shape(inputs.shape, self.num_segments, "Action")

@@ -264,8 +264,7 @@ class InferenceAction(keras.layers.Layer):
 def layer_parts(layer):
     """The built layers that a temporal layer consists of, itself among them, by the names of `Action`'s parts."""
     if isinstance(layer, Action):
-        parts = {"shift": layer.temporal_shift, "ce": layer.ce, "me": layer.me, "ste": layer.ste}
-        return {name: part for name, part in parts.items() if part is not None}
+        return {part.name: part for part in layer.parts}
     kinds = {
         "shift": TemporalShift,
         "ce": ChannelExcitation,

@@ -61,13 +61,9 @@ def stream(tmp_path_factory):
 @pytest.fixture(scope="session")
 def clip_file(tmp_path_factory):
     """An int8 LiteRT file that names the colour of clips."""
-    from keras_action.litert import convert
-    from tests.litert.color_model import LABELS, color_clips, make_color_model
+    from tests.litert.color_model import write_color_file
 
-    path = tmp_path_factory.mktemp("clip_file") / "clips-int8.tflite"
-    inputs, _ = color_clips()
-    convert(make_color_model(), path, "int8", representative_clips=inputs, labels=LABELS, clip_seconds=1.0)
-    return path
+    return write_color_file(tmp_path_factory.mktemp("clip_file") / "clips-int8.tflite")
 
 
 @pytest.fixture(scope="session")

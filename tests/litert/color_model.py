@@ -54,13 +54,22 @@ def color_clips(count=12, seed=0):
     return clips.astype("uint8"), ids
 
 
-def write_color_run(folder, causal=False):
+def write_color_run(folder, causal=False, labels=LABELS):
     """A training run's folder with the colour model, which names the colour of a clip of one second."""
     from keras_action.recipes import Recipe
     from keras_action.runs import write_run
 
-    folder.mkdir()
+    folder.mkdir(parents=True)
     make_color_model(causal=causal).save(folder / "best.keras")
     recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0, causal=causal)
-    write_run(folder, recipe, LABELS, 1.0)
+    write_run(folder, recipe, labels, 1.0)
     return folder
+
+
+def write_color_file(path, labels=LABELS):
+    """An int8 LiteRT file of the colour model."""
+    from keras_action.litert import convert
+
+    clips, _ = color_clips()
+    convert(make_color_model(), path, "int8", representative_clips=clips, labels=labels, clip_seconds=1.0)
+    return path

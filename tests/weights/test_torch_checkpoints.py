@@ -5,6 +5,7 @@ import pytest
 import keras_action
 from keras_action.weights.torch_names import bn_inception_wrapped, tonylins_name
 from tests.test_case import reference, shared
+from tests.weights.resnet_keys import resnet_shapes
 
 MODELS = [
     "action_mobilenetv2_83c_8f_224px.npz",
@@ -316,24 +317,7 @@ def test_imagenet_backbone_leaves_the_rest_fresh_and_names_what_is_missing():
 def test_keys_of_the_deeper_resnets():
     """Their names by the rule of torchvision's `ResNet`: every key of a state dict made so finds its place."""
     for depth, blocks in (("resnet101", (3, 4, 23, 3)), ("resnet152", (3, 8, 36, 3))):
-        state = {"conv1.weight": (64, 3, 7, 7), **_norm("bn1", 64)}
-        channels = 64
-        for stage, count in enumerate(blocks):
-            width = 64 * 2**stage
-            for block in range(count):
-                name = f"layer{stage + 1}.{block}"
-                shapes = ((width, channels, 1, 1), (width, width, 3, 3), (4 * width, width, 1, 1))
-                for number, shape in enumerate(shapes, start=1):
-                    state |= {f"{name}.conv{number}.weight": shape, **_norm(f"{name}.bn{number}", shape[0])}
-                if block == 0:
-                    state |= {f"{name}.downsample.0.weight": (4 * width, channels, 1, 1)}
-                    state |= _norm(f"{name}.downsample.1", 4 * width)
-                channels = 4 * width
-        state |= {"fc.weight": (5, 2048), "fc.bias": (5,)}
+        state = resnet_shapes(blocks, num_classes=5)
         arrays = {key: np.zeros(shape, "float32") for key, shape in state.items()}
         model = keras_action.load_torch_checkpoint(arrays, num_segments=1, input_size=32)
         assert len([layer for layer in model.layers if isinstance(layer, keras.layers.Add)]) == sum(blocks), depth
-
-
-def _norm(name, channels):
-    return {f"{name}.{part}": (channels,) for part in ("weight", "bias", "running_mean", "running_var")}
