@@ -33,7 +33,7 @@ FORMATS = {"float32": None, "int8": "int8"}
 
 
 def make_files(folder, backbone, models, formats, input_size=224, num_classes=27, frames=8):
-    """Converts the streaming models, and the plain network, in each format.
+    """Converts the streaming models, and the plain network, in each format; files that are there already are left.
 
     Args:
         folder: Where the files go.
@@ -45,7 +45,7 @@ def make_files(folder, backbone, models, formats, input_size=224, num_classes=27
         frames: Integer, how many frames int8 files are calibrated on.
 
     Returns:
-        Dict from (model, format) to the `keras_action.litert.ConversionReport`; the plain network's name is `PLAIN`.
+        Dict from (model, format) to the path of its file; the plain network's name is `PLAIN`.
     """
     import keras
     import numpy as np
@@ -61,49 +61,56 @@ def make_files(folder, backbone, models, formats, input_size=224, num_classes=27
     coarse = np.random.default_rng(0).integers(0, 256, (1, frames, 8, 8, 3), "uint8")
     side = -(-input_size // 8)
     clips = coarse.repeat(side, axis=2).repeat(side, axis=3)[:, :, :input_size, :input_size]
-    reports = {}
+    files = {}
     for name, (kind, options) in {PLAIN: ("tsn", {}), **{name: MODELS[name] for name in models}}.items():
+        for form in formats:
+            words = f"{backbone} {name} {form} {input_size}".lower().replace(",", "").split()
+            files[name, form] = Path(folder) / f"{'_'.join(words)}.tflite"
+        missing = [form for form in formats if not files[name, form].exists()]
+        if not missing:
+            continue
         keras.utils.set_random_seed(0)
         model = builders[kind](backbone, num_classes, input_size=input_size, causal=True, **options)
         take_statistics(model, clips)
         stream = keras_action.streaming_model(model)
-        for form in formats:
+        for form in missing:
             _note(f"converting {name}, {form}")
-            path = Path(folder) / f"{name}_{form}.tflite".lower().replace(", ", "_").replace(" ", "_")
-            reports[name, form] = keras_action.litert.convert(
-                stream, path, FORMATS[form], representative_clips=clips if FORMATS[form] else None
+            keras_action.litert.convert(
+                stream, files[name, form], FORMATS[form], representative_clips=clips if FORMATS[form] else None
             )
-    return reports
+    return files
 
 
-def make_calls(reports, form, num_threads):
+def make_calls(files, form, num_threads):
     """For each file of a format a function that takes one frame, and its `LiteRTStream`."""
     import numpy as np
 
     from keras_action.litert import LiteRTStream
 
     calls, streams = {}, {}
-    for (name, other), report in reports.items():
+    for (name, other), path in files.items():
         if other == form:
-            stream = streams[name] = LiteRTStream(report.path, num_threads)
+            stream = streams[name] = LiteRTStream(path, num_threads)
             frame = np.random.default_rng(0).integers(0, 256, stream.frame_shape).astype(stream.dtype)
             calls[name] = lambda stream=stream, frame=frame: stream(frame)
     return calls, streams
 
 
-def table(title, timings, reports, form, streams):
+def table(title, timings, files, form, streams):
     """A Markdown table of the timings."""
+    from keras_action.litert import inspect_file
+
     lines = [
         f"| {title} | ms | of plain | 10 to 90 % | states, bytes | file, MB | operators |",
         "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
     ]
     for name, timing in timings.items():
-        report = reports[name, form]
+        summary = inspect_file(files[name, form])
         spread = f"{timing.ratio(10):.2f} to {timing.ratio(90):.2f}"
-        operators = sum(report.summary.operators.values())
+        operators = sum(summary.operators.values())
         lines.append(
             f"| {name} | {timing.milliseconds:.2f} | {timing.ratio():.3f} | {spread} | {streams[name].state_bytes:,} "
-            f"| {report.size_bytes / 1e6:.2f} | {operators} |"
+            f"| {summary.size_bytes / 1e6:.2f} | {operators} |"
         )
     return "\n".join(lines)
 
@@ -148,7 +155,9 @@ def make_parser():
         help="count the processor time that the process used instead of what the clock says: for one thread on a busy "
         "machine",
     )  # fmt: skip
-    parser.add_argument("--keep", metavar="FOLDER", help="leave the files there")
+    parser.add_argument(
+        "--files", metavar="FOLDER", help="keep the files there; those that are there are not made again"
+    )
     return parser
 
 
@@ -162,10 +171,10 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     clock = time.process_time if arguments.cpu_time else time.perf_counter
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(arguments.keep or temporary)
+        folder = Path(arguments.files or temporary)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            reports = make_files(
+            files = make_files(
                 folder, arguments.backbone, arguments.models, arguments.formats, input_size=arguments.input_size
             )
         except ValueError as error:
@@ -174,12 +183,12 @@ def main(argv=None):
         print(f"{machine()}; frames of {arguments.input_size} pixels; {arguments.rounds} rounds; {of}")
         for form in arguments.formats:
             for num_threads in arguments.threads:
-                calls, streams = make_calls(reports, form, num_threads)
+                calls, streams = make_calls(files, form, num_threads)
                 timings = time_in_turn(calls, arguments.rounds, warmup=10, clock=clock)
                 _note("")
                 threads = f"{num_threads} thread{'s' if num_threads > 1 else ''}"
                 print(
-                    f"\n{table(f'{arguments.backbone}, {form}, {threads}', timings, reports, form, streams)}",
+                    f"\n{table(f'{arguments.backbone}, {form}, {threads}', timings, files, form, streams)}",
                     flush=True,
                 )
 

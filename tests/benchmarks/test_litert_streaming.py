@@ -7,13 +7,17 @@ from tests import tiny
 def test_the_program_on_a_small_setting(capsys, monkeypatch, tmp_path):
     tiny.register(monkeypatch)
     setting = "--backbone tiny --models ACTION --formats float32 --threads 1 --rounds 2 --input-size 32 --cpu-time"
-    litert_streaming.main([*setting.split(), "--keep", str(tmp_path / "files")])
+    arguments = [*setting.split(), "--files", str(tmp_path)]
+    litert_streaming.main(arguments)
     machine, _, head, _, plain, action = capsys.readouterr().out.splitlines()
     assert "frames of 32 pixels; 2 rounds; processor time" in machine
     assert head.startswith("| tiny, float32, 1 thread | ms | of plain |")
     assert plain.split(" | ")[0] == "| plain" and plain.split(" | ")[2] == "1.000" and plain.split(" | ")[4] == "0"
     assert action.split(" | ")[0] == "| ACTION" and action.split(" | ")[4] == "4,624"
-    assert {path.name for path in (tmp_path / "files").iterdir()} == {"plain_float32.tflite", "action_float32.tflite"}
+    files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert files.keys() == {"tiny_plain_float32_32.tflite", "tiny_action_float32_32.tflite"}
+    litert_streaming.main(arguments)
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
 
 
 @pytest.mark.parametrize(
