@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_action.activation_drawing import Scale, check_maps, color_bar, new_figure, overlay, set_title
 
-ANIMATIONS = (".gif", ".mp4")
+ANIMATIONS = (".gif", ".webp", ".mp4")
 
 
 def activation_figure(maps, frames, *, title=None, unit="", center=None, columns=None):
@@ -76,7 +76,7 @@ def save_activation_animation(path, maps, frames, *, seconds, title=None, unit="
     """Write an animation: the clip and, beside it, each of the maps over it, frame by frame.
 
     Args:
-        path: The file to write, `.gif` (needs Pillow) or `.mp4` (needs PyAV). It appears whole or not at all.
+        path: The file to write, `.gif`, `.webp` (need Pillow) or `.mp4` (needs PyAV). It appears whole or not at all.
         maps: As `activation_figure` takes them. A line goes over the strips of those without a place.
         frames: uint8 `(T, H, W, 3)`, RGB.
         seconds: How long the clip takes.

@@ -17,12 +17,21 @@ _EPOCHS = "keras_action_epochs.txt"
 
 
 def finished_epochs(folder):
-    """How many epochs the `last.keras` of a run has behind it; 0 where there is none."""
+    """How many epochs the `last.keras` of a run has behind it; 0 where there is none.
+
+    Raises:
+        ValueError: If the file was not written by a run.
+    """
     path = Path(folder) / LAST
     if not path.is_file():
         return 0
-    with zipfile.ZipFile(path) as archive:
-        return int(archive.read(_EPOCHS))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return int(archive.read(_EPOCHS))
+    except (KeyError, zipfile.BadZipFile):
+        raise ValueError(
+            f"The folder of a run must hold the {LAST} of that run, or none. Received: {path}, which no run has written"
+        ) from None
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -47,7 +47,7 @@ class Activations:
         )
 
     def save(self, path, columns=None, dpi=144):
-        """Writes a picture (.png, .svg, .pdf) or an animation (.gif, .mp4), whole or not at all."""
+        """Writes a picture (.png, .svg, .pdf) or an animation (.gif, .webp, .mp4), whole or not at all."""
         from keras_action.activation_plots import ANIMATIONS
         from keras_action.plots import save_activation_animation, save_figure
 

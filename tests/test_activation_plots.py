@@ -93,20 +93,22 @@ def test_a_map_is_scaled_up_pixel_area_on_pixel_area():
     np.testing.assert_allclose(levels[0, :, 0], [0, 0.5, 1.5, 2])
 
 
-@pytest.mark.parametrize("ending", [".gif", ".mp4"])
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".mp4"])
 def test_animation(ending, tmp_path):
-    pytest.importorskip("PIL" if ending == ".gif" else "av")
+    pytest.importorskip("av" if ending == ".mp4" else "PIL")
     path = tmp_path / f"clip{ending}"
     count = save_activation_animation(path, {"map": spot(), "ME": np.eye(4)}, FRAMES, seconds=2, title="swipe")
     assert count == 4 and [file.name for file in tmp_path.iterdir()] == [path.name]
-    if ending == ".gif":
+    if ending != ".mp4":
         from PIL import Image
 
         file = Image.open(io.BytesIO(path.read_bytes()))
-        assert (file.n_frames, file.info["duration"], file.info["loop"]) == (4, 500, 0)
+        assert (file.n_frames, file.info["loop"]) == (4, 0)
         pictures = []
         for i in range(4):
             file.seek(i)
+            file.load()
+            assert file.info["duration"] == 500
             pictures.append(np.asarray(file.convert("RGB")))
     else:
         assert count_frames(path) == 4

@@ -181,6 +181,15 @@ def test_a_diverging_run_stops(annotations, tmp_path):
     assert not (tmp_path / "run" / "last.keras").exists()
 
 
+def test_the_checkpoint_of_something_else_is_refused(annotations, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(folder / "last.keras")
+    with pytest.raises(ValueError, match=r"last\.keras of that run, or none\. Received: .*which no run has written"):
+        keras_action.train(tiny.recipe(), annotations, annotations, folder)
+    assert [path.name for path in folder.iterdir()] == ["last.keras"]
+
+
 def test_mixed_precision_trains_and_is_not_left_on(annotations, tmp_path):
     recipe = tiny.recipe(mixed_precision="mixed_bfloat16", epochs=1)
     run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False)

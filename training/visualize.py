@@ -53,7 +53,7 @@ def make_parser():
         "--output",
         default="activation.png",
         metavar="FILE",
-        help=".png, .svg or .pdf; or, in motion, .gif or .mp4 (default: activation.png)",
+        help=".png, .svg or .pdf; or, in motion, .gif, .webp or .mp4 (default: activation.png)",
     )
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the models')")
     parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
