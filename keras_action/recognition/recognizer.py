@@ -28,7 +28,7 @@ class GestureRecognizer:
     gesture begins where half of it has come into the window, which is where it
     began, if it lasts as long as a clip. It is reported that much later: an event's
     `fired` says when. A gap longer than a window ends the stream and begins
-    another.
+    another; of live frames, a gap that is not due to the model's own work.
 
     **Live.** Frames pushed without a timestamp get that of `clock`. `push` may be
     called from any thread. A live frame that comes while another is still being
@@ -115,6 +115,8 @@ class GestureRecognizer:
         self._at_work = threading.Lock()
         self._counting = threading.Lock()
         self._last = None  # the last timestamp
+        self._spent = 0.0  # seconds that the last frame took, in which no other could be taken
+        self._source = None
         self.settings = EventSettings.for_clips(self.clip_seconds) if settings is None else settings
         self.max_lag = None if max_lag is None else _check_seconds("max_lag", max_lag)
         self.squash = bool(squash)
@@ -127,11 +129,16 @@ class GestureRecognizer:
 
     @property
     def settings(self):
-        """The `EventSettings`. Others can be set at any time; the gesture that is going on is then forgotten."""
+        """The `EventSettings`. Others can be set at any time; the gesture that is going on is then forgotten.
+
+        Their `window_seconds` and `stride` must be those of the recogniser, or `None`.
+        """
         return self.detector.settings
 
     @settings.setter
     def settings(self, settings):
+        if self._source is not None and settings is not None:
+            self._check_windows(settings)
         with self._at_work:
             self.detector = EventDetector(self.labels, settings)
 
@@ -146,12 +153,14 @@ class GestureRecognizer:
         if not self._at_work.acquire(blocking=timestamp is not None):
             self._drop()
             return []
+        start = time.monotonic()
         try:
             events = []
             for reading in self._take(frame, timestamp):
                 events += self._detect(reading)
             return events
         finally:
+            self._spent = time.monotonic() - start
             self._at_work.release()
 
     def flush(self):
@@ -224,12 +233,12 @@ class GestureRecognizer:
         if is_live:
             timestamp = self._clock()
         timestamp = self._check_timestamp(timestamp, is_live)
-        too_late = self.max_lag is not None and self._clock() - timestamp > self.max_lag
-        if timestamp is None or too_late:
+        if timestamp is None or (self.max_lag is not None and self._clock() - timestamp > self.max_lag):
             self._drop()
             return []
         readings = []
-        if self._last is not None and timestamp - self._last > self._longest_gap:
+        longest_gap = self._longest_gap + (self._spent if is_live else 0)
+        if self._last is not None and timestamp - self._last > longest_gap:
             readings += self._end()
         self._last = timestamp
         frame = resize(frame, self.input_size) if self.squash else resize_and_crop(frame, self.input_size)
@@ -241,6 +250,16 @@ class GestureRecognizer:
         self._last = None
         return readings
 
+    def _check_windows(self, settings):
+        """Settings can't change the windows: the frames of longer ones are forgotten."""
+        for name in ("window_seconds", "stride"):
+            own, other = getattr(self, name), getattr(settings, name)
+            if other not in (None, own, getattr(self.settings, name)):
+                raise ValueError(
+                    f"The settings must have the recogniser's own {name}, {own}, or none: make another "
+                    f"`GestureRecognizer` for others. Received: {name}={other}"
+                )
+
     def _detect(self, reading):
         if reading is None:
             return self.detector.flush()
@@ -250,6 +269,7 @@ class GestureRecognizer:
         self._source.reset()
         self.detector.reset()
         self._last = None
+        self._spent = 0.0
 
     def _drop(self):
         with self._counting:

@@ -121,7 +121,7 @@ def cached_logits(recognizer, model, video, cache=None):
         model: The path of its model.
         video: The path of the video.
         cache: A folder, or `None` to keep nothing. A file in it is taken for the same
-            model, video and windows only: names, sizes and times of change are
+            model, video, windows and way of scaling only: names, sizes and times of change are
             compared.
 
     Returns:
@@ -141,6 +141,7 @@ def cached_logits(recognizer, model, video, cache=None):
             *map(_fingerprint, sorted(files)),
             _fingerprint(Path(video)),
             *(recognizer.labels, recognizer.window_seconds, recognizer.clip_seconds, recognizer.stride),
+            recognizer.squash,
         ]
     )
     path = Path(cache) / f"{Path(video).stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"

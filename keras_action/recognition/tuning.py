@@ -101,7 +101,8 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
 def cross_validate(streams, settings, clip_seconds, max_false_alarms=1.0):
     """What settings find that were tuned on the other streams: an honest estimate for streams of their kind.
 
-    Each stream is left out once. Arguments as of `tune_events`, with at least two streams.
+    Each stream is left out once. Where no other has a gesture, it is judged by the settings to start from. Arguments as
+    of `tune_events`, with at least two streams.
 
     Returns:
         A `StreamReport` over all streams.
@@ -111,7 +112,10 @@ def cross_validate(streams, settings, clip_seconds, max_false_alarms=1.0):
     reports = []
     for place, stream in enumerate(streams):
         others = [*streams[:place], *streams[place + 1 :]]
-        reports.append(evaluate_streams([stream], tune_events(others, settings, clip_seconds, max_false_alarms)))
+        tuned = settings
+        if any(truth for _, truth in others):
+            tuned = tune_events(others, settings, clip_seconds, max_false_alarms)
+        reports.append(evaluate_streams([stream], tuned))
     return StreamReport(
         tuple(match for report in reports for match in report.matches),
         tuple(seconds for report in reports for seconds in report.durations),

@@ -1,5 +1,7 @@
+import dataclasses
 import threading
 import tracemalloc
+import types
 
 import numpy as np
 import pytest
@@ -102,7 +104,11 @@ def test_own_settings(tmp_path):
         assert play(recognizer, np.arange(0, 5, 0.1), red=[(2, 3)]) == []
     recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, settings=settings, stride=0.25, window_seconds=1)
     assert (recognizer.stride, recognizer.window_seconds) == (0.25, (1.0,))
-    recognizer.settings = EventSettings()
+    recognizer.settings = dataclasses.replace(settings, on_threshold=0.9)  # they changed no windows before, nor now
+    for changes, message in (({"window_seconds": 3}, r"own window_seconds, \(1.0,\)"), ({"stride": 0.1}, "stride=0.1")):
+        with pytest.raises(ValueError, match=message):
+            recognizer.settings = EventSettings(**changes)
+    recognizer.settings = EventSettings(window_seconds=1, stride=0.25)
     assert len(play(recognizer, np.arange(0, 5, 0.1), red=[(2, 3)])) == 1
 
 
@@ -221,6 +227,28 @@ def test_push_from_many_threads():
     assert model.runs > 0
 
 
+@pytest.mark.parametrize("kind", ["clips", "streaming"])
+def test_a_live_model_may_be_slower_than_its_window(kind, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("keras_action.recognition.recognizer.time", types.SimpleNamespace(monotonic=clock))
+
+    class Slow(RedModel if kind == "clips" else RedStream):
+        def __call__(self, inputs):
+            clock.now += 1.5
+            return super().__call__(inputs)
+
+    recognizer = GestureRecognizer(Slow(), LABELS, clip_seconds=1.0, clock=clock)
+    events = []
+    while clock.now < 150:
+        events += recognizer.push(frame(255 * (110 < clock.now < 130)))
+        clock.now += 0.05  # the next frame of the camera
+    (event,) = events
+    assert (event.start, event.end) == (pytest.approx(110, abs=3), pytest.approx(130, abs=3))
+    clock.now += 3  # the camera paused
+    recognizer.push(frame())
+    assert recognizer._source._frames[0][0] > 152 if kind == "clips" else recognizer.model.resets == 2
+
+
 def test_frames_that_are_too_late_are_dropped():
     clock = Clock()
     recognizer = GestureRecognizer(RedModel(), LABELS, clip_seconds=1.0, max_lag=0.5, clock=clock)
@@ -231,6 +259,9 @@ def test_frames_that_are_too_late_are_dropped():
     assert recognizer.dropped == 1
     recognizer.push(frame(), 100.6)
     assert recognizer.dropped == 1
+    recognizer.push(frame())
+    recognizer.push(frame())  # at the same tick of the clock
+    assert recognizer.dropped == 2
 
 
 MODELS = {"clips": lambda: (RedModel(keep=False), LABELS, 1.0), "streaming": lambda: (RedStream(keep=False),)}

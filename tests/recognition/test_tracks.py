@@ -64,12 +64,13 @@ def test_the_model_runs_once_for_a_video(tmp_path):
     assert runs() == 0
     assert runs(stride=0.1) > 10
     assert runs(window_seconds=(1.0, 1.2)) > 10
+    assert runs(squash=True) > 10
     assert runs() == 0
     model.write_text("another")
     assert runs() > 10
     os.utime(video, (1, 1))
     assert runs() > 10
-    assert len(list(cache.iterdir())) == 5
+    assert len(list(cache.iterdir())) == 6
     recognizer = GestureRecognizer(RedModel(), LABELS, 1.0)
     cached_logits(recognizer, model, video)
     assert recognizer.model.runs > 10

@@ -67,6 +67,10 @@ def test_cross_validation_covers_each_stream_once(streams):
     assert report.durations == (60.0,) * 3
     assert [match.truth for match in report.matches] == [tuple(truth) for _, truth in streams]
     assert report.detection_rate == 1
+    background = (make_stream(3)[0], [])
+    report = cross_validate([streams[0], background], START, clip_seconds=2.0)
+    assert report.matches[0] == evaluate_streams(streams[:1], START).matches[0]  # nothing else to tune on
+    assert report.gestures == len(streams[0][1])
 
 
 def test_operating_curve(streams):
