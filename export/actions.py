@@ -12,13 +12,14 @@ class Actions:
     """Runs commands and presses keys on events.
 
     A command is run by the shell and not waited for: recognition goes on. It finds the event in its environment:
-    `GESTURE_LABEL`, `GESTURE_START`, `GESTURE_END`, `GESTURE_SCORE`.
+    `GESTURE_LABEL`, `GESTURE_START`, `GESTURE_END`, `GESTURE_PEAK`, `GESTURE_FIRED` (seconds), `GESTURE_SCORE`.
 
     Args:
         labels: The names of the classes.
         commands: Pairs of a label, or `"*"` for every gesture, and a command.
         keys: Pairs of a label, or `"*"`, and a key: a character, a name as `left`, `page_down` or `f5`, or several to
             be held together, as `ctrl+right`.
+        output: The file descriptor that commands print to. `None`: standard output.
 
     Raises:
         ValueError: If there is no such label or key.
@@ -26,12 +27,12 @@ class Actions:
         OSError: If keys can't be pressed here, as without a screen.
     """
 
-    def __init__(self, labels, commands=(), keys=()):
+    def __init__(self, labels, commands=(), keys=(), output=None):
         for option, pairs in (("--on", commands), ("--key", keys)):
             for label, _ in pairs:
                 if label != ANY and label not in labels:
                     raise ValueError(f"No such gesture. Received: {option} {label}; the model has {', '.join(labels)}")
-        self._commands = list(commands)
+        self._commands, self._output = list(commands), output
         self._running = []  # (label, process)
         self._keyboard = Keyboard() if keys else None
         self._keys = [(label, self._keyboard.parse(key)) for label, key in keys]
@@ -42,7 +43,11 @@ class Actions:
             if label in (ANY, event.label):
                 environment = {f"GESTURE_{name.upper()}": str(value) for name, value in event.to_dict().items()}
                 process = subprocess.Popen(
-                    command, shell=True, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
+                    command,
+                    shell=True,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._output,
+                    env={**os.environ, **environment},
                 )
                 self._running.append((event.label, command, process))
         for label, keys in self._keys:

@@ -10,6 +10,7 @@ FLASH_SECONDS = 1.5
 _BARS = 9  # of a model with more classes, the most probable are shown
 _PANEL = 260  # pixels, at this height and above; less beside a smaller frame
 _HEIGHT = 480
+_MAX_HEIGHT = 720  # of a window's frame: to draw into larger ones takes longer than from one frame to the next
 _BACKGROUND, _LINE, _TEXT, _QUIET, _ACCENT = (
     (24, 30, 28),
     (52, 62, 58),
@@ -130,8 +131,9 @@ class Window:
         """Show a frame, for at least so many seconds. Returns whether the window is still wanted."""
         cv2, monitor = self._cv2, self._monitor
         frame = frame[:, ::-1] if self._mirror else frame
-        if len(frame) < _HEIGHT:
-            frame = cv2.resize(np.ascontiguousarray(frame), (round(frame.shape[1] * _HEIGHT / len(frame)), _HEIGHT))
+        height = min(max(len(frame), _HEIGHT), _MAX_HEIGHT)
+        if height != len(frame):
+            frame = cv2.resize(np.ascontiguousarray(frame), (round(frame.shape[1] * height / len(frame)), height))
         label, until = self._flash
         flash = label if time.monotonic() < until else None
         labels = monitor.recognizer.labels

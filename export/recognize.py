@@ -23,6 +23,7 @@ import itertools
 import json
 import math
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -92,6 +93,9 @@ def main(argv=None):
     except (ImportError, OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:  # before the first frame, or after the last
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def _check(parser, arguments):
@@ -124,13 +128,18 @@ def _recognize(arguments):
     truth = None if arguments.truth is None else read_segments(arguments.truth)
     clock = FrameClock()
     monitor = Monitor(_make_recognizer(arguments, clock))
-    actions = Actions(monitor.recognizer.labels, arguments.on, arguments.key)
+    # What commands print must not get between the lines of JSON.
+    actions = Actions(monitor.recognizer.labels, arguments.on, arguments.key, output=2 if lines is sys.stderr else None)
     name, frames, is_live = _open_source(arguments)
-    window = _open_window(arguments, monitor, is_live)
-    film = None if arguments.record is None else Film(monitor, arguments.record_height)
     events = []
 
-    with _json_lines(arguments.json_lines) as json_lines:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.closing(frames))
+        # A source that can't be read says so here, before a file is written.
+        begun = itertools.chain(list(itertools.islice(frames, 1)), frames)
+        window = _open_window(arguments, monitor, is_live)
+        film = None if arguments.record is None else Film(monitor, arguments.record_height)
+        json_lines = stack.enter_context(_json_lines(arguments.json_lines))
 
         def take(new):
             for event in new:
@@ -144,18 +153,20 @@ def _recognize(arguments):
             events.extend(new)
 
         session = _Session(monitor, window, take)
+        wanted = itertools.takewhile(lambda item: item[0] < arguments.seconds, begun)
         try:
-            with contextlib.closing(frames):
-                first = itertools.takewhile(lambda item: item[0] < arguments.seconds, frames)
-                if is_live:
-                    session.run_live(first, clock)
-                elif film is not None:
-                    from keras_action.data import probe, write_video
+            if is_live:
+                session.run_live(wanted, clock)
+            elif film is not None:
+                from keras_action.data import probe, write_video
 
-                    pictures = (film.picture(frame, seconds) for seconds, frame in session.run(first))
+                with _interrupts_stop(session):
+                    pictures = (film.picture(frame, seconds) for seconds, frame in session.run(wanted))
                     write_video(arguments.record, pictures, arguments.fps or probe(arguments.video).fps)
-                else:
-                    collections.deque(session.run(first), maxlen=0)
+                if session.is_stopped:
+                    print("interrupted", file=lines)
+            else:
+                collections.deque(session.run(wanted), maxlen=0)
         except KeyboardInterrupt:
             print("interrupted", file=lines)
         finally:
@@ -171,7 +182,7 @@ def _recognize(arguments):
     if arguments.json is not None:
         _write_json(arguments, name, events, report)
     if arguments.output_video is not None:
-        _write_labelled(arguments, events)
+        _write_labelled(arguments, events, session.seconds)
 
 
 class _Session:
@@ -180,6 +191,7 @@ class _Session:
     def __init__(self, monitor, window, take):
         self.monitor, self.window, self.take = monitor, window, take
         self.count, self.seconds, self.dropped = 0, 0.0, 0
+        self.is_stopped = False  # whether no further frame is wanted
         self._start = time.perf_counter()
 
     def run(self, frames):
@@ -192,6 +204,8 @@ class _Session:
                 if not self.window.show(frame, max(ahead, 0)):
                     return
             yield self.seconds, frame
+            if self.is_stopped:
+                return
 
     def run_live(self, frames, clock):
         """Look at the newest frame whenever the model is free."""
@@ -216,6 +230,21 @@ class _Session:
         if times:
             text += f"; a look {times[len(times) // 2]:.1f} ms, 95 % below {times[len(times) * 95 // 100]:.1f} ms"
         return f"{text}; {_count(self.dropped, 'frame')} dropped" if self.dropped else text
+
+
+@contextlib.contextmanager
+def _interrupts_stop(session):
+    """Ctrl-C ends the session after the frame that it is at, and what was recorded is kept; a second one, at once."""
+
+    def stop(signum, frame):
+        session.is_stopped = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _count(number, noun):
@@ -275,6 +304,7 @@ def _json_lines(path):
     """The open file of --json-lines, in a context that closes it."""
     if path is None or path == "-":
         return contextlib.nullcontext(None if path is None else sys.stdout)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     return open(path, "w", encoding="utf-8")
 
 
@@ -291,13 +321,16 @@ def _write_json(arguments, source, events, report):
         write_whole(arguments.json, text)
 
 
-def _write_labelled(arguments, events):
+def _write_labelled(arguments, events, seconds):
+    """Writes the part of the video that was looked at, which ends with the frame at this time."""
     from keras_action.data import iter_frames, probe, write_video
     from keras_action.recognition import draw_events
 
     # The video is read once more: an event is known only when it has ended.
-    frames = (draw_events(frame, timestamp, events) for timestamp, frame in iter_frames(arguments.video))
-    write_video(arguments.output_video, frames, fps=probe(arguments.video).fps)
+    with contextlib.closing(iter_frames(arguments.video)) as frames:
+        seen = itertools.takewhile(lambda item: item[0] <= seconds, frames)
+        labelled = (draw_events(frame, timestamp, events) for timestamp, frame in seen)
+        write_video(arguments.output_video, labelled, fps=probe(arguments.video).fps)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ class OpenCV(types.ModuleType):
     resizeWindow = destroyAllWindows = namedWindow
 
     def resize(self, frame, size):
-        return np.repeat(np.repeat(frame, size[1] // len(frame), axis=0), size[0] // frame.shape[1], axis=1)
+        rows, columns = (np.arange(new) * old // new for new, old in zip(size[::-1], frame.shape, strict=False))
+        return frame[rows][:, columns]
 
     def imshow(self, title, picture):
         self.shown.append(picture)
@@ -87,6 +88,8 @@ def test_window(opencv):
     shown = opencv.shown[-1]
     assert shown.shape == (480, 640 + 260, 3)
     assert shown[20, 600].tolist() == [0, 0, 255]  # red on the right, as BGR
+    assert window.show(np.zeros((2160, 3840, 3), "uint8"))
+    assert opencv.shown[-1].shape == (720, 1280 + 260, 3)  # a camera's large frames are made smaller before it is drawn
     window.take([GestureEvent("left", 0, 1, 0.9, 0.5, 1.2)])
     before = count(shown[:, :640, ::-1], ACCENT)
     assert window.show(picture, wait=0.2)

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -76,9 +77,40 @@ def test_records_what_a_window_would_show(model, stream, tmp_path, ending):
     assert accent[12:22, :, 320:].any()  # its bar, while it goes on
 
 
-def test_stops_after_some_seconds(model, stream, capsys):
-    main([str(model), "--video", str(stream), "--seconds", "4.5"])
+def test_stops_after_some_seconds(model, stream, tmp_path, capsys):
+    labelled = tmp_path / "labelled.mp4"
+    main([str(model), "--video", str(stream), "--seconds", "4.5", "--output-video", str(labelled)])
     assert "2 events in 45 frames" in capsys.readouterr().out
+    assert probe(labelled).num_frames == 45
+
+
+def test_an_interrupted_record_is_kept(model, stream, tmp_path, capsys, monkeypatch):
+    import export.live
+
+    class Interrupting(export.live.Monitor):
+        def push(self, frame, timestamp):
+            if timestamp > 2.95:
+                signal.raise_signal(signal.SIGINT)
+            return super().push(frame, timestamp)
+
+    monkeypatch.setattr(export.live, "Monitor", Interrupting)
+    before = signal.getsignal(signal.SIGINT)
+    path = tmp_path / "recorded.mp4"
+    main([str(model), "--video", str(stream), "--record", str(path), "--record-height", "100"])
+    text = capsys.readouterr().out
+    assert "interrupted\n" in text and "1 event in 31 frames" in text
+    assert probe(path).num_frames == 31
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_interrupted_before_the_first_frame(model, stream, capsys, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_action.recognition.GestureRecognizer", interrupt)
+    with pytest.raises(SystemExit) as exit:
+        main([str(model), "--video", str(stream)])
+    assert exit.value.code == 130 and capsys.readouterr().err == "interrupted\n"
 
 
 def test_options(model, stream, tmp_path, capsys):
@@ -217,7 +249,7 @@ def test_stream_on_the_network(model, stream, capsys):
 
 
 def test_json_lines(model, stream, tmp_path, capsys):
-    path = tmp_path / "events.jsonl"
+    path = tmp_path / "new" / "events.jsonl"
     main([str(model), "--video", str(stream), "--json-lines", str(path)])
     printed = capsys.readouterr().out
     events = [json.loads(line) for line in path.read_text().splitlines()]
@@ -226,6 +258,8 @@ def test_json_lines(model, stream, tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out == path.read_text()
     assert captured.err.splitlines()[:3] == printed.splitlines()[:3]
+    failure([model, "--video", tmp_path / "mistyped.mp4", "--json-lines", path], capsys)
+    assert path.read_text() == captured.out  # what was there is left
 
 
 def test_settings_and_firing(model, stream, tmp_path, capsys):
@@ -247,6 +281,13 @@ def test_actions(model, stream, tmp_path, capsys):
     main([str(model), "--video", str(stream), "--on", "green", f'echo "$GESTURE_LABEL" >> {out}'])
     assert out.read_text() == "green\n"
     assert "--on up; the model has none, red" in failure([model, "--video", stream, "--on", "up", "true"], capsys)
+
+
+def test_what_actions_print_is_not_among_the_json(model, stream, capfd):
+    main([str(model), "--video", str(stream), "--on", "*", "echo done", "--json-lines", "-"])
+    captured = capfd.readouterr()
+    assert [json.loads(line)["label"] for line in captured.out.splitlines()] == [label for label, _, _ in TRUTH]
+    assert captured.err.count("done\n") == 3
 
 
 def test_window(model, stream, opencv, monkeypatch, capsys):
