@@ -109,5 +109,6 @@ def __dir__():
 
 
 sys.modules[__name__].__class__ = _Package
-if "keras" in sys.modules:
-    importlib.import_module("keras_action.layers")
+if "keras" in sys.modules:  # so that it can load our files
+    for _name in ("layers", "optimizers", "schedules"):
+        importlib.import_module(f"keras_action.{_name}")

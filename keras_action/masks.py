@@ -39,6 +39,8 @@ def excitation_masks(model, clips, layer=None):
     (num_clips, num_segments), paths = clips.shape[:2], module.paths
     inputs = keras.Model(model.input, module.input)(clips, training=False)
     shifted = inputs if module.temporal_shift is None else module.temporal_shift(inputs)
+    # In mixed precision a layer casts its weights when it is called; here a part of it is called alone.
+    shifted = ops.cast(shifted, module.variable_dtype)
     masks = module.excitations(shifted, training=False)
     masks = {path: ops.convert_to_numpy(masks[path]).astype("float32") for path in paths}
     # The spatio-temporal mask is (B·T, h, w, 1), the others are (B·T, 1, 1, C).

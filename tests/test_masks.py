@@ -40,6 +40,21 @@ def test_the_masks_are_those_the_module_multiplies_by(shift):
     np.testing.assert_allclose(shifted * factor, numpy(outputs).reshape(shifted.shape), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_the_masks_of_a_model_in_mixed_precision(policy):
+    model = keras_action.build_action_net("tiny", 4, FRAMES, input_size=32)
+    expected = keras_action.excitation_masks(model, CLIPS)
+    keras.config.set_dtype_policy(policy)
+    try:
+        mixed = keras_action.build_action_net("tiny", 4, FRAMES, input_size=32)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.set_weights(model.get_weights())
+    for name, mask in keras_action.excitation_masks(mixed, CLIPS).items():
+        assert mask.dtype == np.float32
+        np.testing.assert_allclose(mask, expected[name], atol=0.02)
+
+
 def test_a_path_alone_has_its_mask_alone():
     model = keras_action.build_action_net("tiny", 4, FRAMES, input_size=32, paths=("me",))
     assert list(keras_action.excitation_masks(model, CLIPS)) == ["me"]

@@ -40,8 +40,9 @@ print(keras_action.complexity is complexity)
     assert run(code) == ["True"]
 
 
-def test_layers_are_registered_where_keras_is():
-    code = "import keras, keras_action\nprint(keras.saving.get_registered_object('keras_action>Action') is not None)"
+@pytest.mark.parametrize("name", ["Action", "AdamW", "ParameterGroupSGD", "CosineDecay", "StepDecay"])
+def test_what_our_files_hold_is_registered_where_keras_is(name):
+    code = f"import keras, keras_action\nprint(keras.saving.get_registered_object('keras_action>{name}') is not None)"
     assert run(code) == ["True"]
 
 

@@ -17,7 +17,7 @@ def write_animation(path, frames, fps):
 
     A GIF has 256 colours, one palette for all frames, chosen from the first 64: colours that change from frame to frame
     would flicker. It counts in hundredths of a second, to which the time of a frame is rounded. A WebP has all colours
-    and is many times smaller where there is noise.
+    and is many times smaller where there is noise. All frames are held in memory: for films there are videos.
 
     Args:
         path: The file to write, `.gif` or `.webp`. It appears whole or not at all.

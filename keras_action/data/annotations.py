@@ -243,12 +243,13 @@ def _read_frames(row, path, numbers, line):
     known = numbers[path]
     first = int(texts["first_frame"] or known[0])
     last = int(texts["last_frame"] or known[-1])
-    if first > last or first < known[0] or last > known[-1]:
+    begin, end = bisect.bisect_left(known, first), bisect.bisect_right(known, last)
+    if begin >= end or first < known[0] or last > known[-1]:
         raise AnnotationError(
-            f"{line}: the frames of {path} go from {known[0]} to {known[-1]}, and first_frame must not be after "
-            f"last_frame. Received: first_frame={texts['first_frame']}, last_frame={texts['last_frame']}"
+            f"{line}: the frames of {path} go from {known[0]} to {known[-1]}, and there must be one from first_frame "
+            f"to last_frame. Received: first_frame={texts['first_frame']}, last_frame={texts['last_frame']}"
         )
-    return bisect.bisect_left(known, first), bisect.bisect_right(known, last)
+    return begin, end
 
 
 def _check_label(label, labels, where):

@@ -41,7 +41,7 @@ def read_jpegs(clip, choose):
     if is_shard(clip.path):
         first, stop = clip.frames
         return read_shard_jpegs(clip.path, first + np.asarray(choose(stop - first)))
-    if not os.path.isdir(clip.path):
+    if not os.path.isdir(clip.path) or clip.start is not None or clip.end is not None:
         return None
     files, places = choose_frames(clip.path, choose, clip.frames)
     jpegs = [read_frame(file) for file in files]

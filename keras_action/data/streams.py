@@ -85,7 +85,8 @@ def join_clips(
 
         def choose(count):
             moments = np.arange(max(1, round(count / rate * fps))) / fps
-            return np.minimum(moments * rate, count - 1).astype(int)
+            # Rounding must not show the frame before twice, and so leave one out.
+            return np.minimum(moments * rate + 1e-6, count - 1).astype(int)
 
         return read_clip(clip, choose)
 

@@ -4,7 +4,6 @@ import operator
 import os
 
 import keras
-import numpy as np
 
 from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
 from keras_action.layers.action import PATHS
@@ -12,6 +11,7 @@ from keras_action.layers.segments import check_num_segments
 from keras_action.models.backbones import get_backbone, get_geometry, name_by_position
 from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.insertion import apply_model, copy_weights
+from keras_action.models.resizing import check_size
 
 
 def build_action_net(
@@ -137,7 +137,7 @@ def _build(
 ):
     entry = get_backbone(backbone)
     num_segments = check_num_segments(num_segments)
-    height, width = _size(input_size)
+    height, width = check_size(input_size)
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("Only channels last is there: keras.config.set_image_data_format('channels_last').")
     if "pooling" in backbone_options:
@@ -199,18 +199,6 @@ def _build(
     if zero_init_residual:
         _zero_residual_branches(model, find_blocks(frames_model))
     return model
-
-
-def _size(input_size):
-    """Height and width, of one integer or two."""
-    try:
-        pair = (input_size, input_size) if np.ndim(input_size) == 0 else input_size
-        height, width = map(operator.index, pair)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"`input_size` must be an integer, or (height, width). Received: input_size={input_size!r}"
-        ) from None
-    return height, width
 
 
 def _read_torch_weights(weights, backbone, geometry):

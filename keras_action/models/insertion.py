@@ -129,7 +129,8 @@ def apply_model(model, inputs, layers=None, changes=None):
 
     # The clone itself is not wanted, as it ends at `inputs`; what is made on the way is. Layers are copied where they
     # are called, as only then it is known what they take.
-    keras.models.clone_model(model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
+    plain = uncompiled(model)
+    keras.models.clone_model(plain, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
     for point in layers:
         if point not in applied:
             raise ValueError(
@@ -138,6 +139,14 @@ def apply_model(model, inputs, layers=None, changes=None):
             )
     outputs = [made[source.operation.name][source.tensor_index] for source in sources]
     return keras.tree.pack_sequence_as(model.output, outputs)
+
+
+def uncompiled(model):
+    """A functional model of the same layers that is not compiled.
+
+    Keras compiles what it clones as the model was, from its configuration, in which a user's own loss is but a name.
+    """
+    return keras.Model(model.input, model.output, name=model.name)
 
 
 def copy_layer(layer, changes=None):

@@ -1,6 +1,9 @@
 """The same network for frames of another size."""
 
+import operator
+
 import keras
+import numpy as np
 
 from keras_action.models.graph import Graph
 from keras_action.models.insertion import apply_model, as_functional, copy_weights
@@ -34,7 +37,7 @@ def resize_model(model, input_size):
         shapes = [x.shape for x in model.inputs]
         raise ValueError(f"A model of clips or of frames, with one input, is expected. Received: inputs of {shapes}")
     old = model.inputs[0]
-    height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
+    height, width = check_size(input_size)
     size = (*old.shape[:-3], height, width, old.shape[-1])
     new = keras.Input(batch_shape=size, dtype=old.dtype, name=old._keras_history.operation.name)
     try:
@@ -47,6 +50,18 @@ def resize_model(model, input_size):
             f"model={model.name!r} of {tuple(old.shape)}: {error}"
         ) from error
     return copy
+
+
+def check_size(input_size):
+    """Height and width, of one integer or two."""
+    try:
+        pair = (input_size, input_size) if np.ndim(input_size) == 0 else input_size
+        height, width = map(operator.index, pair)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`input_size` must be an integer, or (height, width). Received: input_size={input_size!r}"
+        ) from None
+    return height, width
 
 
 def _changes(model):

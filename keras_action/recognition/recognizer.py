@@ -182,9 +182,13 @@ class GestureRecognizer:
         """
         with self._at_work:
             self._forget()
-            for timestamp, frame in frames:
-                yield from self._take(frame, float(timestamp))
-            yield from self._end()
+        for timestamp, frame in frames:
+            with self._at_work:
+                found = self._take(frame, float(timestamp))
+            yield from found
+        with self._at_work:
+            found = self._end()
+        yield from found
 
     def _follow_frames(self, stride, window_seconds):
         """Read from a streaming model."""

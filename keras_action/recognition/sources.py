@@ -11,6 +11,8 @@ import numpy as np
 
 # So long a stream may be silent, in seconds, before it counts as ended.
 STREAM_TIMEOUT = 10.0
+# A step back in time of more seconds than that is no disorder of frames: the stream's own time begins anew.
+_BEGUN_ANEW = 0.5
 
 
 def camera_frames(number, clock=time.monotonic):
@@ -67,8 +69,8 @@ def stream_frames(url, timeout=STREAM_TIMEOUT):
 
     Yields:
         Pairs of a time in seconds, from 0, and a frame: RGB, uint8 `(H, W, 3)`. Where the stream says when a frame
-        was taken, that is its time; else it is when it came. A frame that is damaged is left out; where the
-        connection breaks, the generator ends.
+        was taken, that is its time; else it is when it came. Where the stream's own time begins anew, the times go on
+        by when frames come. A frame that is damaged is left out; where the connection breaks, the generator ends.
 
     Raises:
         OSError: If the stream can't be opened, or has no video.
@@ -89,7 +91,7 @@ def stream_frames(url, timeout=STREAM_TIMEOUT):
         if not container.streams.video:
             raise OSError(f"{url} has no video")
         stream = container.streams.video[0]
-        started, first, last = time.monotonic(), None, -math.inf
+        started, offset, last, last_arrival = time.monotonic(), None, -math.inf, 0.0
         packets = container.demux(stream)
         while True:
             try:
@@ -100,11 +102,15 @@ def stream_frames(url, timeout=STREAM_TIMEOUT):
             except (StopIteration, av.FFmpegError):
                 return
             for frame in frames:
-                now = time.monotonic() - started if frame.time is None else frame.time
-                first = now if first is None else first
-                if now > last:
-                    last = now
-                    yield now - first, np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+                arrival = time.monotonic() - started
+                now = arrival if frame.time is None else frame.time
+                if offset is None:
+                    offset = -now
+                elif now + offset < last - _BEGUN_ANEW:
+                    offset = last + (arrival - last_arrival) - now
+                if now + offset > last:
+                    last, last_arrival = now + offset, arrival
+                    yield last, np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
 
 
 def folder_frames(folder, fps):

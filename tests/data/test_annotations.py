@@ -191,6 +191,13 @@ def test_numbers_of_frames_are_those_of_the_files(tmp_path, numbers, frames):
     assert read_annotations(path).clips[0].frames == frames
 
 
+def test_between_the_numbers_of_two_frames_there_is_none(tmp_path):
+    frame_folder(tmp_path / "a", range(10, 25, 5))
+    path = write(tmp_path, "path,label,first_frame,last_frame\na,wave,12,13\n")
+    with pytest.raises(AnnotationError, match=r"there must be one from first_frame to last_frame.*=12, .*=13"):
+        read_annotations(path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -76,7 +78,8 @@ def test_what_only_python_can_be_trusted_with(tmp_path):
     (tmp_path / "3" / "00002.jpg").write_bytes(jpeg(scene(1)[:40]))
     truncated = write_folder(tmp_path / "4")
     (tmp_path / "4" / "00002.jpg").write_bytes(jpeg(scene(1))[:-300])
-    for clip in (progressive, png, sizes, truncated):
+    part = dataclasses.replace(write_folder(tmp_path / "5"), start=1.0, end=2.0)  # which it then refuses
+    for clip in (progressive, png, sizes, truncated, part):
         assert read_jpegs(clip, range) is None
 
 

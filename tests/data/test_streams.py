@@ -43,6 +43,16 @@ def test_lengths_sizes_and_truth(annotations, tmp_path):
         assert list(csv.reader(file)) == [["label", "start", "end"], ["wave", "0.0", "1.0"], ["nod", "3.0", "4.0"]]
 
 
+@pytest.mark.parametrize("fps", [15, 25, 30])
+def test_at_the_clips_own_rate_each_frame_is_there_once(fps, tmp_path):
+    expected = 40 + 70 * (np.arange(250) % 3)
+    write_video(tmp_path / "a.mp4", (np.full((16, 16, 3), level, "uint8") for level in expected), fps=fps)
+    annotations = Annotations((Clip(str(tmp_path / "a.mp4"), "wave"),), ("wave",))
+    join_clips(annotations, tmp_path / "joined.mp4", fps=fps, min_pause=0, max_pause=0)
+    levels = np.array([frame.mean() for _, frame in iter_frames(tmp_path / "joined.mp4")])
+    np.testing.assert_allclose(levels, expected, atol=10)
+
+
 def test_the_seed_gives_the_order(annotations, tmp_path):
     orders = {
         seed: [s.label for s in join_clips(annotations, tmp_path / "joined.mp4", seed=seed, fps=5, ignore=())]

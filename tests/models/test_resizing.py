@@ -67,6 +67,13 @@ def test_a_saved_model_of_mixed_precision(tmp_path):
     assert resized(np.zeros((1, 2, 96, 96, 3), "uint8")).shape == (1, 3)
 
 
+def test_a_model_compiled_with_an_own_loss():
+    model = build("mobilenet_v2", 64, alpha=0.35)
+    model.compile(loss=lambda labels, logits: logits[:, 0])
+    resized = resize_model(model, np.int64(96))
+    assert resized.input_shape[2:4] == (96, 96) and not resized.compiled
+
+
 def test_a_sequential_model_of_frames():
     model = keras.Sequential(
         [

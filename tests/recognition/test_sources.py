@@ -103,6 +103,15 @@ def test_stream_that_is_cut_off(video):
     assert 1 <= len(frames) < 10
 
 
+def test_stream_whose_time_begins_anew(video):
+    """A transport stream that is sent twice: its times go back to the start in the middle."""
+    once, twice = video.with_name("once.ts"), video.with_name("twice.ts")
+    _as_transport_stream(video, once)
+    twice.write_bytes(once.read_bytes() * 2)
+    times = [timestamp for timestamp, _ in stream_frames(str(twice))]
+    assert times == sorted(times) and len(times) > 15
+
+
 def _as_transport_stream(source, target):
     import av
 
