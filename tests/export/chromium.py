@@ -137,7 +137,7 @@ class Chromium:
             raise RuntimeError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    def wait_for(self, expression, timeout=60):
+    def wait_for(self, expression, timeout=180):
         """Wait until a JavaScript expression is true. Returns its value."""
         deadline = time.monotonic() + timeout
         while True:

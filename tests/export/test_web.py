@@ -167,6 +167,138 @@ def test_recognizer(kind):
     assert_same_events(run_javascript(RECOGNIZER, value), expected)
 
 
+DESCRIPTION = {
+    "labels": ("none", "red"),
+    "clip_seconds": 1.0,
+    "num_segments": 4,
+    "input_size": (8, 8),
+    "squash": False,
+    "settings": EventSettings.for_clips(1.0).to_dict(),
+}
+
+CAMERA = """
+    const { GestureRecognizer } = await import(BASE + "recognizer.js");
+    let now = 0;
+    performance.now = () => 1000 * now;
+    const look = async (frame) => {
+      now += value.took;
+      return [0, 40 * (frame[0] / 255 - 0.5)];
+    };
+    const models = { clip: { predict: (clip) => look(clip.at(-1)) }, stream: { step: look, reset() {} } };
+    const recognizer = new GestureRecognizer(models[value.description.kind], value.description);
+    const events = [];
+    for (; now < 40; now += 0.03) {
+      if (now > 20 && now < 30) now = 30; // the camera is covered
+      const pixels = new Uint8ClampedArray(8 * 8 * 4).fill(now > 5 && now < 30 ? 255 : 0);
+      events.push(...(await recognizer.push({ pixels, height: 8, width: 8 }, now, true)));
+    }
+    return [...events, ...(await recognizer.flush())];
+"""
+
+
+@pytest.mark.parametrize("took", [0.01, 1.4, 4.0])
+@pytest.mark.parametrize("kind", ["clip", "stream"])
+def test_model_that_is_slower_than_its_window(kind, took):
+    """What a camera shows while the model is at work is no gap; what it does not show is one."""
+    events = run_javascript(CAMERA, {"description": DESCRIPTION | {"kind": kind}, "took": took})
+    assert [event["label"] for event in events] == ["red"]
+    assert events[0]["start"] == pytest.approx(5, abs=0.6 + 2 * took)
+    # Without the gap it would go on until 30 s.
+    assert events[0]["end"] == pytest.approx(20, abs=0.6 + 2 * took)
+
+
+WARM_UP = """
+    const { GestureRecognizer } = await import(BASE + "recognizer.js");
+    return Promise.all(value.map(async (description) => {
+      let runs = 0;
+      const look = async () => {
+        runs += 1;
+        throw new Error("this file can't run");
+      };
+      const model = description.kind === "clip" ? { predict: look } : { step: look, reset() {} };
+      const message = await new GestureRecognizer(model, description).warmUp().catch((error) => error.message);
+      return [runs, message];
+    }));
+"""
+
+
+def test_warm_up_runs_the_model():
+    """Whatever the windows, a file that can't run says so before the first frame."""
+    lengths = (None, (0.5,), (2.5,), (0.6, 5.0))
+    settings = [EventSettings.for_clips(1.0, window_seconds=length).to_dict() for length in lengths]
+    clips = [DESCRIPTION | {"kind": "clip", "settings": each} for each in settings]
+    found = run_javascript(WARM_UP, [*clips, DESCRIPTION | {"kind": "stream"}])
+    assert found == [[1, "this file can't run"]] * 5
+
+
+FILE = """
+    const context = { drawImage() {}, getImageData: () => ({}) };
+    (globalThis.document ??= {}).createElement = () => ({ getContext: () => context });
+    const { FrameSource } = await import(BASE + "source.js");
+    const callbacks = [];
+    const rates = [];
+    let [next, rewinds] = [0, 0];
+    const missed = new Set(value.missed);
+    const video = {
+      videoWidth: 8,
+      videoHeight: 8,
+      duration: value.times.at(-1) + 0.033,
+      playbackRate: 1,
+      paused: false,
+      ended: false,
+      play: async () => {},
+      pause() {},
+      removeAttribute() {},
+      requestVideoFrameCallback: (callback) => callbacks.push(callback),
+      set currentTime(time) {
+        rewinds += 1;
+        next = value.times.indexOf(time);
+      },
+    };
+    const pushed = [];
+    const recognition = {
+      push: async (frame, time) => { pushed.push(time); },
+      flush: async () => {},
+    };
+    let reason = null;
+    const onEnd = (why) => { reason = why; };
+    const handlers = { onResult() {}, onEnd, onError: ({ message }) => onEnd(message) };
+    const source = new FrameSource(video, recognition, handlers);
+    await source.startFile(new Blob());
+    let most = 0; // of the callbacks that wait at one time
+    while (reason === null) {
+      if (next === value.times.length) video.onended();
+      else {
+        const mediaTime = value.times[next++];
+        rates.push(video.playbackRate);
+        // The browser shows it, but the page is too busy to be told, once.
+        if (!missed.delete(mediaTime)) for (const callback of callbacks.splice(0)) callback(0, { mediaTime });
+        most = Math.max(most, callbacks.length);
+      }
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    return { pushed, rewinds, reason, most, rate: rates.at(-1) };
+"""
+
+
+@pytest.mark.parametrize("missed", [[], [5, 70]])
+@pytest.mark.parametrize("gaps", [[], [10, 11, 30, 50, 60]])
+def test_every_frame_of_a_file(missed, gaps):
+    """A missed frame is played again. A file's own gaps are found out once, and do not make it slower for good."""
+    times = np.cumsum([0.067 + index % 2 / 1000 if index in gaps else 0.033 for index in range(80)]).tolist()
+    found = run_javascript(FILE, {"times": times, "missed": [times[index] for index in missed]})
+    assert found["reason"] == "The video has ended."
+    assert found["most"] == 1
+    if not gaps:
+        assert found["pushed"] == times
+        assert found["rewinds"] == len(missed)
+        assert found["rate"] == pytest.approx(0.7 ** len(missed))
+    else:
+        assert found["rewinds"] == 3 + bool(missed)  # the frame that is missed later leaves a gap like the file's own
+        assert found["pushed"] == [time for time in times if time != times[70] or not missed]
+        assert found["rate"] == pytest.approx(0.7 if missed else 1)
+
+
 @pytest.fixture(scope="session")
 def fake_runtime(tmp_path_factory):
     """The runtime's folder with made-up files."""

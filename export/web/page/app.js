@@ -19,7 +19,7 @@ const source = new FrameSource(elements.video, recognition, {
     view.addResult(result, source);
   },
   onEnd(reason) {
-    const count = elements.events.children.length;
+    const { count } = view;
     const gestures = `${count} gesture${count === 1 ? "" : "s"}`;
     setState("ready");
     view.setStatus(`${reason} ${gestures} in ${source.seconds.toFixed(1)} s, ${source.frames} frames.`);
@@ -117,6 +117,7 @@ async function useCamera() {
     const stream = await openCamera(elements.cameraChoice.value);
     elements.stage.classList.toggle("mirrored", elements.mirror.checked);
     await run(() => source.startCamera(stream));
+    if (!source.isRunning) return;
     view.setStatus("Watching. Make a gesture.");
     await offerCameras(stream);
   } catch (error) {

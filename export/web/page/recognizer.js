@@ -22,6 +22,7 @@ export class GestureRecognizer {
       this._source = new SlidingWindows(model.predict.bind(model), numSegments, lengths, this.settings.stride ?? step);
     }
     this._last = null; // the last timestamp
+    this._spent = 0; // seconds that its frame took
   }
 
   get settings() {
@@ -37,24 +38,40 @@ export class GestureRecognizer {
     this._source.reset();
     this.detector.reset();
     this._last = null;
+    this._spent = 0;
+  }
+
+  /** Runs the model on a black picture: its first run takes longer, and a file that can't run says so here. */
+  async warmUp() {
+    const [height, width] = this.description.input_size;
+    const frame = { pixels: new Uint8ClampedArray(height * width * 4), height, width };
+    await this.push(frame, 0);
+    await this.push(frame, this._longestGap);
+    this.reset();
   }
 
   /** Takes a frame: {pixels (RGBA), height, width}, its time in seconds. Returns the events that fired. */
   async push({ pixels, height, width }, timestamp, isLive = false) {
     // A browser may show the same frame twice.
     if (this._last !== null && timestamp <= this._last) return [];
+    const start = performance.now();
     const events = [];
-    if (this._last !== null && timestamp - this._last > this._longestGap) events.push(...(await this.flush()));
+    // Live frames that came while the last one was worked on were dropped: that is no gap.
+    const longestGap = this._longestGap + (isLive ? this._spent : 0);
+    if (this._last !== null && timestamp - this._last > longestGap) events.push(...(await this.flush()));
     this._last = timestamp;
     const scale = this.description.squash ? resize : resizeAndCrop;
     const frame = scale(pixels, height, width, ...this.description.input_size);
-    return [...events, ...this._detect(await this._source.push(frame, timestamp, isLive))];
+    events.push(...this._detect(await this._source.push(frame, timestamp, isLive)));
+    this._spent = (performance.now() - start) / 1000;
+    return events;
   }
 
   /** Ends the stream. Returns the events that fired. */
   async flush() {
     const events = [...this._detect(await this._source.flush()), ...this.detector.flush()];
     this._last = null;
+    this._spent = 0;
     return events;
   }
 

@@ -5,7 +5,7 @@ const MAX_SHORT_SIDE = 480;
 // So many frames of a file may wait for the model; then the video waits.
 const MAX_WAITING = 4;
 // A busy browser misses frames. So often a file is wound back for them, in all and to one place; each time it then plays
-// more slowly.
+// more slowly. If still none have come, there are none: gaps up to that length are the file's own.
 const MAX_REWINDS = 50;
 const MAX_REWINDS_TO_PLACE = 3;
 const SLOWER = 0.7;
@@ -61,6 +61,7 @@ export class FrameSource {
     this._stream = stream;
     this.video.srcObject = stream;
     stream.getVideoTracks()[0].addEventListener("ended", () => this._end(run, "The camera has gone."));
+    this._watch(run);
     await this._play(run);
   }
 
@@ -77,6 +78,7 @@ export class FrameSource {
       this._end(run, null);
       this._handlers.onError(new Error(`This browser can't play ${file.name}: ${this.video.error?.message || "no video"}`));
     };
+    this._watch(run);
     await this._play(run);
   }
 
@@ -97,18 +99,21 @@ export class FrameSource {
     this._first = null; // of a camera, the time of its first frame
     this._seen = null; // of a file, the time of the last frame that was seen
     this._interval = Infinity; // the shortest time from one frame to the next
-    this._rewinds = []; // the times that the file was wound back to
+    this._longestGap = 0; // the longest time between two frames with none between them
+    this._rewinds = 0;
+    this._place = null; // where the file was wound back to last: {time, rewinds, and the rate before them}
     this.video.playbackRate = 1;
     return this._run;
   }
 
   async _play(run) {
-    this._watch(run);
     try {
       await this.video.play();
     } catch (error) {
       // `onerror` has said why, or another source was opened meanwhile.
-      if (run === this._run && this.isRunning && error.name !== "NotSupportedError" && error.name !== "AbortError") throw error;
+      if (run !== this._run || !this.isRunning || ["NotSupportedError", "AbortError"].includes(error.name)) return;
+      this._end(run, null);
+      this._handlers.onError(new Error(`This browser did not play the video. ${error.message}`));
     }
   }
 
@@ -141,11 +146,20 @@ export class FrameSource {
 
   /** Winds a file back if frames seem to be missing before a time; some times only, for there may be none. */
   _rewind(mediaTime) {
-    if (!(mediaTime - this._seen > 1.5 * this._interval)) return false;
-    const here = this._rewinds.filter((time) => time === this._seen).length;
-    if (here >= MAX_REWINDS_TO_PLACE || this._rewinds.length >= MAX_REWINDS) return false;
-    this._rewinds.push(this._seen);
-    this.video.playbackRate = Math.max(this.video.playbackRate * SLOWER, MIN_RATE);
+    const gap = mediaTime - this._seen;
+    // Containers round times, some to milliseconds.
+    if (!(gap > 1.5 * this._interval && gap > 1.05 * this._longestGap)) return false;
+    const rate = this.video.playbackRate;
+    if (this._place?.time !== this._seen) this._place = { time: this._seen, rewinds: 0, rate };
+    if (this._place.rewinds >= MAX_REWINDS_TO_PLACE) {
+      this._longestGap = gap;
+      this.video.playbackRate = this._place.rate;
+      return false;
+    }
+    if (this._rewinds >= MAX_REWINDS) return false;
+    this._rewinds += 1;
+    this._place.rewinds += 1;
+    this.video.playbackRate = Math.max(rate * SLOWER, MIN_RATE);
     this.video.currentTime = this._seen;
     return true;
   }

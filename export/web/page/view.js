@@ -3,13 +3,14 @@
 import { makeElement } from "./slides.js";
 
 const BARS = 8; // of a model with more classes, the most probable are shown
-const MAX_EVENTS = 200;
+const MAX_EVENTS = 200; // in the list
 
 export class View {
   constructor(elements) {
     this._elements = elements;
     this._milliseconds = [];
     this._timestamps = [];
+    this.count = 0; // of the run's events
   }
 
   setModel({ labels }) {
@@ -46,6 +47,7 @@ export class View {
   clear() {
     this._milliseconds = [];
     this._timestamps = [];
+    this.count = 0;
     this._elements.events.replaceChildren();
     this._elements.noEvents.hidden = false;
     this._elements.badge.classList.remove("shown");
@@ -53,6 +55,7 @@ export class View {
 
   addEvent(event) {
     const { events, noEvents, badge, announcement } = this._elements;
+    this.count += 1;
     const row = document.createElement("li");
     row.append(
       makeElement("span", event.label, "label"),

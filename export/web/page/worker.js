@@ -18,7 +18,7 @@ const handlers = {
     file = next;
     const Model = description.kind === "stream" ? StreamModel : ClipModel;
     recognizer = new GestureRecognizer(new Model(timed(file), description), description);
-    await warmUp(description);
+    await recognizer.warmUp();
     return { threads: runtime.threads };
   },
 
@@ -59,14 +59,6 @@ function timed(file) {
       return outputs;
     },
   };
-}
-
-/** The first run of a file prepares it, which takes longer; and a file that can't run says so here. */
-async function warmUp({ input_size: [height, width], clip_seconds: seconds }) {
-  const frame = { pixels: new Uint8ClampedArray(height * width * 4), height, width };
-  await recognizer.push(frame, 0);
-  await recognizer.push(frame, seconds);
-  recognizer.reset();
 }
 
 // One message after the other, in their order.
