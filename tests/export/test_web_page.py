@@ -166,6 +166,7 @@ def test_camera_turns_slides(kind, request, serve, runtime, camera, stream):
         click(browser, "stop")
         browser.wait_for(f"{STATE} === 'ready'")
         assert text(browser, "status").startswith("Stopped. ")
+        assert browser.evaluate("stage.classList.contains('empty')")  # the hint is there again, not a black picture
         assert browser.errors == []
 
 

@@ -20,6 +20,7 @@ const source = new FrameSource(elements.video, recognition, {
   },
   onEnd(reason) {
     const { count } = view;
+    view.clearScores();
     const gestures = `${count} gesture${count === 1 ? "" : "s"}`;
     setState("ready");
     view.setStatus(`${reason} ${gestures} in ${source.seconds.toFixed(1)} s, ${source.frames} frames.`);

@@ -220,6 +220,7 @@ export class FrameSource {
   }
 
   _stopCamera() {
+    if (this._stream) this.video.srcObject = null; // or its last picture would stand there
     for (const track of this._stream?.getTracks() ?? []) track.stop();
     this._stream = null;
   }

@@ -27,7 +27,7 @@ export class View {
       return { row, label, bar, value };
     });
     this._elements.bars.replaceChildren(...this._bars.map(({ row }) => row));
-    this.setScores(labels.map(() => 0), null);
+    this.clearScores();
   }
 
   /** Shows probabilities; of many classes, the greatest, greatest first. */
@@ -41,6 +41,11 @@ export class View {
       value.textContent = `${Math.round(100 * scores[index])} %`;
       row.classList.toggle("going-on", this._labels[index] === goingOn);
     });
+  }
+
+  /** Nothing is seen: no probabilities. */
+  clearScores() {
+    this.setScores(this._labels.map(() => 0), null);
   }
 
   /** Begins a new run: no events, no figures. */
