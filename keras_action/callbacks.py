@@ -119,7 +119,7 @@ class EpochLog(keras.callbacks.Callback):
             logs["clips_per_second"] = self.clips_per_epoch / ((self._trained or time.monotonic()) - self._started)
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
         if self.writes:
-            names = list(self.rows[0])
+            names = list(dict.fromkeys(name for row in self.rows for name in row))
             write_csv(self.path, names, ([row.get(name, "") for name in names] for row in self.rows))
 
 

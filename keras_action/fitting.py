@@ -30,6 +30,7 @@ from keras_action.recipe_parts import (
     training_batches,
     validation_batches,
 )
+from keras_action.resuming import restore
 from keras_action.runs import DESCRIPTION, LAST, digest, read_description, read_run, write_run
 
 
@@ -56,8 +57,8 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
         The `keras_action.Run`.
 
     Raises:
-        ValueError: where the folder holds a run of another recipe or other clips, the sets do not fit, or the strategy
-            does not work with this backend or recipe.
+        ValueError: where the folder holds a run of another recipe or other clips, for training or validation; where
+            the sets do not fit, or the strategy does not work with this backend or recipe.
         keras_action.data.TooManyFailuresError: where more clips than the recipe allows cannot be decoded.
         FloatingPointError: where the loss is no longer finite.
 
@@ -89,22 +90,22 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     # === Model: a fresh one, or the one of the last whole epoch ===
     initial_epoch = finished_epochs(folder)
     engine.check_same(
-        json.dumps([initial_epoch, recipe.to_dict(), training.labels, digest(training)]),
+        json.dumps([initial_epoch, recipe.to_dict(), training.labels, *_digests(training, validation).values()]),
         "All processes of a run must have the same recipe and clips, and see the same folder.",
     )
     if initial_epoch:
-        _check_same_run(folder, recipe, training)
+        _check_same_run(folder, recipe, training, validation)
         with precision(recipe):
-            model = keras.saving.load_model(folder / LAST)
+            model = keras.saving.load_model(folder / LAST, compile=False)
         if recipe.synchronized_batch_norm:
             synchronize_batch_norm(model)
-        model.jit_compile = _jit_compile(engine, recipe)  # the file has that of the machine where it was written
         if engine.is_main:
             print(f"Going on after epoch {initial_epoch} of {recipe.epochs}.")
     else:
         model = build_model(recipe, len(training.labels), training.labels)
         if engine.is_main:
-            write_run(folder, recipe, training.labels, median_clip_seconds(training), digest(training))
+            seconds = median_clip_seconds(training)
+            write_run(folder, recipe, training.labels, seconds, **_digests(training, validation))
         engine.wait()
         engine.check_same(
             f"{DESCRIPTION} {'there' if (folder / DESCRIPTION).is_file() else 'not there'}",
@@ -125,15 +126,16 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     watchers = [
         *callbacks,
         SeedEpochs(recipe.seed),
-        StopOnBadLoss(lambda epoch, step: _clips_of_step(recipe, training, epoch, step)),
+        StopOnBadLoss(lambda epoch, step: clips_of_step(recipe, training, epoch, step)),
         EpochLog(folder, rows, clips_per_epoch=steps * recipe.clips_per_step, writes=engine.is_main),
         *(_tensorboard(folder) if tensorboard and engine.is_main else ()),
     ]
     for begin, end in ((0, recipe.frozen_epochs), (recipe.frozen_epochs, recipe.epochs)):
         if initial_epoch >= end:
             continue
-        if initial_epoch <= begin:
-            compile_model(model, recipe, steps, frozen=end == recipe.frozen_epochs, jit_compile=engine.jit_compile)
+        compile_model(model, recipe, steps, frozen=end == recipe.frozen_epochs, jit_compile=engine.jit_compile)
+        if initial_epoch > begin:
+            restore(model, folder / LAST)
         average = [keras.callbacks.SwapEMAWeights()] if recipe.ema and end == recipe.epochs else []
         checkpoints.average = average[0] if average else None
         begin = max(begin, initial_epoch)
@@ -178,23 +180,27 @@ def median_clip_seconds(annotations):
     return float(np.median(lengths)) if lengths else None
 
 
-def _check_same_run(folder, recipe, training):
-    """Raises a `ValueError` where the run in the folder is of another recipe, other labels or another set."""
-    old_recipe, labels, _, training_set = read_description(folder)
-    new, old = recipe.to_dict(), old_recipe.to_dict()
-    new.update(labels=training.labels, training_set=digest(training))
-    old.update(labels=labels, training_set=training_set)
-    differences = [f"{name}={new[name]!r}, there {name}={old[name]!r}" for name in new if new[name] != old[name]]
+def _digests(training, validation):
+    """The sets of a run as `run.json` names them."""
+    return {
+        "training_set": digest(training),
+        "validation_set": None if validation is None else digest(validation),
+    }
+
+
+def _check_same_run(folder, recipe, training, validation):
+    """Raises a `ValueError` where the run in the folder is of another recipe, other labels or other sets."""
+    old_recipe, labels, _, sets = read_description(folder)
+    new = {**recipe.to_dict(), "labels": training.labels, **_digests(training, validation)}
+    old = {**old_recipe.to_dict(), "labels": labels, **sets}
+    differences = [
+        f"{name}={new[name]!r}, there {name}={old[name]!r}" for name in new if name in old and new[name] != old[name]
+    ]
     if differences:
         raise ValueError(
             f"{folder} holds another run; a run is gone on with by the same recipe and clips. Choose another folder, "
             f"or delete this one. Received: {'; '.join(differences)}"
         )
-
-
-def _jit_compile(engine, recipe):
-    jit_compile = engine.jit_compile if recipe.jit_compile is None else recipe.jit_compile
-    return keras.backend.backend() != "torch" if jit_compile == "auto" else jit_compile
 
 
 def _verbosity(engine):
@@ -212,7 +218,7 @@ def _tensorboard(folder):
     return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
 
 
-def _clips_of_step(recipe, training, epoch, step):
+def clips_of_step(recipe, training, epoch, step):
     """The names of the clips of a batch."""
     order = epoch_order(len(training), recipe.seed, epoch)
     places = order[step * recipe.clips_per_step : (step + 1) * recipe.clips_per_step]

@@ -13,6 +13,7 @@ def set_trainable(model, *, backbone=True, frozen_stages=0, partial_batch_norm=F
     """Sets what of a model learns. Compile it afterwards, as Keras takes note of it then.
 
     Temporal layers and the classifier always learn. A batch normalisation that does not learn keeps its statistics.
+    A `.keras` file does not keep which of the layers inside ACTION's learn: set it anew where training goes on.
 
     Args:
         model: What `build_action_net`, `build_tsm` or `build_tsn` gives.

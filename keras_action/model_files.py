@@ -1,8 +1,8 @@
 """Opening a model to evaluate, whatever file it comes from."""
 
+import dataclasses
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from keras_action.recipes import Recipe
@@ -10,7 +10,7 @@ from keras_action.recipes import Recipe
 TORCH_SUFFIXES = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".tar")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class ModelFile:
     """A model that is ready to predict, and what its file tells.
 
@@ -21,8 +21,9 @@ class ModelFile:
         num_segments: T, the frames of one clip.
         input_size: `(height, width)` of the frames.
         labels: Names of the classes, or `None` where they are not known.
-        recipe: The `keras_action.Recipe` of a training run, else `None`.
-        clip_seconds: The median length of a run's training clips, else `None`.
+        recipe: The `keras_action.Recipe` of a training run, or of the one that a LiteRT file was made of; `None` where
+            it is not known.
+        clip_seconds: The median length of the training clips, or `None`.
     """
 
     path: Path
@@ -80,7 +81,9 @@ def open_model(path, *, num_segments=None, labels=None, kind=None):
         from keras_action.litert import LiteRTModel
 
         model = LiteRTModel(path, num_threads=os.cpu_count())
-        known = model.metadata.labels if model.metadata else None
+        if model.metadata:
+            known, clip_seconds = model.metadata.labels, model.metadata.clip_seconds
+            recipe = _recipe_of(path, model.metadata)
     elif path.is_dir() or path.suffix == ".keras":
         model, known, recipe, clip_seconds = _load_keras(path)
     else:
@@ -100,6 +103,17 @@ def open_model(path, *, num_segments=None, labels=None, kind=None):
             f"Received: {len(labels)} labels, {path}"
         )
     return ModelFile(path, model, shape[1], shape[2:4], labels, recipe, clip_seconds)
+
+
+def _recipe_of(path, metadata):
+    """The recipe that a LiteRT file carries, or `None`; fields that only other versions have do not matter."""
+    if metadata.recipe is None:
+        return None
+    names = {field.name for field in dataclasses.fields(Recipe)}
+    try:
+        return Recipe.from_dict({name: value for name, value in metadata.recipe.items() if name in names})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: the recipe in its metadata can't be read: {error}") from error
 
 
 def _load_torch(path, num_segments, kind):

@@ -21,8 +21,8 @@ _VALIDATION_CACHE_BYTES = 1024**3
 def precision(recipe):
     """Within it, models are built and loaded in a recipe's precision.
 
-    For loading it matters too: only where the policy is float16 does Keras wrap the optimiser to scale the loss, and
-    without that it passes over the saved state of the wrapped one with a warning.
+    For loading it matters too: only where the policy of a model is float16 does Keras wrap the optimiser to scale the
+    loss, and the saved state is that of the wrapped one.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
@@ -54,7 +54,8 @@ def build_model(recipe, num_classes, labels=None):
 def _started(recipe, num_classes, labels):
     """The recipe's model with the weights of `start_from`, in the geometry that these have."""
     with precision(recipe):
-        start, start_labels = open_start(recipe.start_from, recipe.num_segments)
+        kind = "action" if recipe.model == "action_net" else recipe.model
+        start, start_labels = open_start(recipe.start_from, recipe.num_segments, kind)
     geometries = [recipe.geometry] if recipe.geometry else get_backbone(recipe.backbone).geometries
     first = None
     for geometry in geometries:

@@ -82,14 +82,19 @@ def read_run(path):
 
 
 def read_description(folder):
-    """The recipe, the labels, the length of clips in seconds and the training set's digest in `run.json`."""
+    """What `run.json` tells: the recipe, the labels, the length of clips in seconds, and the sets.
+
+    These are a dict of `training_set` and `validation_set` to what `write_run` was given; runs written before it
+    asked for one of them have none of that name.
+    """
     path = Path(folder) / DESCRIPTION
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         recipe = Recipe.from_dict(values["recipe"])
         seconds = values["clip_seconds"]
         seconds = None if seconds is None else float(seconds)
-        return recipe, tuple(values["labels"]), seconds, values.get("training_set")
+        sets = {name: values[name] for name in ("training_set", "validation_set") if name in values}
+        return recipe, tuple(values["labels"]), seconds, sets
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the description of a training run: {error}") from error
 
@@ -103,13 +108,14 @@ def digest(annotations):
     return f"{len(rows)} clips, {hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]}"
 
 
-def write_run(folder, recipe, labels, clip_seconds, training_set=None):
-    """Writes `run.json`, whole or not at all; `training_set` is the `digest` of what it was trained on, if known."""
+def write_run(folder, recipe, labels, clip_seconds, training_set=None, validation_set=None):
+    """Writes `run.json`, whole or not at all; the sets are each the `digest` of one, or `None` where there is none."""
     values = {
         "keras_action": __version__,
         "recipe": recipe.to_dict(),
         "labels": list(labels),
         "clip_seconds": clip_seconds,
         "training_set": training_set,
+        "validation_set": validation_set,
     }
     write_whole(os.path.join(folder, DESCRIPTION), json.dumps(values, indent=2, ensure_ascii=False) + "\n")

@@ -143,7 +143,7 @@ def test_mirrored_replicas_in_phases_with_an_average_after_another_run_in_the_sa
     [
         {"synchronized_batch_norm": True},
         {"synchronized_batch_norm": True, "mixed_precision": "mixed_float16"},
-        {"partial_batch_norm": True},
+        {"partial_batch_norm": True, "backbone": "tiny_norm"},
     ],
 )
 def test_a_killed_mirrored_run_goes_on_in_another_process_as_if_nothing_had_been(csv, fields):

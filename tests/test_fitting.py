@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import keras_action
-from keras_action.callbacks import read_log
+from keras_action.callbacks import Checkpoints, finished_epochs, read_log
 from keras_action.data import Annotations, Clip, TooManyFailuresError, read_annotations
 from keras_action.fitting import median_clip_seconds
 from keras_action.recipe_parts import build_model, make_schedule, training_batches
@@ -47,6 +47,8 @@ def losses(folder):
 
 
 def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, tmp_path, capsys):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     run = keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run")
     assert {path.name for path in run.folder.iterdir()} >= {"best.keras", "last.keras", "run.json", "log.csv"}
     assert run.labels == ("bright", "dark")
@@ -56,7 +58,10 @@ def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, tmp_path, capsys
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "clips_per_second"} <= set(rows[0])
     assert rows[-1]["learning_rate"] < 1e-3 < rows[0]["learning_rate"]
-    assert list((run.folder / "tensorboard").rglob("events*"))
+    tags = set()
+    for path in (run.folder / "tensorboard").rglob("events*"):
+        tags |= set(EventAccumulator(str(path)).Reload().Tags()["tensors"])
+    assert {"epoch_loss", "epoch_accuracy", "epoch_learning_rate", "epoch_clips_per_second"} <= tags
     report = keras_action.evaluate(run.load_model(), annotations, num_segments=2, input_size=32, progress=False)
     assert report.top1 == max(row["val_accuracy"] for row in rows)
 
@@ -104,8 +109,63 @@ keras_action.train(tiny.recipe(), clips, clips, {str(tmp_path / "run")!r}, tenso
     environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run([sys.executable, "-c", program], cwd=root, env=environment, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False)
-    assert [row["epoch"] for row in read_log(tmp_path / "run")] == [0, 1, 2]
+    for name in ("run", "whole"):
+        keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / name, tensorboard=False)
+    logs = [read_log(tmp_path / name) for name in ("run", "whole")]
+    for name in ("epoch", "loss", "val_loss", "val_accuracy", "learning_rate"):
+        values = [[row[name] for row in rows] for rows in logs]
+        np.testing.assert_allclose(*values, rtol=2e-3, err_msg=name)
+
+
+class Accuracies(keras.callbacks.Callback):
+    """Says how good each epoch is, and notes its loss and its weights, of several runs after one another."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = values
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_accuracy"] = self.values[epoch]
+        self.seen.append((epoch, logs["loss"], self.model.get_weights()))
+
+
+def check_best(folder, weights):
+    for best, expected in zip(keras_action.read_run(folder).load_model().get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(best, expected)
+
+
+def test_the_best_epoch_stays_the_best_where_it_lies_before_a_kill(annotations, tmp_path):
+    folder, accuracies = tmp_path / "run", Accuracies([0.5, 0.9, 0.7])
+    arguments = (tiny.recipe(), annotations, annotations, folder)
+    with pytest.raises(KeyboardInterrupt):
+        keras_action.train(*arguments, tensorboard=False, callbacks=[accuracies, Kill(2)])
+    keras_action.train(*arguments, tensorboard=False, callbacks=[accuracies])
+    assert [row["val_accuracy"] for row in read_log(folder)] == [0.5, 0.9, 0.7]
+    assert [epoch for epoch, _, _ in accuracies.seen] == [0, 1, 2]
+    check_best(folder, accuracies.seen[1][2])
+
+
+def test_a_kill_between_the_best_and_the_last_file_repeats_the_epoch(annotations, tmp_path, monkeypatch):
+    folder, accuracies, save = tmp_path / "run", Accuracies([0.5, 0.9, 0.7]), Checkpoints._save
+
+    def die(self, name, epochs=None):
+        if epochs == 2:
+            raise KeyboardInterrupt
+        save(self, name, epochs)
+
+    arguments = (tiny.recipe(), annotations, annotations, folder)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoints, "_save", die)
+        keras_action.train(*arguments, tensorboard=False, callbacks=[accuracies])
+    check_best(folder, accuracies.seen[1][2])  # it is an epoch ahead of last.keras
+    assert finished_epochs(folder) == 1
+    keras_action.train(*arguments, tensorboard=False, callbacks=[accuracies])
+    assert [epoch for epoch, _, _ in accuracies.seen] == [0, 1, 1, 2]
+    (_, first, _), (_, again, weights) = accuracies.seen[1:3]
+    np.testing.assert_allclose(again, first, rtol=2e-3)
+    check_best(folder, weights)
+    assert [row["val_accuracy"] for row in read_log(folder)] == [0.5, 0.9, 0.7]
 
 
 def test_a_finished_run_is_not_trained_again(annotations, tmp_path):
@@ -127,6 +187,20 @@ def test_other_clips_in_the_same_folder_are_an_error(annotations, tmp_path):
     fewer = type(annotations)(annotations.clips[:-1], annotations.labels)
     with pytest.raises(ValueError, match=r"training_set='11 clips, .*there training_set='12 clips"):
         keras_action.train(tiny.recipe(epochs=1), fewer, None, tmp_path / "run", tensorboard=False)
+    with pytest.raises(ValueError, match=r"Received: validation_set='11 clips, .*there validation_set=None"):
+        keras_action.train(tiny.recipe(epochs=1), annotations, fewer, tmp_path / "run", tensorboard=False)
+
+
+def test_a_run_that_does_not_say_on_what_it_was_validated_goes_on(annotations, tmp_path):
+    """As those do that were begun before `run.json` told it."""
+    folder, recipe = tmp_path / "run", tiny.recipe(epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        keras_action.train(recipe, annotations, None, folder, tensorboard=False, callbacks=[Kill(1)])
+    values = json.loads((folder / "run.json").read_text())
+    assert values.pop("validation_set") is None
+    (folder / "run.json").write_text(json.dumps(values))
+    keras_action.train(recipe, annotations, annotations, folder, tensorboard=False)
+    assert ["val_accuracy" in row for row in read_log(folder)] == [False, True]
 
 
 def test_a_run_that_never_began_does_not_lock_its_folder(annotations, tmp_path):
@@ -260,19 +334,25 @@ def test_batches_are_as_the_recipe_says(annotations):
         batches(decoder="ffmpeg")
 
 
+FLOAT16 = {"mixed_precision": "mixed_float16"}
 MIXED = {"mix_up": 0.2, "cut_mix": 1.0, "flip": True, "flip_pairs": ["bright:dark"], "rand_augment_ops": 1}
 PHASES = {"ema": 0.9, "frozen_epochs": 1, "optimizer": "sgd", "schedule": "steps", "decay_epochs": (2,)}
 PARTS = {"accumulation_steps": 2, "ema": 0.5, "partial_batch_norm": True}
+# The first normalisation is the stem's, so that those inside ACTION do not learn, of which a file says nothing.
+FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True}
 
 
 @pytest.mark.parametrize(
     ("fields", "kill_at"),
     [
-        pytest.param({"mixed_precision": "mixed_float16"}, 1, id="float16", marks=pytest.mark.slow),
+        pytest.param(FLOAT16, 1, id="float16", marks=pytest.mark.slow),
         pytest.param(MIXED, 2, id="mixed", marks=pytest.mark.slow),
         pytest.param(PHASES, 1, id="phases-1"),
         pytest.param(PHASES, 2, id="phases-2", marks=pytest.mark.slow),
         pytest.param(PARTS, 1, id="parts", marks=pytest.mark.slow),
+        pytest.param({**FROZEN_NORMS, "frozen_epochs": 1, "ema": 0.9}, 2, id="norms"),
+        pytest.param({**FROZEN_NORMS, "frozen_epochs": 2}, 1, id="norms-frozen", marks=pytest.mark.slow),
+        pytest.param({**FROZEN_NORMS, "optimizer": "sgd", **FLOAT16}, 2, id="norms-16", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_of_any_recipe_goes_on_as_if_nothing_had_been(annotations, tmp_path, fields, kill_at):

@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 
 import keras
@@ -57,6 +58,26 @@ def test_a_litert_file(run, tmp_path, quantization):
     expected = model.predict(CLIPS, verbose=0)
     tolerance = 1e-5 if quantization is None else 0.2 * np.ptp(expected) + 1e-3
     np.testing.assert_allclose(opened.model(CLIPS), expected, atol=tolerance)
+
+
+def test_a_litert_file_tells_how_it_was_trained(run, tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
+    from keras_action import litert
+
+    recipe, path = tiny.recipe(sampling="released", squash=True), tmp_path / "gesture.tflite"
+    of_another_version = {**recipe.to_dict(), "is_new": 1}
+    litert.convert(tiny_model(), path, clip_seconds=1.5, metadata={"recipe": of_another_version})
+    opened = keras_action.open_model(path)
+    assert (opened.recipe, opened.sampling, opened.squash, opened.clip_seconds) == (recipe, "released", True, 1.5)
+
+    metadata = litert.read_metadata(path)
+    litert.write_metadata(path, dataclasses.replace(metadata, recipe=None))
+    opened = keras_action.open_model(path)
+    assert (opened.recipe, opened.sampling, opened.squash) == (None, "segments", False)
+
+    litert.write_metadata(path, dataclasses.replace(metadata, recipe={"epochs": -1}))
+    with pytest.raises(ValueError, match=r"gesture\.tflite: the recipe .*Received: epochs=-1"):
+        keras_action.open_model(path)
 
 
 def torch_state_dict(model):

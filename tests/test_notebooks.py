@@ -24,7 +24,7 @@ OUTCOMES = {
     "01_quickstart": "assert report.top1 > 0.7 > tsn_report.top1 and verified.top1_agreement > 0.9",
     "02_your_own_gestures": "assert (WORK / 'phone_events.json').is_file() and (WORK / 'phone.tflite').is_file()",
     "03_the_papers_tables": "import json\n"
-    "rows = {row['name']: row['mean'] for row in json.loads((WORK / 'tables/table.json').read_text())}\n"
+    "rows = {row['name']: row['mean'] for row in json.loads((WORK / 'tables/table1.json').read_text())}\n"
     "assert list(rows) == ['TSN', 'TSM', 'ACTION'] and rows['TSN'] < 0.7, rows",
     "04_activation_maps": "assert set(masks) == {'ste', 'ce', 'me'} and (WORK / 'grad_cam.gif').is_file()",
     "05_export_and_streaming": "assert gap < 1e-3 and verified['float32'].top1_agreement == 1, (gap, verified)\n"

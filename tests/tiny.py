@@ -1,5 +1,7 @@
 """A backbone so small that training it takes seconds, and videos to go with it."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -8,17 +10,21 @@ from keras_action.models.backbones import BACKBONES, Backbone, Geometry, Preproc
 from keras_action.recipes import Recipe
 
 
-def tiny_backbone(input_shape, include_top, weights, alpha=1.0):
+def tiny_backbone(input_shape, include_top, weights, alpha=1.0, stem_norm=False):
     x = inputs = keras.Input(input_shape)
     x = keras.layers.Conv2D(8, 3, strides=4, padding="same", name="stem")(x)
+    if stem_norm:
+        x = keras.layers.BatchNormalization(name="stem_norm")(x)
     y = keras.layers.Conv2D(8, 1, name="branch")(x)
     y = keras.layers.BatchNormalization(name="norm")(y)
     return keras.Model(inputs, keras.layers.Add(name="add")([x, y]))
 
 
 def register(monkeypatch):
+    """Makes two backbones known: `tiny`, and `tiny_norm` with a normalisation before the first block, as real ones."""
     geometry = Geometry(Preprocessing((1 / 255,) * 3, (-0.5,) * 3))
-    monkeypatch.setitem(BACKBONES, "tiny", Backbone(tiny_backbone, {"keras": geometry}))
+    for name, constructor in (("tiny", tiny_backbone), ("tiny_norm", functools.partial(tiny_backbone, stem_norm=True))):
+        monkeypatch.setitem(BACKBONES, name, Backbone(constructor, {"keras": geometry}))
 
 
 def recipe(**fields):

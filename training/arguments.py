@@ -8,6 +8,17 @@ DATA_FORMS = (
 )
 
 
+def add_strategy_argument(parser):
+    """Adds `--strategy`, on which devices to train."""
+    parser.add_argument(
+        "--strategy",
+        choices=("none", "mirrored", "multi_worker", "data_parallel"),
+        default="none",
+        help="several devices: mirrored is all GPUs of this machine, with TensorFlow; data_parallel all devices of one "
+        "or several hosts, with KERAS_BACKEND=jax; see docs/several_devices.md (default: none)",
+    )
+
+
 def read_labels(path):
     """The names in a text file, one a line; `None` for `None`."""
     if path is None:

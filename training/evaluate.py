@@ -7,8 +7,9 @@ examples:
   python -m training.evaluate gesture.tflite --data folder_of_class_folders --num-clips 5
   python -m training.evaluate gesture.tflite --stream joined_*.mp4 --settings events.json
 
-A file that cannot be decoded is listed, and not counted as right. The output folder gets evaluation.json,
-evaluation.html, confusion.png and, of the clips that the model is most sure and wrong about, worst.png.
+A file that cannot be decoded is listed, and not counted as right. The output folder gets evaluation.json and, where
+Matplotlib is there to draw, evaluation.html, confusion.png and, of the clips that the model is most sure and wrong
+about, worst.png.
 
 With --stream the events of a recogniser in whole videos are compared with the gestures in them, VIDEO.csv
 (label,start,end) beside each VIDEO; the output folder gets stream.json and stream.png.
@@ -108,9 +109,7 @@ def main(argv=None):
         _evaluate_streams(arguments)
         return
     import keras_action
-    from keras_action import plots
     from keras_action.data import AnnotationError, FailureLog, TooManyFailuresError, read_data_set
-    from keras_action.evaluation_page import evaluation_page, worst_clips_figure
 
     try:
         labels = read_labels(arguments.labels)
@@ -128,7 +127,6 @@ def main(argv=None):
             failures=FailureLog(max_share=arguments.max_failed_share),
             progress=sys.stdout.isatty(),
         )
-        worst = worst_clips_figure(report, annotations)
     except (AnnotationError, ImportError, OSError, RuntimeError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(report if len(report.labels) <= MAX_CLASSES else report.summary())
@@ -141,21 +139,38 @@ def main(argv=None):
         print(f"not decoded: {path}")
 
     folder = Path(arguments.output or _default_output(opened.path))
-    page = evaluation_page(
-        report, f"{opened.path.name}: {report.top1:.1%}", [("model", opened.path), ("data", arguments.data)], worst
-    )
-    written = [folder / name for name in ("evaluation.json", "evaluation.html", "confusion.png", "worst.png")]
-    report.save_json(written[0])
-    page.save(written[1])
-    plots.save_figure(
-        plots.confusion_matrix_figure(report.confusion, report.labels, f"{opened.path.name}, {report.top1:.1%}"),
-        written[2],
-    )
-    if worst is None:
-        written.pop().unlink(missing_ok=True)  # that of an earlier evaluation
-    else:
-        plots.save_figure(worst, written[3])
+    try:
+        written = [_write_figures(report, folder), *_draw(report, annotations, folder, opened.path, arguments.data)]
+    except (OSError, RuntimeError, TooManyFailuresError, ValueError) as error:
+        sys.exit(f"error: {error}")
     print(f"Written: {', '.join(map(str, written))}")
+
+
+def _write_figures(report, folder):
+    """Writes evaluation.json; the pictures of an earlier evaluation, which would not fit to it, go."""
+    for name in ("evaluation.html", "confusion.png", "worst.png"):
+        (folder / name).unlink(missing_ok=True)
+    report.save_json(folder / "evaluation.json")
+    return folder / "evaluation.json"
+
+
+def _draw(report, annotations, folder, model, data):
+    """Writes the pictures and the page that holds them, if Matplotlib is there to draw; what was written."""
+    from keras_action import plots
+    from keras_action.evaluation_page import evaluation_page, worst_clips_figure
+
+    page, confusion, wrong = (folder / name for name in ("evaluation.html", "confusion.png", "worst.png"))
+    title = f"{model.name}: {report.top1:.1%}"
+    try:
+        plots.save_figure(plots.confusion_matrix_figure(report.confusion, report.labels, title), confusion)
+        worst = worst_clips_figure(report, annotations)
+        if worst is not None:
+            plots.save_figure(worst, wrong)
+        evaluation_page(report, title, [("model", model), ("data", data)], worst).save(page)
+    except ImportError as error:
+        print(f"No pictures and no evaluation.html: {error}")
+        return []
+    return [page, confusion, *([wrong] if worst is not None else [])]
 
 
 def _make_protocol(arguments, opened):

@@ -7,16 +7,19 @@ examples:
   python -m training.experiments table1 --train train.csv --val val.csv --start-from runs/made_up --output runs/real
 
 Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. Killed
-and run again, it goes on where it was. OUTPUT gets table.md, table.json and curves.png.
+and run again, it goes on where it was. OUTPUT gets the table, table1.md and table1.json for table1, and with Matplotlib
+the curves, table1.png. Several experiments can share an OUTPUT, and with it the rows of the same name.
 """
 
 import argparse
+import dataclasses
 import json
+import math
 import os
 import sys
 from pathlib import Path
 
-from training.arguments import DATA_FORMS
+from training.arguments import DATA_FORMS, add_strategy_argument
 
 # Experiment → row → fields of the recipe. The first row is what the others are compared with.
 EXPERIMENTS = {
@@ -59,8 +62,10 @@ def make_parser():
         "row starts from its own model there, the one with the same seed or else with the lowest",
     )  # fmt: skip
     parser.add_argument("--checkpoint", choices=("best", "last"), default="last", help="which to evaluate: best by "
-        "validation accuracy flatters all rows, as it is chosen on the clips that it is evaluated on (default: last)",
+        "validation accuracy flatters all rows, as it is chosen on the clips that it is evaluated on; with `ema` both "
+        "are the average of the weights (default: last)",
     )  # fmt: skip
+    add_strategy_argument(parser)
     return parser
 
 
@@ -72,16 +77,22 @@ def start_of(folder, name, seed):
     return str(runs.get(seed, runs[min(runs)]))
 
 
-def run_row(recipe, training, validation, folder, checkpoint):
-    """Trains one row with one seed, unless that is done, and evaluates it; the `EvaluationReport`."""
+def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
+    """Trains one row with one seed, unless that is done, and evaluates it; the `EvaluationReport`.
+
+    Of several processes each evaluates by itself, on one device: the others could only wait for the one that did.
+    """
     import keras
 
     import keras_action
+    from keras_action.resuming import load_average
 
-    keras_action.train(recipe, training, validation, folder)
+    keras_action.train(recipe, training, validation, folder, strategy=strategy)
     run = keras_action.read_run(folder if checkpoint == "best" else Path(folder) / "last.keras")
+    # The weights of best.keras are the average, where there is one.
+    model = load_average(run) if recipe.ema and checkpoint == "last" else run.load_model()
     report = keras_action.evaluate(
-        run.load_model(),
+        model,
         validation,
         num_segments=recipe.num_segments,
         input_size=recipe.input_size,
@@ -92,6 +103,32 @@ def run_row(recipe, training, validation, folder, checkpoint):
     )
     keras.backend.clear_session()
     return report
+
+
+def write_comparison(rows, logs, folder, experiment):
+    """Writes the table as EXPERIMENT.md and .json and, if it can be drawn, the curves as .png; its text and the paths.
+
+    Args:
+        rows: The `ComparedModel`s, the first being the reference.
+        logs: Name of each → the log.csv files of its trainings.
+        folder: Where to write.
+        experiment: The experiment's name.
+    """
+    from keras_action import plots
+    from keras_action.files import write_whole
+
+    text = table(rows, rows[0].name)
+    values = [{**dataclasses.asdict(row), "pairs": None if math.isnan(row.pairs) else row.pairs} for row in rows]
+    written = [
+        write_whole(folder / f"{experiment}.md", text + "\n"),
+        write_whole(folder / f"{experiment}.json", json.dumps(values, indent=2, allow_nan=False) + "\n"),
+    ]
+    try:
+        plots.save_figure(plots.compared_curves_figure(logs), folder / f"{experiment}.png")
+        written.append(folder / f"{experiment}.png")
+    except ImportError as error:
+        print(f"No picture of the curves: {error}")
+    return text, written
 
 
 def table(rows, reference):
@@ -107,7 +144,7 @@ def table(rows, reference):
             cells += ["", ""]
         else:
             cells += [f"{100 * row.difference:+.1f}", _span(row.difference_interval, "+.1f", 100)]
-        cells.append("" if row.pairs != row.pairs else f"{row.pairs:.1%}")
+        cells.append("" if math.isnan(row.pairs) else f"{row.pairs:.1%}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -125,12 +162,9 @@ def main(argv=None):
         parser.error(f"--rows must be of {', '.join(rows)}. Received: {', '.join(sorted(unknown))}")
     rows = {name: fields for name, fields in rows.items() if name in (arguments.rows or rows)}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import dataclasses
-
-    from keras_action import plots
     from keras_action.comparison import compare
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
-    from keras_action.files import write_whole
+    from keras_action.distribution import is_main_process
     from training.recipes import load_recipe
 
     output = Path(arguments.output)
@@ -150,21 +184,20 @@ def main(argv=None):
                 own = dataclasses.replace(
                     recipe, **fields, seed=seed, start_from=starts.get((name, seed), recipe.start_from)
                 )
-                report = run_row(own, training, validation, folder, arguments.checkpoint)
-                report.save_json(folder / "evaluation.json")
+                report = run_row(own, training, validation, folder, arguments.checkpoint, arguments.strategy)
+                if is_main_process():
+                    report.save_json(folder / "evaluation.json")
                 reports.setdefault(name, []).append(report)
                 logs.setdefault(name, []).append(folder / "log.csv")
-            compared = compare(reports)
-            text = table(compared, compared[0].name)
-            write_whole(output / "table.md", text + "\n")
-            values = [dataclasses.asdict(row) for row in compared]
-            write_whole(output / "table.json", json.dumps(values, indent=2) + "\n")
-            plots.save_figure(plots.compared_curves_figure(logs), output / "curves.png")
+            if is_main_process():
+                text, written = write_comparison(compare(reports), logs, output, arguments.experiment)
+        if not is_main_process():
+            return
     except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(f"Interrupted. The same command goes on in {output}.")
-    print(f"\n{text}\n\nWritten: {output / 'table.md'}, table.json and curves.png")
+    print(f"\n{text}\n\nWritten: {', '.join(map(str, written))}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import argparse
 import os
 import sys
 
-from training.arguments import DATA_FORMS
+from training.arguments import DATA_FORMS, add_strategy_argument
 
 
 def make_parser():
@@ -41,13 +41,7 @@ def make_parser():
         help="override fields of the recipe; keras_action.Recipe says which there are",
     )
     parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without validation clips")
-    parser.add_argument(
-        "--strategy",
-        choices=("none", "mirrored", "multi_worker", "data_parallel"),
-        default="none",
-        help="several devices: mirrored is all GPUs of this machine, with TensorFlow; data_parallel all devices of one "
-        "or several hosts, with KERAS_BACKEND=jax; see docs/several_devices.md (default: none)",
-    )
+    add_strategy_argument(parser)
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")
     parser.add_argument(
         "--preview", metavar="PATH", help="write a picture (PNG) of the first clips as the model is fed them, and end"

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 
@@ -84,11 +85,25 @@ def test_a_litert_file_has_one_size(run, csv, tmp_path):
     pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
     from keras_action import litert
 
-    path = tmp_path / "gesture.tflite"
-    litert.convert(keras_action.open_model(run).model, path, labels=["bright", "dark"])
+    path, recipe = tmp_path / "gesture.tflite", tiny.recipe(sampling="dense", squash=True).to_dict()
+    labels = ["bright", "dark"]
+    litert.convert(keras_action.open_model(run).model, path, labels=labels, metadata={"recipe": recipe})
+    evaluate.main([str(path), "--data", csv])
+    protocol = protocol_of(tmp_path / "gesture_evaluation")
+    assert (protocol["sampling"], protocol["squash"]) == ("dense", True)  # as the file says
     with pytest.raises(SystemExit, match=r"error: .*three crops of 32 × 32\. Received: input_size=256"):
         evaluate.main([str(path), "--data", csv, "--protocol", "paper"])
-    arguments = ["--protocol", "paper", "--input-size", "32", "--num-clips", "2", "--sampling", "segments"]
+    arguments = [
+        "--protocol",
+        "paper",
+        "--input-size",
+        "32",
+        "--num-clips",
+        "2",
+        "--sampling",
+        "segments",
+        "--no-squash",
+    ]
     evaluate.main([str(path), "--data", csv, *arguments])
     evaluate.main([str(run), "--data", csv, *arguments])
     results = [
@@ -105,6 +120,19 @@ def test_worst_clips_of_an_earlier_evaluation_do_not_stay(run, csv, tmp_path):
     bright.write_text("path,label\nbright_0.mp4,bright\n")
     evaluate.main([str(run), "--data", str(bright)])
     assert not (run / "worst.png").exists()
+
+
+def test_without_matplotlib_all_but_the_pictures_is_there(run, csv, monkeypatch, capsys):
+    evaluate.main([str(run), "--data", csv])
+    before = (run / "evaluation.json").read_text()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    (run / "evaluation.json").unlink()
+    evaluate.main([str(run), "--data", csv])
+    assert (run / "evaluation.json").read_text() == before
+    assert {path.name for path in run.iterdir()} == {"best.keras", "run.json", "evaluation.json"}  # no older pictures
+    out = capsys.readouterr().out
+    assert "No pictures and no evaluation.html: Drawing needs Matplotlib. Install it with: pip install" in out
+    assert out.rstrip().endswith(f"Written: {run / 'evaluation.json'}")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ PROGRAMS = (
     "training.visualize",
     "benchmarks.data",
     "benchmarks.first_use",
+    "benchmarks.litert",
+    "benchmarks.litert_operators",
     "benchmarks.map_motion",
     "benchmarks.litert_streaming",
     "benchmarks.prepare",
@@ -43,7 +45,7 @@ def test_help_reads_well_and_needs_no_tensorflow(program):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "examples:" in done.stdout and f"python -m {program}" in done.stdout
-    assert not {"tensorflow", "keras", "jax"} & set(done.stdout.split())
+    assert not {"tensorflow", "keras", "jax", "torch"} & set(done.stdout.split())
 
 
 def test_train_then_evaluate(recipes, tmp_path, capsys):
