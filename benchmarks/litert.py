@@ -12,7 +12,8 @@ touches it.
 
 The weights are random. Each batch normalisation has the statistics of its own input on random pixels, so that the
 activations of all layers are of order one, as in a trained model, and int8 has ranges to measure. What takes time does
-not depend on the weights.
+not depend on the weights. A backbone is in the paper's geometry, torchvision's, where it has it (MobileNetV2 and the
+ResNets); all others are in Keras'.
 
 `--forms` takes the steps of `keras_action.litert.deployment` back, one or all of them (benchmarks/litert_forms.py):
   deployment     what `keras_action.litert.convert` makes
@@ -33,7 +34,7 @@ import tempfile
 import time
 from pathlib import Path
 
-FORMATS = {"float32": None, "float16": "float16", "dynamic": "dynamic", "int8": "int8"}
+FORMATS = {"float32": None, "float16": "float16", "dynamic": "dynamic", "int8": "int8", "int16x8": "int16x8"}
 METHODS = ("TSN", "TSM", "ACTION")
 FORM_NAMES = ("deployment", "plain", "normalisation", "slices", "narrow", "mean")
 
@@ -166,7 +167,7 @@ def convert_files(backbone, methods, forms, formats, folder, **size):
                     continue
                 _note(f"{backbone}: {label}, {name}")
                 model = model or build_model(backbone, method, **size)
-                clips = _clips(model, 2) if name == "int8" else None
+                clips = _clips(model, 2) if name in ("int8", "int16x8") else None
                 # The steps between are no files for users: they may fall into several parts.
                 convert(FORMS[form](model), path, FORMATS[name], clips, max_partitions=None)
     return files

@@ -9,6 +9,9 @@ def add_model_arguments(parser):
     """Adds the arguments that `read_model` takes."""
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
     parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
+    parser.add_argument(
+        "--kind", choices=("action", "tsm", "tsn"), help="what a PyTorch checkpoint is, where its keys do not tell"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the clips that are drawn at random (default: 0)")
 
 
@@ -18,7 +21,9 @@ def read_model(path, arguments):
 
     import keras_action
 
-    opened = keras_action.open_model(path, num_segments=arguments.num_segments, labels=read_labels(arguments.labels))
+    opened = keras_action.open_model(
+        path, num_segments=arguments.num_segments, labels=read_labels(arguments.labels), kind=arguments.kind
+    )
     if not isinstance(opened.model, keras.Model):
         raise ValueError(f"A trained Keras model is needed, not a LiteRT file. Received: {path}")
     return opened

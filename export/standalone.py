@@ -12,6 +12,15 @@ import json
 import sys
 import zipfile
 
+if __name__ == "__main__":
+    # Before the imports of what may not be installed.
+    if {"-h", "--help"} & set(sys.argv):
+        print(__doc__.strip())
+        sys.exit()
+    if len(sys.argv) != 3:
+        print(__doc__.strip(), file=sys.stderr)
+        sys.exit(2)
+
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
@@ -77,6 +86,4 @@ def main(path, frames):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -5,7 +5,9 @@ examples:
   python -m export.to_litert runs/mine --quantization int8 --representative videos/train.csv --output gesture.tflite
   python -m export.to_litert runs/mine --quantization int8 --representative train.csv --check val.csv \\
       --check-clips 100000 --max-accuracy-drop 0.01 --noise noise.png --output gesture.tflite
+  python -m export.to_litert runs/causal --streaming --average-over T --output gesture.tflite
   python -m export.to_litert model.keras --labels labels.txt --clip-seconds 2 --output gesture.tflite
+  python -m export.to_litert tsm_bninception.pth.tar --num-segments 8 --kind tsm --output gesture.tflite
   python -m export.to_litert --describe gesture.tflite
 
 With labelled clips the top-1 accuracy of model and file is printed side by side. The exit status is 1 if the conversion
@@ -13,6 +15,7 @@ fails, or if the file disagrees with the model; 2 for wrong arguments.
 """
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -44,6 +47,12 @@ def make_parser():
     formats.add_argument("--quantization", choices=QUANTIZATIONS, default="float32", help="default: float32")
     formats.add_argument(
         "--streaming", action="store_true", help="a file that takes frame by frame, of a run trained with causal=True"
+    )
+    formats.add_argument(
+        "--average-over",
+        type=_frames,
+        metavar="N",
+        help="frames over which a streaming file takes the mean of its logits, T for those of a clip (default: 1)",
     )
     formats.add_argument(
         "--representative",
@@ -97,6 +106,8 @@ def main(argv=None):
         parser.error(f"--quantization {arguments.quantization} needs --representative")
     if arguments.noise and (arguments.quantization not in INTEGER or arguments.streaming):
         parser.error("--noise is for --quantization int8 and int16x8, without --streaming")
+    if arguments.average_over is not None and not arguments.streaming:
+        parser.error("--average-over is for --streaming")
     for name in ("clips", "check_clips"):
         if getattr(arguments, name) < 1:
             option = name.replace("_", "-")
@@ -128,13 +139,13 @@ def _convert(arguments):
     """Converts, checks, prints, and returns what is wrong with the file."""
     from export import inputs
     from keras_action import litert
-    from keras_action.models import streaming_model
 
     opened = inputs.read_model(arguments.model, arguments)
     integer = arguments.quantization in INTEGER
     ranges = None
     if integer:
-        ranges = _first(inputs.training_clips(opened, arguments.representative, arguments.seed), arguments.clips)
+        clips = inputs.training_clips(opened, arguments.representative, arguments.seed)
+        ranges = list(itertools.islice(clips, arguments.clips))
     data = arguments.check or arguments.representative
 
     def clips():
@@ -144,7 +155,7 @@ def _convert(arguments):
 
     checks = clips()  # before the conversion: a list that can't be read is known now
     report = litert.convert(
-        streaming_model(opened.model) if arguments.streaming else opened.model,
+        _model(arguments, opened),
         arguments.output,
         quantization=None if arguments.quantization == "float32" else arguments.quantization,
         representative_clips=ranges,
@@ -188,9 +199,22 @@ def _write_noise(path, report):
     print(f"noise             {path}")
 
 
-def _first(clips, count):
-    for _, clip in zip(range(count), clips, strict=False):
-        yield clip
+def _model(arguments, opened):
+    """What is converted."""
+    if not arguments.streaming:
+        return opened.model
+    from keras_action.models import streaming_model
+
+    average_over = opened.num_segments if arguments.average_over == "T" else arguments.average_over
+    return streaming_model(opened.model, average_over=average_over)
+
+
+def _frames(text):
+    if text == "T":
+        return text
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a positive number, or T, is expected. Received: {text!r}")
+    return int(text)
 
 
 def _partitions(text):

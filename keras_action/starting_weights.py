@@ -14,19 +14,21 @@ CLASSIFIER = "classifier"
 _SETTINGS = ("strides", "padding", "epsilon", "scale", "offset", "paths", "shift", "mode", "shift_divisor")
 
 
-def open_start(path, num_segments):
+def open_start(path, num_segments, kind):
     """The model whose weights another one starts with, and its labels or `None`.
 
     Args:
         path: Path of a training run, of a `.keras` file or of a PyTorch checkpoint.
         num_segments: T, which a PyTorch checkpoint does not tell.
+        kind: What the model that starts with it is, which a PyTorch checkpoint does not always tell, and must be too:
+            as `kind` of `keras_action.load_torch_checkpoint`.
 
     Raises:
         FileNotFoundError: where there is none.
         ValueError: where it is no Keras model of clips.
     """
     is_torch = str(path).endswith(TORCH_SUFFIXES)
-    opened = open_model(path, num_segments=num_segments if is_torch else None)
+    opened = open_model(path, **({"num_segments": num_segments, "kind": kind} if is_torch else {}))
     if not isinstance(opened.model, keras.Model):
         raise ValueError(
             f"Training starts from a training run, a .keras file or a PyTorch checkpoint. Received: start_from={path}"

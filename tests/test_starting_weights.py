@@ -6,7 +6,7 @@ from keras_action.data import read_annotations
 from keras_action.recipe_parts import build_model
 from keras_action.recipes import Recipe
 from tests import tiny
-from tests.test_case import numpy, randomise
+from tests.test_case import numpy, randomise, reference
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +113,16 @@ def test_bad_starts(tmp_path):
         build_model(tiny.recipe(start_from=str(tmp_path / "none.keras")), 2)
     with pytest.raises(ValueError, match="zero_init_residual=True"):
         Recipe(start_from="x.keras", zero_init_residual=True)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_whose_keys_do_not_tell_its_kind(tmp_path):
+    """TSM and TSN on BNInception have the same keys: it is of the kind that starts with it."""
+    path = tmp_path / "tsm.npz"
+    state_dict = reference().state_dict("tsm_bninception_27c_8f_224px.npz")
+    np.savez(path, **state_dict)
+    for kind in ("tsm", "tsn"):
+        recipe = tiny.recipe(model=kind, backbone="bn_inception", start_from=str(path), input_size=64)
+        model = build_model(recipe, 27)
+        bias = model.get_layer("classifier").get_weights()[1]
+        np.testing.assert_array_equal(bias, state_dict["new_fc.bias"])

@@ -5,6 +5,11 @@ import itertools
 import numpy as np
 
 
+def has_an_end(clips):
+    """Whether clips lie in memory, and all of them may be used; of anything else it is not known how many there are."""
+    return isinstance(clips, (np.ndarray, list, tuple))
+
+
 def iterate_clips(clips, shape, limit=None):
     """Yield clips one by one, as float32 `(1, T, H, W, 3)` in 0..255.
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from keras_action.files import write_whole
 from keras_action.litert.arguments import QUANTIZATIONS, check_arguments, check_model, check_types
-from keras_action.litert.clips import iterate_clips
+from keras_action.litert.clips import has_an_end, iterate_clips
 from keras_action.litert.converter import float_file, in_float32
-from keras_action.litert.float_budget import choose_float_layers
+from keras_action.litert.float_budget import BUDGET_CLIPS, choose_float_layers
 from keras_action.litert.inspection import FileSummary, inspect_bytes
 from keras_action.litert.layer_names import LayerNames
 from keras_action.litert.metadata import Metadata, with_metadata
 from keras_action.litert.model import signature_runner
 from keras_action.litert.partitions import find_partitions
-from keras_action.litert.quantize import calibrate, quantize
+from keras_action.litert.quantize import calibrate, quantize, tensors_with_bytes
 from keras_action.litert.quiet import quiet
 from keras_action.litert.requirements import DELEGATED, INTEGER, ConversionError, are_few, check_requirements
 from keras_action.litert.streaming import (
@@ -30,7 +30,7 @@ from keras_action.version import __version__
 
 __all__ = ["QUANTIZATIONS", "ConversionError", "ConversionReport", "convert"]
 
-# More clips hardly move the ranges any more, and a training pipeline never ends.
+# Of what may have no end, as a training pipeline. More clips hardly move the ranges any more.
 MAX_REPRESENTATIVE_CLIPS = 128
 
 
@@ -122,9 +122,10 @@ def convert(
             has no kernels for it; for accelerators that do.
         representative_clips: For int8 and int16x8, clips as in training: an array
             `(N, T, H, W, 3)`, or an iterable of clips or batches, or of tuples that
-            begin with one. The first 128 clips are used. For a streaming model
-            they may be of any length, and 1024 frames of them are used, the
-            states run through each clip from zeros.
+            begin with one. Those of an array or a list are all used; of anything
+            else, which may have no end, the first 128 clips. For a streaming model
+            they may be of any length, and of what may have no end the first 1024
+            frames are used; the states run through each clip from zeros.
         labels: The names of the classes, in the logits' order.
         clip_seconds: The time that a clip spans: the median length of a clip in
             training.
@@ -174,9 +175,12 @@ def convert(
         file, dead, kept = stream_file(model, quantization, sequences, path, keep_float, float_budget, **types)
     elif quantization in INTEGER:
         # All of them before it grows quiet: they may come from a pipeline that has something to say.
-        clips = iterate_clips(representative_clips, clip_shape, limit=MAX_REPRESENTATIVE_CLIPS)
+        limit = None if has_an_end(representative_clips) else MAX_REPRESENTATIVE_CLIPS
+        clips = iterate_clips(representative_clips, clip_shape, limit)
         clips = [np.rint(clip).astype("uint8") for clip in clips]
         floats = float_clip_file(model)
+        is_any_good = quantization not in DELEGATED or max_partitions is None
+        is_good = None if is_any_good else lambda file: are_few(find_partitions(file), max_partitions)
         file, dead, kept = _quantize(
             floats,
             clips,
@@ -187,7 +191,7 @@ def convert(
             activation_bits=8 if quantization == "int8" else 16,
             bytes_input="clip" if input_dtype == "uint8" else None,
             bytes_output="logits" if output_dtype == "uint8" else None,
-            is_good=lambda file: quantization not in DELEGATED or are_few(find_partitions(file), max_partitions),
+            is_good=is_good,
         )
     else:
         clips = [np.random.default_rng(0).integers(0, 256, (1, *clip_shape))]
@@ -232,17 +236,21 @@ def _quantize(floats, clips, names, path, keep_float, float_budget, **options):
     """The bytes of the integer file, the dead activations, and the operators that were kept in float."""
     graph = inspect_bytes(floats).graph
     kept = names.matching(keep_float, graph)
-    samples = [{"clip": clip.astype("float32")} for clip in clips]
+
+    def samples(clips):
+        return ({"clip": clip.astype("float32")} for clip in clips)  # as floats one at a time
 
     def make(kept):
         return quantize(floats, ranges, lambda file: _check_file(file, path, clips[0]), keep_float=kept, **options)
 
     try:
         with quiet():
-            ranges = calibrate(floats, samples)
+            ranges = calibrate(floats, samples(clips))
             file, dead = make(kept)
             if float_budget:
-                more = choose_float_layers(floats, file, make, samples, graph, kept, float_budget, names)
+                few = list(samples(clips[:BUDGET_CLIPS]))
+                edges = tensors_with_bytes(floats, options["bytes_input"], options["bytes_output"])
+                more = choose_float_layers(floats, file, make, few, graph, kept, edges, float_budget, names)
                 if more:
                     kept = more
                     file, dead = make(kept)

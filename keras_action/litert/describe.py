@@ -3,7 +3,7 @@
 import json
 
 from keras_action.litert.inspection import inspect_bytes
-from keras_action.litert.metadata import read_file, read_metadata
+from keras_action.litert.metadata import parse_metadata, read_file
 from keras_action.litert.standard_metadata import read_standard_metadata
 
 
@@ -25,7 +25,7 @@ def describe(path):
     >>> print(describe("gesture.tflite"))
     """
     data = read_file(path)
-    metadata, standard = read_metadata(path), read_standard_metadata(data)
+    metadata, standard = parse_metadata(data, path), read_standard_metadata(data)
     return "\n".join(
         [
             f"file              {path}",

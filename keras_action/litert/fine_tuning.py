@@ -8,6 +8,7 @@ import keras
 from keras_action.callbacks import EpochLog, StopOnBadLoss
 from keras_action.data import FailureLog, steps_per_epoch
 from keras_action.data.failures import plain_failures, print_failures
+from keras_action.fitting import clips_of_step
 from keras_action.litert.quantization_aware import quantization_aware, take_weights
 from keras_action.recipe_parts import loss_and_metrics, make_optimizer, training_batches, validation_batches
 from keras_action.runs import BEST, digest, read_run, write_run
@@ -18,7 +19,8 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
     """Trains a run's model on with an int8 file's rounding, and writes the plain model as a new run.
 
     It sees the clips of the run's recipe, at a learning rate that falls to zero. The best epoch is kept, by
-    the validation accuracy that it has when it is rounded.
+    the validation accuracy that it has when it is rounded. It is short: one that was killed cannot be gone on with, and
+    begins anew in another folder.
 
     Args:
         run: The `keras_action.Run` to begin with.
@@ -34,7 +36,7 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
     Raises:
         ValueError: If the labels are not the run's, the folder holds a run already, or an argument is out of range.
         keras_action.data.TooManyFailuresError: If more clips than the recipe allows can't be decoded.
-        FloatingPointError: If the loss is no longer finite.
+        FloatingPointError: If the loss is no longer finite; it names the clips.
 
     Example:
 
@@ -50,7 +52,10 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
                 f"Received: {annotations.labels}, the run has {run.labels}"
             )
     if (folder / BEST).exists():
-        raise ValueError(f"The folder must not hold a run yet. Received: {folder}")
+        raise ValueError(
+            "The folder must not hold a run yet: a fine-tuning that was killed cannot be gone on with; delete its "
+            f"folder, or choose another. Received: {folder}"
+        )
     if epochs < 1 or (learning_rate is not None and learning_rate <= 0):
         raise ValueError(
             f"`epochs` and `learning_rate` must be positive. Received: epochs={epochs}, learning_rate={learning_rate}"
@@ -69,14 +74,19 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
     failures = FailureLog(max_share=recipe.max_failed_share)
     validation_failures = FailureLog(max_share=recipe.max_failed_share)
     best = _BestPlainModel(model, folder)
-    write_run(folder, recipe, run.labels, run.clip_seconds, digest(training))
+    sets = {"training_set": digest(training), "validation_set": None if validation is None else digest(validation)}
+    write_run(folder, recipe, run.labels, run.clip_seconds, **sets)
     with plain_failures(failures, validation_failures):
         rounded.fit(
             training_batches(recipe, training, failures=failures),
             steps_per_epoch=steps,
             epochs=epochs,
             validation_data=None if validation is None else validation_batches(recipe, validation, validation_failures),
-            callbacks=[StopOnBadLoss(lambda epoch, step: ()), EpochLog(folder), best],
+            callbacks=[
+                StopOnBadLoss(lambda epoch, step: clips_of_step(recipe, training, epoch, step)),
+                EpochLog(folder),
+                best,
+            ],
             shuffle=False,
             verbose=2,
         )

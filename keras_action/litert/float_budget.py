@@ -7,10 +7,10 @@ from keras_action.litert.quantization_error import compare_files
 from keras_action.litert.signature import LOGITS, real_values
 
 # Clips on which noise and logits are compared.
-_CLIPS = 8
+BUDGET_CLIPS = 8
 
 
-def choose_float_layers(floats, integers, make, samples, graph, kept, budget, names):
+def choose_float_layers(floats, integers, make, samples, graph, kept, edges, budget, names):
     """The operators of an integer file that are to stay float within a budget.
 
     Layers are taken in the order of the noise they add for each multiply-add, the most first, as long as the budget
@@ -21,16 +21,16 @@ def choose_float_layers(floats, integers, make, samples, graph, kept, budget, na
         floats: The bytes of the float file.
         integers: The bytes of the integer file as it is without a budget.
         make: Called with a list of `OperatorSummary` to keep in float; returns the bytes of a file, and more.
-        samples: Dicts of inputs.
+        samples: A list of dicts of inputs.
         graph: The `OperatorSummary` of each operator of the float file.
         kept: The `OperatorSummary` of what stays float anyway.
+        edges: The names of the tensors that are bytes at the file's edges: a layer that takes or gives one is left out.
         budget: The share of all multiply-adds, 0..1.
         names: The `LayerNames` of the model.
 
     Returns:
         A list of `OperatorSummary`, with all of `kept`; empty if nothing is gained.
     """
-    samples = samples[:_CLIPS]
     operators = {operator.tensors[0]: operator for operator in graph if operator.tensors}
     already = {operator.tensors[0] for operator in kept}
     # By layer: to keep an operator's neighbours in integers would have it pass floats in and out all the time.
@@ -41,6 +41,9 @@ def choose_float_layers(floats, integers, make, samples, graph, kept, budget, na
             group[0].append(operators[operator.tensor])
             group[1] += operator.added
             group[2] += operator.multiply_adds
+    for operator in graph:
+        if not edges.isdisjoint((*operator.tensors, *operator.inputs)):
+            groups.pop(names.main(operator.tensors), None)
     left = budget * sum(operator.multiply_adds for operator in graph)
     chosen = list(kept)
     for members, added, cost in sorted(groups.values(), key=lambda group: group[1] / max(group[2], 1), reverse=True):

@@ -95,7 +95,11 @@ def read_metadata(path):
         ValueError: If it is not a LiteRT file, or its metadata is damaged.
         OSError: If it can't be read.
     """
-    data = read_file(path)
+    return parse_metadata(read_file(path), path)
+
+
+def parse_metadata(data, name):
+    """`read_metadata`, of a file in memory; errors speak of it by `name`."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile:
@@ -111,7 +115,7 @@ def read_metadata(path):
         values["input_size"] = tuple(values["input_size"])
         return Metadata(**values)
     except (AttributeError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: its metadata can't be read: {error}") from error
+        raise ValueError(f"{name}: its metadata can't be read: {error}") from error
 
 
 def write_metadata(path, metadata):

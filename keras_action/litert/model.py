@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_action.litert.metadata import read_file, read_metadata
+from keras_action.litert.metadata import parse_metadata, read_file
 from keras_action.litert.signature import LOGITS, SIGNATURE, prepare, real_values
 
 
@@ -37,8 +37,9 @@ class LiteRTModel:
 
     def __init__(self, path, num_threads=1):
         self.path = path
-        self.metadata = read_metadata(path)
-        self._run = signature_runner(read_file(path), path, num_threads)
+        file = read_file(path)
+        self.metadata = parse_metadata(file, path)
+        self._run = signature_runner(file, path, num_threads)
         clip, logits = self._run.get_input_details()["clip"], self._run.get_output_details()["logits"]
         self.dtype = np.dtype(clip["dtype"])
         self._quantization = logits["quantization"]

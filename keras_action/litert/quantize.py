@@ -45,7 +45,16 @@ def calibrate(file, samples):
 
 
 def quantize(
-    file, ranges, check, *, is_good=None, activation_bits=8, keep_float=(), bytes_input=None, bytes_output=None
+    file,
+    ranges,
+    check,
+    *,
+    is_good=None,
+    activation_bits=8,
+    keep_float=(),
+    bytes_input=None,
+    bytes_output=None,
+    finish=None,
 ):
     """Quantise weights to int8, a scale for each channel, and activations to int8 or int16.
 
@@ -64,6 +73,7 @@ def quantize(
         bytes_input: The name of the input, RGB in 0..255, that is to take bytes; `None` for none. Its range is 0..255
             whatever the clips, so that a pixel's byte is its own quantised value.
         bytes_output: The name of the output that is to give bytes; `None` for none. All others are float.
+        finish: Called with the bytes of a file; returns those of the file that is checked and returned.
 
     Returns:
         The bytes of the file, and the names of the dead activations.
@@ -84,6 +94,7 @@ def quantize(
         widened = {name: _widen(value, smallest) if value else value for name, value in ranges.items()}
         result = quantizer.Quantizer(file, recipe).quantize(widened, enable_progress_report=False)
         quantized = _finish(result.quantized_model, bytes_input, bytes_output)
+        quantized = finish(quantized) if finish else quantized
         try:
             check(quantized)
         except RuntimeError as error:
@@ -110,6 +121,12 @@ def _recipe(activation_bits, keep_float):
             for operator in keep_float
         ),
     ]
+
+
+def tensors_with_bytes(file, bytes_input, bytes_output):
+    """The names of the tensors of `bytes_input` and `bytes_output` in a file, as of `quantize`: a set."""
+    tensors = _signature_tensors(file)
+    return {tensors[name] for name in (bytes_input, bytes_output) if name is not None}
 
 
 def _signature_tensors(file):

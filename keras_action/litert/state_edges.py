@@ -1,7 +1,6 @@
 """The states of a quantised streaming file go in and come out as integers of one and the same scale."""
 
 from keras_action.litert.extras import require
-from keras_action.litert.requirements import ConversionError
 from keras_action.litert.signature import STATE
 
 # Operators that take each input with a scale of its own.
@@ -12,16 +11,14 @@ def quantize_states(file):
     """Leaves out the operators that make integers of float states, and floats of them again.
 
     What is computed does not change. Where a state comes out with another scale than it goes in, as that of motion
-    excitation may, it is taken in with the one it comes out with.
+    excitation may, it is taken in with the one it comes out with, if what takes it can do that; if not, as a
+    concatenation, it is brought to the scale that it goes in with as it comes out.
 
     Args:
         file: The bytes of an integer file whose states are floats.
 
     Returns:
         The bytes of the file whose states are integers, but for those that only operators kept in float see.
-
-    Raises:
-        ConversionError: where a state can't be taken in as it comes out.
     """
     flatbuffer = require("ai_edge_litert.tools.flatbuffer_utils")
     model = flatbuffer.read_model_from_bytearray(bytearray(file))
@@ -43,17 +40,22 @@ def quantize_states(file):
         inside, outside = graph.tensors[taker.outputs[0]], graph.tensors[maker.inputs[0]]
         if _scale(inside) != _scale(outside):
             users = {name(operator) for operator in graph.operators if taker.outputs[0] in operator.inputs}
-            if not users <= _ANY_SCALE:
-                raise ConversionError(
-                    f"{state} goes in with the scale and zero point {_scale(inside)} and comes out with "
-                    f"{_scale(outside)}, and can't be fed back. Received: its operators {sorted(users)}"
-                )
-            inside.quantization = outside.quantization
+            if users <= _ANY_SCALE:
+                inside.quantization = outside.quantization
+            else:
+                _requantize(maker, taker.opcodeIndex, graph.tensors[maker.outputs[0]], inside)
         _replace(graph.inputs, entry, taker.outputs[0])
-        _replace(graph.outputs, given[state], maker.inputs[0])
         graph.operators.remove(taker)
-        graph.operators.remove(maker)
+        if maker.opcodeIndex != taker.opcodeIndex:
+            _replace(graph.outputs, given[state], maker.inputs[0])
+            graph.operators.remove(maker)
     return bytes(flatbuffer.convert_object_to_bytearray(model))
+
+
+def _requantize(operator, opcode_index, output, like):
+    """Makes a DEQUANTIZE a QUANTIZE, whose output is of the type and scale of another tensor."""
+    operator.opcodeIndex, operator.builtinOptionsType, operator.builtinOptions = opcode_index, 0, None
+    output.type, output.quantization = like.type, like.quantization
 
 
 def _scale(tensor):

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from keras_action.litert.metadata import read_file, read_metadata
+from keras_action.litert.metadata import parse_metadata, read_file
 from keras_action.litert.signature import FRAME, LOGITS, SIGNATURE, STATE, prepare, real_values
 
 # Bytes from which on it is faster to copy a state in place than to take it out and put it in.
 _LARGE = 32768
+# The state of a model of `streaming_model(…, average_over=n)`.
+_MEAN = STATE + LOGITS
 
 
 class LiteRTStream:
@@ -19,6 +21,10 @@ class LiteRTStream:
         path: A `.tflite` file written by `keras_action.litert.convert` from a model of
             `keras_action.streaming_model`.
         num_threads: The number of threads that the interpreter may use.
+
+    Attributes:
+        average_over: The number of frames over whose logits the file itself takes the mean; 1 where its logits are
+            those of the frame.
 
     Call arguments:
         frame: RGB in 0..255, `(H, W, 3)` or `(1, H, W, 3)`, uint8 or float.
@@ -40,8 +46,9 @@ class LiteRTStream:
     """
 
     def __init__(self, path, num_threads=1):
-        self._prepare(read_file(path), path, num_threads)
-        self.metadata = read_metadata(path)
+        file = read_file(path)
+        self._prepare(file, path, num_threads)
+        self.metadata = parse_metadata(file, path)
 
     @classmethod
     def from_bytes(cls, file, name, num_threads=1):
@@ -79,6 +86,8 @@ class LiteRTStream:
         self.dtype = np.dtype(inputs[FRAME]["dtype"])
         self.frame_shape = tuple(map(int, inputs[FRAME]["shape"][1:]))
         self.num_classes = int(outputs[LOGITS]["shape"][-1])
+        # It keeps the logits of the frames before.
+        self.average_over = 1 + int(inputs[_MEAN]["shape"][1]) if _MEAN in inputs else 1
         self.reset()
 
     @property

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_action.litert.clips import has_an_end
 from keras_action.litert.converter import float_file, in_float32
 from keras_action.litert.inspection import inspect_bytes
 from keras_action.litert.layer_names import LayerNames
@@ -12,7 +13,7 @@ from keras_action.litert.signature import FRAME, STATE
 from keras_action.litert.state_edges import quantize_states
 from keras_action.litert.stream import LiteRTStream
 
-# More frames hardly move the ranges any more, and a training pipeline never ends.
+# Of what may have no end, as a training pipeline. More frames hardly move the ranges any more.
 MAX_REPRESENTATIVE_FRAMES = 1024
 
 
@@ -34,12 +35,9 @@ def check_backend():
 
 
 def stream_clip_shape(stream):
-    """`(T, H, W, 3)`, T being the frames of a clip of the model that it is the twin of: 1 where no layer tells."""
-    from keras_action.layers import StreamingStep
-
+    """`(T, H, W, 3)`, T being the frames of a clip of the model that it is the twin of: 1 where it does not tell."""
     check_backend()
-    segments = [layer.layer.num_segments for layer in stream.layers if isinstance(layer, StreamingStep)]
-    return (max(segments, default=1), *stream.input["frame"].shape[1:])
+    return (getattr(stream, "num_segments", 1), *stream.input["frame"].shape[1:])
 
 
 def representative_sequences(clips, clip_shape):
@@ -55,6 +53,7 @@ def representative_sequences(clips, clip_shape):
     if clips is None:
         noise = np.random.default_rng(0).integers(0, 256, (2, 1, *clip_shape[1:]), "uint8")
         return [list(noise)]
+    limit = None if has_an_end(clips) else MAX_REPRESENTATIVE_FRAMES
     sequences, count = [], 0
     for item in clips:
         item = np.asarray(item[0] if isinstance(item, (tuple, list)) else item)
@@ -66,10 +65,10 @@ def representative_sequences(clips, clip_shape):
             low, high = float(clip.min()), float(clip.max())
             if not (low >= 0 and high <= 255):  # NaN fails too
                 raise ValueError(f"Clips must be RGB in 0..255. Received: values from {low} to {high}")
-            clip = np.rint(clip[: MAX_REPRESENTATIVE_FRAMES - count]).astype("uint8")
+            clip = np.rint(clip if limit is None else clip[: limit - count]).astype("uint8")
             sequences.append([frame[None] for frame in clip])
             count += len(clip)
-            if count == MAX_REPRESENTATIVE_FRAMES:
+            if count == limit:
                 return sequences
     if not count:
         raise ValueError(f"At least one clip of frames of shape {clip_shape[1:]} is needed. Received: clips={clips}")
@@ -146,17 +145,18 @@ def stream_file(stream, quantization, sequences, path, keep_float, float_budget,
             file, dead = quantize(
                 floats,
                 ranges,
-                lambda file: run_some_steps(quantize_states(file), path, sequences[0]),
+                lambda file: run_some_steps(file, path, sequences[0]),
                 activation_bits=8 if quantization == "int8" else 16,
                 keep_float=kept,
                 bytes_input="frame" if input_dtype == "uint8" else None,
                 bytes_output="logits" if output_dtype == "uint8" else None,
+                finish=quantize_states,
             )
     except (ImportError, ConversionError):
         raise
     except Exception as error:  # the quantiser raises whatever it likes
         raise ConversionError(f"{path.name} could not be quantised: {error}") from error
-    return quantize_states(file), dead, kept
+    return file, dead, kept
 
 
 def _float_stream(stream, names, quantization):

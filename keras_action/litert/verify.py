@@ -104,8 +104,12 @@ class VerificationReport:
         ]
 
     def to_dict(self):
-        """The report as a dict that JSON can hold."""
+        """The report as a dict that JSON can hold: a figure that is not finite is `None`."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in values.items()
+        }
         return {**values, "summary": self.summary.to_dict()}
 
     def gap_table(self):
@@ -132,8 +136,9 @@ def verify(path, model, clips):
     """Compare a LiteRT file with the model it came from.
 
     Of a streaming file and model the logits of all frames are compared, the states run through each clip from zeros; a
-    clip may be of any length, the first 1024 frames are taken, and what the report says of clips it says of frames. Of
-    a streaming file and the causal clip model it came from, the mean of the logits of a clip's frames is compared.
+    clip may be of any length, of clips that are no list or array the first 1024 frames are taken, and what the report
+    says of clips it says of frames. Of a streaming file and the causal clip model it came from, the mean of the logits
+    of a clip's frames is compared, whether the file takes a mean itself or not.
 
     Args:
         path: The `.tflite` file.
@@ -190,7 +195,11 @@ def _report(summary, expected, actual, labels):
 
 
 class _StreamOverClips:
-    """A streaming file as a function of clips: the mean of the logits of their frames."""
+    """A streaming file as a function of clips: the mean of the logits of their frames.
+
+    Where the file takes the mean of n frames itself, every n-th of its means, from the last one back, sees each frame
+    once; frames before the first are zeros in it.
+    """
 
     def __init__(self, path, model):
         self._stream = LiteRTStream(path)
@@ -203,5 +212,6 @@ class _StreamOverClips:
         logits = []
         for clip in clips:
             self._stream.reset()
-            logits.append(np.mean([self._stream(frame) for frame in clip], axis=0))
+            means = [self._stream(frame) for frame in clip][:: -self._stream.average_over]
+            logits.append(np.sum(means, axis=0) * (self._stream.average_over / len(clip)))
         return np.stack(logits)

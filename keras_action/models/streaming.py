@@ -17,6 +17,22 @@ FRAME, LOGITS, STATE = "frame", "logits", "state_"
 _SHARED = "started"  # the same for all layers of a model: 0 before the first frame, 1 after
 
 
+@keras.saving.register_keras_serializable(package="keras_action")
+class StreamingModel(keras.Model):
+    """What `streaming_model` gives: a functional model that knows the clips of the model that it is the twin of.
+
+    Args:
+        num_segments: Integer T, the frames of a clip.
+    """
+
+    def __init__(self, *args, num_segments=1, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.num_segments = num_segments
+
+    def get_config(self):
+        return {**super().get_config(), "num_segments": self.num_segments}
+
+
 def streaming_model(model, average_over=None):
     """The streaming twin of a causal model: it takes a video frame by frame.
 
@@ -37,7 +53,7 @@ def streaming_model(model, average_over=None):
 
     Returns:
         A functional `keras.Model`: `{"frame": (B, H, W, 3), "state_…": (B, …)}` → `{"logits": (B, classes),
-        "state_…": (B, …)}`. No tensor has more than four dimensions.
+        "state_…": (B, …)}`. No tensor has more than four dimensions. Its attribute `num_segments` is T of `model`.
 
     Raises:
         ValueError: where a layer looks ahead, or the model is not of this form.
@@ -80,7 +96,9 @@ def streaming_model(model, average_over=None):
     logits = made[-1]
     if average_over is not None:
         logits = _average(logits, operator.index(average_over), inputs, outputs)
-    stream = keras.Model(inputs, {LOGITS: logits, **outputs}, name=f"{model.name}_stream")
+    stream = StreamingModel(
+        inputs, {LOGITS: logits, **outputs}, name=f"{model.name}_stream", num_segments=model.input_shape[1]
+    )
     for name, copy in copies.items():
         if getattr(copy, "weights", None):
             copy.set_weights(model.get_layer(name).get_weights())

@@ -109,13 +109,15 @@ class FrameSteps:
 
     At every step the model gets the frame that is on screen, so that a camera of any
     frame rate will do. What it says is the mean of its last T logits, as a clip's
-    logits are in training; that belongs to the middle of these steps. After the last frame
-    that one is held for half a clip, so that every moment is the middle of some
-    steps.
+    logits are in training; that belongs to the middle of these steps. Where the model
+    takes the mean of its last n logits itself, it is not taken again, and belongs to
+    the middle of n steps. After the last frame that one is held for half of these
+    steps, so that every moment is the middle of some.
 
     Args:
         model: From a frame uint8 `(H, W, 3)` to logits `(classes,)`, with a method
-            `reset`.
+            `reset`; and, where these are the mean of the last n frames' logits, zeros
+            before the first frame, with an attribute `average_over`, n.
         num_segments: T.
         classes: The number of classes.
         step: Seconds from one frame to the next.
@@ -132,7 +134,9 @@ class FrameSteps:
         self.num_segments = num_segments
         self.classes = classes
         self.stride = step
-        self._recent = deque(maxlen=num_segments)  # (step's time, logits)
+        self._inside = getattr(model, "average_over", 1)  # 1: the model takes no mean
+        self._span = self._inside if self._inside > 1 else num_segments
+        self._recent = deque(maxlen=self._span)  # (step's time, logits)
         self.reset()
 
     def reset(self):
@@ -161,7 +165,7 @@ class FrameSteps:
         readings = []
         if self._frame is not None:
             last = self._frame[0]
-            half = (self.num_segments - 1) / 2 * self.stride
+            half = (self._span - 1) / 2 * self.stride
             readings = [reading for reading in self._feed(last, last + half + self.stride) if reading.time <= last]
         self.reset()
         return readings
@@ -175,8 +179,14 @@ class FrameSteps:
             self._recent.append((time, logits))
             self._count += 1
             moment = (self._recent[0][0] + time) / 2
-            readings.append(Reading(moment, now, sum(logits for _, logits in self._recent) / len(self._recent)))
+            readings.append(Reading(moment, now, self._mean()))
         return readings
+
+    def _mean(self):
+        """The mean of the logits of the steps that there were, at most the last n."""
+        if self._inside > 1:
+            return self._recent[-1][1] * (self._inside / len(self._recent))  # the others of its n are zeros
+        return sum(logits for _, logits in self._recent) / len(self._recent)
 
 
 def check_logits(logits, shape):

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,14 @@ def test_it_needs_numpy_and_litert_alone(files, tmp_path):
     arguments = [str(python), str(PROGRAM), str(files / "uint8.tflite"), str(files / "frames.npy")]
     done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("frame 3: red ")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], [], ["one"]], ids=str)
+def test_usage_does_without_litert(tmp_path, arguments):
+    for name in ("numpy", "ai_edge_litert"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
+    code = [sys.executable, str(PROGRAM), *arguments]
+    done = subprocess.run(code, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    wanted, other = (done.stdout, done.stderr) if "-" in "".join(arguments) else (done.stderr, done.stdout)
+    assert "python standalone.py gesture.tflite frames.npy" in wanted and not other
+    assert done.returncode == (0 if wanted is done.stdout else 2)

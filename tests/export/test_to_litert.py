@@ -1,13 +1,16 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from export.to_litert import QUANTIZATIONS, main
 from keras_action.litert import LiteRTModel, LiteRTStream, read_metadata
 from tests.litert.color_model import LABELS, color_clips, write_color_run
+from tests.test_case import reference
 
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
@@ -40,6 +43,17 @@ def test_streaming_file_of_a_causal_run(clips, tmp_path, capsys, quantization):
         assert logits.argmax() == label
     main(["--describe", str(path)])
     assert "state" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("option", "count"), [("T", 4), ("3", 3)])
+def test_streaming_file_with_the_mean_inside(clips, tmp_path, capsys, option, count):
+    path, causal = tmp_path / "stream.tflite", write_color_run(tmp_path / "causal", causal=True)
+    options = ["--check", str(clips), "--average-over", option, "--output", str(path)]
+    main([str(causal), "--streaming", *options])
+    text = capsys.readouterr().out
+    assert "same class        100.0% of 24 clips" in text
+    assert float(re.search(r"gap of logits +(\S+) at most", text)[1]) < 1e-4
+    assert LiteRTStream(path).average_over == count
 
 
 def test_streaming_needs_a_causal_run(run, tmp_path):
@@ -110,6 +124,7 @@ def test_bad_input(run, clips, tmp_path):
         "needs as many labels": [str(run), "--labels", str(labels), *output],
         "purple": [str(run), "--representative", str(csv), *output],
         "missing.csv": [str(run), "--representative", str(tmp_path / "missing.csv"), *output],
+        "`kind` is for a PyTorch": [str(run), "--kind", "tsm", *output],
         "ends in .tflite": [str(run), "--output", str(tmp_path / "model.bin")],
     }
     for message, arguments in cases.items():
@@ -127,6 +142,8 @@ def test_bad_input(run, clips, tmp_path):
         (["--clips", "0"], "Received: --clips 0"),
         (["--check-clips", "0"], "Received: --check-clips 0"),
         (["--noise", "noise.png"], "--noise is for"),
+        (["--average-over", "T"], "--average-over is for --streaming"),
+        (["--streaming", "--average-over", "0"], "a positive number, or T"),
         (["--quantization", "int4"], "invalid choice"),
     ],
 )
@@ -139,3 +156,14 @@ def test_wrong_arguments(options, message, capsys):
 def test_help_does_without_tensorflow(program):
     code = f"import sys; from export.{program} import make_parser; make_parser(); print('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+@pytest.mark.slow
+def test_a_checkpoint_whose_keys_do_not_tell_its_kind(tmp_path, capsys):
+    checkpoint, path = tmp_path / "tsm.npz", tmp_path / "tsm.tflite"
+    np.savez(checkpoint, **reference().state_dict("tsm_bninception_27c_8f_224px.npz"))
+    model = [str(checkpoint), "--num-segments", "2"]
+    assert "a TSM from a TSN" in failure([*model, "--output", str(path)])
+    main([*model, "--kind", "tsm", "--output", str(path)])
+    assert "same class        100.0%" in capsys.readouterr().out
+    assert read_metadata(path).num_segments == 2

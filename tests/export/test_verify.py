@@ -63,6 +63,7 @@ def test_what_can_not_be_read(file, run, tmp_path, capsys):
         "is not a file of this model": [file, "--model", str(tmp_path / "other.keras")],
         "not a LiteRT file. Received": [file, "--model", file],
         "missing.csv": [file, "--model", str(run), "--data", str(tmp_path / "missing.csv")],
+        "`kind` is for a PyTorch": [file, "--model", str(run), "--kind", "tsm"],
         "--clips must be positive": [file, "--model", str(run), "--clips", "0"],
     }
     for message, arguments in cases.items():

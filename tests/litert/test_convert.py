@@ -1,5 +1,6 @@
 import itertools
 import re
+import sys
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from keras_action.layers import FoldTime, UnfoldTime
 from keras_action.litert import QUANTIZATIONS, ConversionError, LiteRTModel, convert, read_metadata, verify
 from tests.litert.color_model import CLIP_SHAPE, LABELS, color_clips, make_color_model
+from tests.litert.test_quantization_aware import make_hard_model, shades
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,22 @@ def test_a_budget_of_floats_is_kept_to_and_brings_the_logits_nearer(model, repor
     assert gaps[0] < gaps[1]
 
 
+@pytest.mark.parametrize("input_dtype", ["uint8", "float32"])
+def test_a_budget_leaves_integers_where_bytes_come_out(model, tmp_path, input_dtype):
+    """Even if it is enough for all layers, and noise is added by the last one too."""
+    clips, _ = color_clips()
+    options = {"representative_clips": clips, "float_budget": 1.0, "input_dtype": input_dtype}
+    report = convert(model, tmp_path / "m.tflite", "int8", output_dtype="uint8", **options)
+    assert (report.summary.inputs["clip"].dtype, report.summary.outputs["logits"].dtype) == (input_dtype, "uint8")
+
+
+def test_a_budget_is_spent_on_the_layers_before_bytes(tmp_path):
+    clips = shades(32, np.random.default_rng(0))
+    options = {"representative_clips": clips, "float_budget": 1.0, "output_dtype": "uint8"}
+    report = convert(make_hard_model(), tmp_path / "m.tflite", "int8", **options)
+    assert "narrow" in report.float_layers and "logits" not in report.float_layers
+
+
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
 def test_file_carries_what_belongs_to_it(reports, quantization):
     metadata = read_metadata(reports[quantization].path)
@@ -167,6 +185,15 @@ def test_representative_clips_come_in_many_forms(model, tmp_path, form):
         model, tmp_path / "model.tflite", quantization="int8", representative_clips=form(clips), labels=LABELS
     )
     assert verify(report.path, model, clips).top1_agreement == 1
+
+
+@pytest.mark.parametrize(("form", "all_count"), [(list, True), (iter, False)])
+def test_all_clips_of_what_has_an_end_are_used(model, tmp_path, monkeypatch, form, all_count):
+    """On black clips most activations are dead; the last clip wakes them."""
+    monkeypatch.setattr(sys.modules[convert.__module__], "MAX_REPRESENTATIVE_CLIPS", 4)
+    clips = form([*np.zeros((6, *CLIP_SHAPE), "uint8"), color_clips(2)[0][1]])
+    report = convert(model, tmp_path / "model.tflite", quantization="int8", representative_clips=clips)
+    assert bool(report.dead_tensors) != all_count
 
 
 @pytest.mark.parametrize(

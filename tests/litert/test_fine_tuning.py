@@ -41,3 +41,9 @@ def test_wrong_arguments(trained, tmp_path):
     with pytest.raises(ValueError, match="must have the run's labels"):
         fine_tune(run, annotations, others, tmp_path / "rounded")
     assert not (tmp_path / "rounded").exists()
+
+
+def test_a_bad_loss_names_its_clips(trained, tmp_path):
+    run, annotations = trained
+    with pytest.raises(FloatingPointError, match=r"with the clips\n  \S*(bright|dark)_\d+\.mp4"):
+        fine_tune(run, annotations, None, tmp_path / "rounded", epochs=3, learning_rate=1e30)

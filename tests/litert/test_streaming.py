@@ -6,6 +6,7 @@ import keras_action
 from keras_action import initial_states, streaming_model
 from keras_action.litert import LiteRTStream, convert, inspect_file, verify
 from keras_action.litert.state_edges import quantize_states
+from keras_action.litert.streaming import representative_sequences
 from tests import tiny
 from tests.models.test_streaming import clips, make, run
 
@@ -139,6 +140,26 @@ def test_other_models(options, quantization, tmp_path):
     expected = run(stream, frames[None])[0][0]
     gap = np.abs(frame_logits(tmp_path / "x.tflite", frames) - expected).max() / np.ptp(expected)
     assert gap < {None: 1e-5, "float16": 0.02, "int8": 0.3}[quantization]
+
+
+def test_files_tell_over_how_many_frames_their_logits_are_the_mean(file, tmp_path):
+    assert LiteRTStream(file[0]).average_over == 1
+    report = convert(streaming_model(make(), average_over=3), tmp_path / "mean.tflite")
+    assert LiteRTStream(report.path).average_over == 3
+
+
+def test_a_tsn_file_knows_the_frames_of_a_clip(tmp_path):
+    """No layer of it looks at other frames, and so none tells."""
+    report = convert(streaming_model(make(kind="tsn")), tmp_path / "tsn.tflite", clip_seconds=2.0)
+    metadata = LiteRTStream(report.path).metadata
+    assert (metadata.num_segments, metadata.time_step) == (4, 0.5)
+
+
+@pytest.mark.parametrize(("form", "count"), [(list, 12), (np.stack, 12), (iter, 8)], ids=["list", "array", "iterator"])
+def test_all_frames_of_what_has_an_end_are_used(monkeypatch, form, count):
+    monkeypatch.setattr("keras_action.litert.streaming.MAX_REPRESENTATIVE_FRAMES", 8)
+    sequences = representative_sequences(form(clips(3, 4, SIZE)), (4, SIZE, SIZE, 3))
+    assert sum(map(len, sequences)) == count
 
 
 def test_bad_arguments(stream, tmp_path):

@@ -77,6 +77,13 @@ def test_report_as_json(model, reports):
     assert values["summary"]["inputs"]["clip"]["dtype"] == "uint8"
 
 
+def test_a_gap_beyond_all_measure_is_null_in_json(model, reports):
+    path, clips = reports["int8"].path, color_clips(1)[0]
+    report = verify(path, lambda batch: np.zeros((len(batch), 4)), clips)  # all logits alike: they have no spread
+    assert report.relative_gap == float("inf") and len(report.failures(max_gap=1)) == 1
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["relative_gap"] is None
+
+
 @pytest.mark.parametrize("quantization", [None, "int8"])
 def test_a_streaming_file_and_its_causal_model(tmp_path, quantization):
     model, (clips, _) = make_causal_model(), color_clips(8)
@@ -86,3 +93,11 @@ def test_a_streaming_file_and_its_causal_model(tmp_path, quantization):
     with pytest.raises(ValueError, match="is not a file of this model"):
         verify(path, make_color_model(size=32), np.zeros((1, 4, 32, 32, 3)))
     assert "ms a frame (" in str(benchmark(path, runs=2, warmup=0))
+
+
+@pytest.mark.parametrize("count", [3, 4, 6])
+def test_a_streaming_file_with_the_mean_inside(tmp_path, count):
+    """Of whatever number of frames: the mean over a clip's frames is compared, and no mean of means."""
+    model, (clips, _) = make_causal_model(), color_clips(8)
+    path = convert(streaming_model(model, average_over=count), tmp_path / "m.tflite").path
+    assert verify(path, model, clips).relative_gap < 1e-4

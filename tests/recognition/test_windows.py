@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_action import RunningMean
 from keras_action.recognition import FrameSteps, SlidingWindows
 from tests.recognition.fakes import RedModel, RedStream, frame
 
@@ -55,6 +56,40 @@ def test_steps_show_the_frame_on_screen_and_mean_the_last_logits():
     assert readings[-1].logits[1] == pytest.approx(40 * (np.mean([100, 120, 150, 170]) / 255 - 0.5))
     assert [reading.time for reading in steps.flush()] == pytest.approx([1.625, 1.875])
     assert model.seen[8:] == [200] * 3
+
+
+class MeanStream(RedStream):
+    """With the mean of the last n logits in the model, those before the first frame zero."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.average_over, self._mean = count, RunningMean(count)
+
+    def __call__(self, frame):
+        return self._mean(super().__call__(frame))
+
+    def reset(self):
+        super().reset()
+        if self.average_over:
+            self._mean.reset()
+
+
+def test_a_mean_inside_of_the_model_is_not_taken_again():
+    sources = [FrameSteps(model, 4, 2, 0.25) for model in (RedStream(), MeanStream(4))]
+    outside, inside = (
+        [*(reading for i in range(21) for reading in steps.push(small(10 * i), i / 10)), *steps.flush()]
+        for steps in sources
+    )
+    assert [reading.time for reading in inside] == pytest.approx([reading.time for reading in outside])
+    np.testing.assert_allclose([r.logits for r in inside], [r.logits for r in outside], atol=1e-9)
+
+
+def test_a_mean_inside_belongs_to_the_middle_of_its_own_frames():
+    steps = FrameSteps(MeanStream(2), 4, 2, 0.25)
+    readings = [reading for i in range(9) for reading in steps.push(small(10 * i), i / 4)]
+    assert [reading.time for reading in readings] == pytest.approx([0, *np.arange(1, 8) / 4 - 0.125])
+    assert readings[-1].logits[1] == pytest.approx(40 * (65 / 255 - 0.5))
+    assert [reading.time for reading in steps.flush()] == pytest.approx([1.875])
 
 
 def test_live_steps_are_left_out_where_the_model_is_too_slow():
