@@ -25,7 +25,7 @@ from keras_action.recognition import EventDetector, EventSettings, GestureRecogn
 from keras_action.recognition.frames import resize, resize_and_crop
 from tests.export.javascript import run_javascript
 from tests.litert.color_model import LABELS
-from tests.recognition.fakes import RedModel, RedStream
+from tests.recognition.fakes import MeanStream, RedModel, RedStream
 
 NAMES = ("none", "left", "right", "up")
 SETTINGS = [
@@ -121,6 +121,14 @@ RECOGNIZER = """
       clip: { predict: async (clip) => [0, 40 * (mean(clip) - 0.5)] },
       stream: { step: async (frame) => [0, 40 * (red(frame) - 0.5)], reset() {} },
     };
+    if (value.averageOver) { // the mean is taken in the model
+      let last = [];
+      const step = async (frame) => {
+        last = [red(frame), ...last].slice(0, value.averageOver);
+        return [0, last.reduce((sum, x) => sum + 40 * (x - 0.5), 0) / value.averageOver];
+      };
+      models.stream = { step, averageOver: value.averageOver, reset() { last = []; } };
+    }
     const recognizer = new GestureRecognizer(models[value.description.kind], value.description);
     const events = [];
     for (const [timestamp, value_] of value.frames) {
@@ -132,7 +140,7 @@ RECOGNIZER = """
 """
 
 
-@pytest.mark.parametrize("kind", ["clip", "stream", "lengths", "squash"])
+@pytest.mark.parametrize("kind", ["clip", "stream", "mean", "lengths", "squash"])
 def test_recognizer(kind):
     """The same frames, with an uneven clock and a gap: the same events."""
     rng = np.random.default_rng(0)
@@ -141,7 +149,7 @@ def test_recognizer(kind):
     red = [(1, 2.2), (4, 5.5), (12, 13.5), (16, 17)]
     windows = {"window_seconds": (0.6, 1.0), "stride": 0.2} if kind == "lengths" else {}
     settings = EventSettings.for_clips(1.0, **windows)
-    model = RedStream() if kind == "stream" else RedModel()
+    model = {"stream": RedStream(), "mean": MeanStream(3)}.get(kind, RedModel())
     squash = kind == "squash"
     recognizer = GestureRecognizer(model, ("none", "red"), clip_seconds=1.0, settings=settings, squash=squash)
     # A crop would leave out the outer columns, and half of what it leaves would be red: too little for any event.
@@ -155,7 +163,7 @@ def test_recognizer(kind):
     expected = to_dicts(expected + recognizer.flush())
     assert len(expected) >= (1 if squash else 3)
     description = {
-        "kind": "stream" if kind == "stream" else "clip",
+        "kind": "stream" if kind in ("stream", "mean") else "clip",
         "labels": ("none", "red"),
         "clip_seconds": 1.0,
         "num_segments": 4,
@@ -163,7 +171,8 @@ def test_recognizer(kind):
         "squash": squash,
         "settings": settings.to_dict(),
     }
-    value = {"description": description, "frames": frames, "columns": columns}
+    average_over = 3 if kind == "mean" else None
+    value = {"description": description, "frames": frames, "columns": columns, "averageOver": average_over}
     assert_same_events(run_javascript(RECOGNIZER, value), expected)
 
 

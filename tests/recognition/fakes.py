@@ -4,6 +4,8 @@ import types
 
 import numpy as np
 
+from keras_action import RunningMean
+
 LABELS = ("none", "red")
 
 
@@ -44,6 +46,22 @@ class RedStream:
 
     def reset(self):
         self.resets += 1
+
+
+class MeanStream(RedStream):
+    """With the mean of the last n logits in the model, those before the first frame zero."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.average_over, self._mean = count, RunningMean(count)
+
+    def __call__(self, frame):
+        return self._mean(super().__call__(frame))
+
+    def reset(self):
+        super().reset()
+        if self.average_over:
+            self._mean.reset()
 
 
 def frame(value=0, size=(12, 16)):

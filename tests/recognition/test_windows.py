@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_action import RunningMean
 from keras_action.recognition import FrameSteps, SlidingWindows
-from tests.recognition.fakes import RedModel, RedStream, frame
+from tests.recognition.fakes import MeanStream, RedModel, RedStream, frame
 
 
 def small(value):
@@ -56,22 +55,6 @@ def test_steps_show_the_frame_on_screen_and_mean_the_last_logits():
     assert readings[-1].logits[1] == pytest.approx(40 * (np.mean([100, 120, 150, 170]) / 255 - 0.5))
     assert [reading.time for reading in steps.flush()] == pytest.approx([1.625, 1.875])
     assert model.seen[8:] == [200] * 3
-
-
-class MeanStream(RedStream):
-    """With the mean of the last n logits in the model, those before the first frame zero."""
-
-    def __init__(self, count):
-        super().__init__()
-        self.average_over, self._mean = count, RunningMean(count)
-
-    def __call__(self, frame):
-        return self._mean(super().__call__(frame))
-
-    def reset(self):
-        super().reset()
-        if self.average_over:
-            self._mean.reset()
 
 
 def test_a_mean_inside_of_the_model_is_not_taken_again():

@@ -25,6 +25,8 @@ export class StreamModel {
     this._frame = makeArray(description.inputs.find(({ name }) => name === "frame"));
     this._states = description.inputs.filter(({ name }) => name !== "frame");
     this._logits = description.outputs.find(({ name }) => name === "logits");
+    // Over so many frames the file itself takes the mean of the logits: it keeps those of the frames before.
+    this.averageOver = 1 + (this._states.find(({ name }) => name === "state_logits")?.shape[1] ?? 0);
     this.reset();
   }
 

@@ -72,17 +72,22 @@ export class SlidingWindows {
 
 /** Feeds a streaming model one frame after the other, at the time step of its training. */
 export class FrameSteps {
-  /** `model`: an object with `step(frame)`, a promise of the frame's logits, and `reset()`. */
+  /**
+   * `model`: an object with `step(frame)`, a promise of the frame's logits, and `reset()`; where these are the mean of the
+   * last n frames' logits, zeros before the first frame, with `averageOver`, n.
+   */
   constructor(model, numSegments, step) {
     this.model = model;
     this.numSegments = numSegments;
     this.stride = step;
+    this._inside = model.averageOver ?? 1; // 1: the model takes no mean
+    this._span = this._inside > 1 ? this._inside : numSegments;
     this.reset();
   }
 
   reset() {
     this.model.reset();
-    this._recent = []; // {time, logits} of the last T steps
+    this._recent = []; // {time, logits} of the last steps
     this._frame = null; // {timestamp, frame} on screen
     this._start = null;
     this._count = 0; // of steps since the start
@@ -104,7 +109,7 @@ export class FrameSteps {
     let readings = [];
     if (this._frame !== null) {
       const last = this._frame.timestamp;
-      const half = ((this.numSegments - 1) / 2) * this.stride;
+      const half = ((this._span - 1) / 2) * this.stride;
       readings = (await this._feed(last, last + half + this.stride)).filter(({ time }) => time <= last);
     }
     this.reset();
@@ -118,15 +123,18 @@ export class FrameSteps {
       const time = this._start + this._count * this.stride;
       const logits = await this.model.step(this._frame.frame);
       this._recent.push({ time, logits });
-      if (this._recent.length > this.numSegments) this._recent.shift();
+      if (this._recent.length > this._span) this._recent.shift();
       this._count += 1;
-      const count = this._recent.length;
-      readings.push({
-        time: (this._recent[0].time + time) / 2,
-        now,
-        logits: Array.from(logits, (_, index) => this._recent.reduce((sum, row) => sum + row.logits[index], 0) / count),
-      });
+      readings.push({ time: (this._recent[0].time + time) / 2, now, logits: this._mean() });
     }
     return readings;
+  }
+
+  /** The mean of the logits of the steps that there were, at most the last n. */
+  _mean() {
+    const count = this._recent.length;
+    const logits = Array.from(this._recent.at(-1).logits);
+    if (this._inside > 1) return logits.map((value) => (value * this._inside) / count); // the others of its n are zeros
+    return logits.map((_, index) => this._recent.reduce((sum, row) => sum + row.logits[index], 0) / count);
   }
 }
