@@ -31,7 +31,7 @@ from keras_action.recipe_parts import (
     validation_batches,
 )
 from keras_action.resuming import restore
-from keras_action.runs import DESCRIPTION, LAST, digest, read_description, read_run, write_run
+from keras_action.runs import BEST, DESCRIPTION, LAST, digest, read_description, read_run, write_run
 
 
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True, strategy="none"):
@@ -87,14 +87,23 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
 def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.accumulation_steps
 
+    # === Data, first: what does not fit is said before a model is built, or a file written ===
+    failures = FailureLog(max_share=recipe.max_failed_share)
+    validation_failures = FailureLog(max_share=recipe.max_failed_share)
+    validating = None
+    if validation is not None:
+        validating = validation_batches(recipe, validation, validation_failures, shard=engine.shard)
+    training_batches(recipe, training, failures=failures, shard=engine.shard)  # reads nothing yet
+
     # === Model: a fresh one, or the one of the last whole epoch ===
     initial_epoch = finished_epochs(folder)
     engine.check_same(
         json.dumps([initial_epoch, recipe.to_dict(), training.labels, *_digests(training, validation).values()]),
         "All processes of a run must have the same recipe and clips, and see the same folder.",
     )
-    if initial_epoch:
+    if initial_epoch or (folder / BEST).is_file():
         _check_same_run(folder, recipe, training, validation)
+    if initial_epoch:
         with precision(recipe):
             model = keras.saving.load_model(folder / LAST, compile=False)
         if recipe.synchronized_batch_norm:
@@ -112,13 +121,6 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
             f"All processes of a run must see the same folder, {folder}, on a disk that the hosts share.",
         )
     rows = read_log(folder, before_epoch=initial_epoch)
-
-    # === Data ===
-    failures = FailureLog(max_share=recipe.max_failed_share)
-    validation_failures = FailureLog(max_share=recipe.max_failed_share)
-    validating = None
-    if validation is not None:
-        validating = validation_batches(recipe, validation, validation_failures, shard=engine.shard)
 
     # === Fit: the frozen epochs, then the others ===
     best = max((row.get("val_accuracy", -1.0) for row in rows), default=-1.0)

@@ -195,11 +195,12 @@ class Recipe:
 
     def _normalise(self, name, kind):
         """What NumPy or JSON gave becomes what it should be: NumPy's numbers would not go into JSON."""
-        value = getattr(self, name)
+        value = _plain(getattr(self, name))
         if value is not None and kind is int:
-            object.__setattr__(self, name, operator.index(value))
+            value = operator.index(value)
         elif value is not None and "tuple" in str(kind):
-            object.__setattr__(self, name, tuple(value))
+            value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        object.__setattr__(self, name, value)
 
     @property
     def clips_per_step(self):
@@ -238,6 +239,13 @@ class Recipe:
         if unknown:
             raise ValueError(f"A recipe has no such fields: {sorted(unknown)}. Received: {json.dumps(values)}")
         return cls(**values)
+
+
+def _plain(value):
+    """NumPy's numbers and arrays, also in tuples, as Python's."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 def _parse(name, text, kind):

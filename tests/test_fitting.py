@@ -255,6 +255,22 @@ def test_a_diverging_run_stops(annotations, tmp_path):
     assert not (tmp_path / "run" / "last.keras").exists()
 
 
+def test_a_finished_run_without_its_last_checkpoint_is_not_overwritten_by_another(annotations, tmp_path):
+    folder = tmp_path / "run"
+    keras_action.train(tiny.recipe(epochs=1), annotations, annotations, folder, tensorboard=False)
+    (folder / "last.keras").unlink()
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
+    with pytest.raises(ValueError, match="holds another run"):
+        keras_action.train(tiny.recipe(epochs=2), annotations, annotations, folder, tensorboard=False)
+    assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == before
+
+
+def test_what_is_wrong_is_said_before_a_file_is_written(annotations, tmp_path):
+    with pytest.raises(ValueError, match="segment"):
+        keras_action.train(tiny.recipe(sampling="segment"), annotations, None, tmp_path / "run", tensorboard=False)
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
 def test_the_checkpoint_of_something_else_is_refused(annotations, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()

@@ -3,6 +3,7 @@ import importlib
 import json
 import pkgutil
 
+import numpy as np
 import pytest
 
 import training.recipes
@@ -46,6 +47,15 @@ def test_override_from_text(text, field, value):
 def test_bad_override(text, message):
     with pytest.raises(ValueError, match=message):
         Recipe().override([text])
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    recipe = Recipe(
+        stages=np.arange(3, 5), learning_rate=np.float32(0.5), crop_scales=(np.float64(1), 0.5), epochs=np.int64(3)
+    )
+    assert (recipe.stages, recipe.learning_rate, recipe.crop_scales, recipe.epochs) == ((3, 4), 0.5, (1.0, 0.5), 3)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert Recipe(stages=3).stages == (3,)
 
 
 def test_a_misspelt_field_is_an_error():

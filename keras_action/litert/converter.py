@@ -47,14 +47,22 @@ def in_float32(model):
     """The same model, computing in float32 even if it was trained in mixed precision."""
     import keras
 
+    from keras_action.models.insertion import finalize_normalizations, uncompiled
+
     if all(layer.compute_dtype == "float32" for layer in model.layers):
         return model
 
     def clone(layer):
         return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
 
-    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    def float32_input(x):  # states are of the precision that the layers compute in
+        dtype = "float32" if keras.backend.is_float_dtype(x.dtype) else x.dtype
+        return keras.Input(batch_shape=x.shape, dtype=dtype, name=x.name)
+
+    inputs = keras.tree.map_structure(float32_input, model.input)
+    copy = keras.models.clone_model(uncompiled(model), input_tensors=inputs, clone_function=clone, recursive=True)
     copy.set_weights(model.get_weights())
+    finalize_normalizations(copy)
     return copy
 
 

@@ -9,7 +9,7 @@ from keras_action.layers.excitation import Excitation
 from keras_action.litert.inference_action import InferenceAction
 from keras_action.litert.inference_step import InferenceStep
 from keras_action.models.graph import Graph
-from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations
+from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations, uncompiled
 
 _TEMPORAL = (Action, Excitation, StreamingStep, TemporalShift)
 
@@ -48,9 +48,7 @@ def deployment_model(model):
             return (InferenceStep if isinstance(layer, StreamingStep) else InferenceAction).like(layer)
         return folded[layer.name][0] if layer.name in folded else copy_layer(layer)
 
-    # Of a compiled model Keras would compile the clone too.
-    plain = keras.Model(model.input, model.output, name=model.name)
-    copy = keras.models.clone_model(plain, clone_function=clone)
+    copy = keras.models.clone_model(uncompiled(model), clone_function=clone)
     for layer in copy.layers:
         if layer.name in replaced:
             layer.take_weights(replaced[layer.name])

@@ -6,7 +6,7 @@ from keras_action.layers import FoldTime, UnfoldTime
 from keras_action.litert.converter import in_float32
 from keras_action.litert.fake_quantization import RoundedActivations, RoundedLayer
 from keras_action.models.graph import Graph
-from keras_action.models.insertion import as_functional, copy_layer
+from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations, uncompiled
 
 # The converter makes one operator of a layer and these behind it: what is between is never rounded.
 _FUSED = (keras.layers.BatchNormalization, keras.layers.ReLU)
@@ -58,7 +58,7 @@ def quantization_aware(model, momentum=0.9):
     Reference: [Jacob et al., 2018](https://arxiv.org/abs/1712.05877), section 3.
     """
     model = in_float32(as_functional(model))
-    plain = keras.Model(model.input, model.output, name=model.name)
+    plain = uncompiled(model)
     rounds = _rounded_outputs(plain)
 
     def clone(layer):
@@ -75,7 +75,9 @@ def quantization_aware(model, momentum=0.9):
     copy = keras.models.clone_model(plain, clone_function=clone, call_function=call)
     for layer in plain.layers:
         if layer.weights:
-            copy.get_layer(layer.name).layer.set_weights(layer.get_weights())
+            inner = copy.get_layer(layer.name).layer
+            inner.set_weights(layer.get_weights())
+            finalize_normalizations(inner)
     return copy
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from keras_action.litert.arguments import check_model
 from keras_action.litert.clips import iterate_clips
 from keras_action.litert.extras import require
 from keras_action.litert.inspection import CONVERSIONS, inspect_bytes
@@ -140,7 +141,7 @@ def quantization_error(path, model, clips, limit=8):
     """
     from keras_action.litert.convert import float_clip_file
 
-    samples = [{"clip": clip} for clip in iterate_clips(clips, model.input_shape[1:], limit=limit)]
+    samples = [{"clip": clip} for clip in iterate_clips(clips, check_model(model), limit=limit)]
     report = compare_files(float_clip_file(model), read_file(path), samples, LayerNames(model))
     if all(operator.is_float for operator in report.operators):
         raise ValueError(f"{path} has no integers of this model's: it is no int8 or int16x8 file of it")

@@ -56,8 +56,11 @@ def representative_sequences(clips, clip_shape):
     limit = None if has_an_end(clips) else MAX_REPRESENTATIVE_FRAMES
     sequences, count = [], 0
     for item in clips:
-        item = np.asarray(item[0] if isinstance(item, (tuple, list)) else item)
-        for clip in item[None] if item.ndim == 4 else item:
+        item, _, weights = (*item, None, None)[:3] if isinstance(item, (tuple, list)) else (item, None, None)
+        item = np.asarray(item)
+        for place, clip in enumerate(item[None] if item.ndim == 4 else item):
+            if weights is not None and not np.ravel(weights)[place]:
+                continue  # it could not be decoded
             if clip.ndim != 4 or clip.shape[1:] != clip_shape[1:]:
                 raise ValueError(
                     f"Clips must be frames of shape {clip_shape[1:]}, one after the other. Received: {item.shape}"

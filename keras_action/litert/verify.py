@@ -203,8 +203,13 @@ class _StreamOverClips:
 
     def __init__(self, path, model):
         self._stream = LiteRTStream(path)
-        shape = getattr(model, "input_shape", None)
-        num_segments = self._stream.metadata.num_segments if shape is None else shape[1]
+        shape, metadata = getattr(model, "input_shape", None), self._stream.metadata
+        if shape is None and metadata is None:
+            raise ValueError(
+                "The file has no metadata, so that the model must tell the frames of a clip by its `input_shape`, "
+                f"(B, T, H, W, 3). Received: path={path}, model={model!r}"
+            )
+        num_segments = metadata.num_segments if shape is None else shape[1]
         self.input_shape = (None, num_segments, *self._stream.frame_shape)
         self.output_shape = (None, self._stream.num_classes)
 

@@ -10,7 +10,7 @@ from keras import ops
 from keras_action.layers import FoldTime, StreamingStep, UnfoldTime
 from keras_action.layers.streaming_step import TEMPORAL
 from keras_action.models.graph import Graph
-from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations
+from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations, uncompiled
 
 FRAME, LOGITS, STATE = "frame", "logits", "state_"
 
@@ -92,7 +92,8 @@ def streaming_model(model, average_over=None):
 
     # The clone itself is not wanted, as it takes clips; what is made on the way is.
     start = keras.tree.pack_sequence_as(model.input, [frame])
-    keras.models.clone_model(model, input_tensors=start, clone_function=lambda layer: layer, call_function=call)
+    plain = uncompiled(model)
+    keras.models.clone_model(plain, input_tensors=start, clone_function=lambda layer: layer, call_function=call)
     logits = made[-1]
     if average_over is not None:
         logits = _average(logits, operator.index(average_over), inputs, outputs)

@@ -102,3 +102,17 @@ def test_weights_of_another_model(small_model):
 def test_no_functional_model():
     with pytest.raises(ValueError, match="functional"):
         quantization_aware(lambda clips: clips)
+
+
+def test_statistics_of_a_normalisation_are_used():
+    clip = keras.Input(CLIP_SHAPE, name="clip")
+    norm = keras.layers.Normalization(mean=[100.0, 50, 10], variance=[4.0, 9, 16])
+    adapted = keras.layers.Normalization(name="adapted")
+    adapted.adapt(np.random.default_rng(0).normal(30, 5, (64, 3)))
+    x = keras.layers.GlobalAveragePooling2D()(norm(FoldTime()(clip)))
+    x = UnfoldTime(4)(keras.layers.Dense(4)(adapted(x)))
+    model = keras.Model(clip, keras.layers.GlobalAveragePooling1D()(x))
+    clips = shades(2, np.random.default_rng(0)).astype("float32")
+    expected = keras.ops.convert_to_numpy(model(clips))
+    gap = np.abs(keras.ops.convert_to_numpy(quantization_aware(model)(clips)) - expected).max()
+    assert gap < 0.1 * np.ptp(expected)

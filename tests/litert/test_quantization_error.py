@@ -5,7 +5,8 @@ import pytest
 
 from keras_action import plots
 from keras_action.litert import convert, quantization_error
-from tests.litert.color_model import color_clips
+from keras_action.models import streaming_model
+from tests.litert.color_model import color_clips, make_causal_model
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +68,8 @@ def test_layers_kept_in_float_are_marked(model, tmp_path):
 def test_files_without_integers(model, reports):
     with pytest.raises(ValueError, match="no int8 or int16x8 file of it"):
         quantization_error(reports[None].path, model, color_clips(2)[0])
+
+
+def test_a_streaming_model_is_none_of_clips(reports):
+    with pytest.raises(ValueError, match="one input, clips of shape"):
+        quantization_error(reports["int8"].path, streaming_model(make_causal_model()), color_clips(1)[0])

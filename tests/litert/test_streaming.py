@@ -4,6 +4,7 @@ import pytest
 
 import keras_action
 from keras_action import initial_states, streaming_model
+from keras_action.layers import FoldTime, TemporalShift, UnfoldTime
 from keras_action.litert import LiteRTStream, convert, inspect_file, verify
 from keras_action.litert.state_edges import quantize_states
 from keras_action.litert.streaming import representative_sequences
@@ -195,3 +196,53 @@ def test_a_file_whose_states_are_integers_already_stays_as_it_is(file):
     step, again = (LiteRTStream.from_bytes(x, "x") for x in (data, quantize_states(data)))
     for frame in clips(1, 3, SIZE)[0]:
         np.testing.assert_array_equal(step(frame), again(frame))
+
+
+@pytest.mark.parametrize("quantization", [None, "int8"])
+def test_mixed_precision_becomes_float32(quantization, tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        mixed = streaming_model(make())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    representative = clips(2, 6, SIZE) if quantization else None
+    report = convert(mixed, tmp_path / "mixed.tflite", quantization, representative_clips=representative)
+    assert "CAST" not in report.summary.operators
+    dtypes = {tensor.dtype for name, tensor in report.summary.inputs.items() if name.startswith("state_")}
+    assert dtypes == {"int8" if quantization else "float32"}
+
+
+def test_a_model_compiled_with_an_own_loss(tmp_path):
+    model = make()
+    model.compile(loss=lambda labels, logits: logits[:, 0])
+    assert not streaming_model(model).compiled
+
+
+def test_clips_of_weight_0_are_left_out():
+    batch = clips(2, 3, SIZE)
+    for weights in ([1.0, 0.0], np.array([1.0, 0.0])):
+        (sequence,) = representative_sequences([(batch, np.zeros(2), weights)], (4, SIZE, SIZE, 3))
+        np.testing.assert_array_equal(np.concatenate(sequence), batch[0])
+
+
+def test_a_shift_that_comes_out_with_another_scale(tmp_path):
+    """TSM's state is a part of what comes in; it goes into a concatenation, whose scale is that of all of its parts.
+
+    The largest values are of the channel that is shifted, in the last frames, which no frame after them sees.
+    """
+    clip = keras.Input((4, 8, 8, 3), name="clip")
+    x = keras.layers.Conv2D(8, 1, use_bias=False, name="conv")(FoldTime()(clip))
+    x = keras.layers.Conv2D(8, 3, name="next")(TemporalShift(4, mode="fixed", causal=True, name="shift")(x))
+    x = UnfoldTime(4)(keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x)))
+    model = keras.Model(clip, keras.layers.GlobalAveragePooling1D()(x))
+    kernel = np.full((1, 1, 3, 8), 0.1)
+    kernel[..., 1] = 1.0
+    model.get_layer("conv").set_weights([kernel])
+    batch = clips(2, 6, 8)
+    batch[:, :-1] //= 8
+    report = convert(streaming_model(model), tmp_path / "tsm.tflite", "int8", representative_clips=batch)
+    states = {name: tensor for name, tensor in report.summary.inputs.items() if name.startswith("state_")}
+    assert states and all(tensor.dtype == "int8" for tensor in states.values())
+    assert states == {name: report.summary.outputs[name] for name in states}  # of the same scales
+    assert report.summary.operators["QUANTIZE"] >= 1 and report.summary.partitions.count == 1
+    assert verify(report.path, streaming_model(model), batch).relative_gap < 0.2

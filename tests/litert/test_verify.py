@@ -101,3 +101,11 @@ def test_a_streaming_file_with_the_mean_inside(tmp_path, count):
     model, (clips, _) = make_causal_model(), color_clips(8)
     path = convert(streaming_model(model, average_over=count), tmp_path / "m.tflite").path
     assert verify(path, model, clips).relative_gap < 1e-4
+
+
+def test_a_streaming_file_without_metadata_and_a_function(tmp_path):
+    stream = streaming_model(make_causal_model())
+    path = convert(stream, tmp_path / "stream.tflite").path
+    path.write_bytes(path.read_bytes()[: path.read_bytes().index(b"PK\x03\x04")])
+    with pytest.raises(ValueError, match="no metadata, so that the model must tell the frames of a clip"):
+        verify(path, lambda clips: clips, color_clips(2)[0])
