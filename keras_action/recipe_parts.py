@@ -89,6 +89,7 @@ def _fresh_model(recipe, num_classes):
             stages=recipe.stages,
             location=recipe.location,
             zero_init_residual=recipe.zero_init_residual,
+            unit_gain=recipe.unit_gain and recipe.weights is not None,
             dropout=recipe.dropout,
             causal=recipe.causal,
             **options,

@@ -50,6 +50,8 @@ class Recipe:
         stages: Stages that get temporal layers; `None` for all.
         location: Where in a block they stand, 1 to 4.
         zero_init_residual: Whether each residual branch starts at zero, which makes training from scratch faster.
+        unit_gain: Whether what follows an ACTION module is scaled by what the module multiplies by at first, so that
+            `weights` still fit; see `keras_action.build_action_net`. Nothing without `weights`.
         dropout: Share of pooled features dropped in training.
         epochs: Passes over the training set.
         batch_size: Clips in one update of the weights.
@@ -121,6 +123,7 @@ class Recipe:
     stages: tuple[int, ...] | None = None
     location: int = 1
     zero_init_residual: bool = False
+    unit_gain: bool = False
     dropout: float = 0.5
     epochs: int = 30
     batch_size: int = 16

@@ -10,6 +10,7 @@ from keras_action.layers.action import PATHS
 from keras_action.layers.segments import check_num_segments
 from keras_action.models.backbones import get_backbone, get_geometry, name_by_position
 from keras_action.models.blocks import find_blocks, insertion_points
+from keras_action.models.gain import divide_gain
 from keras_action.models.insertion import apply_model, copy_weights
 from keras_action.models.resizing import check_size
 
@@ -52,6 +53,10 @@ def build_action_net(
         zero_init_residual: Whether the last batch normalisation of each residual branch starts at zero, so that the
             network starts shallow, which makes training from scratch faster
             ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)). Off by default, as in the paper.
+        unit_gain: Whether the layers behind the modules are scaled so that, with `weights`, each activation is at first
+            about what it is without modules: a fresh ACTION module gives 4.5 times what comes in (1.5 for each path),
+            which stored statistics of batch normalisation do not expect. It matters where these stay fixed. Off by
+            default, as in the paper and its released code, which have no such thing.
         **options: Anything else is for the backbone's constructor: `alpha=0.35` for a narrower MobileNetV2.
 
     Returns:
@@ -133,6 +138,7 @@ def _build(
     geometry=None,
     batch_norm_momentum=0.9,
     zero_init_residual=False,
+    unit_gain=False,
     **backbone_options,
 ):
     entry = get_backbone(backbone)
@@ -149,6 +155,8 @@ def _build(
             "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
             f"Received: zero_init_residual=True, weights={weights!r}"
         )
+    if unit_gain and weights is None:
+        raise ValueError("`unit_gain` is for trained weights. Received: unit_gain=True, weights=None")
     state_dict = _read_torch_weights(weights, backbone, geometry)
     geometry = get_geometry(backbone, state_dict.names.geometry if state_dict else geometry)
     if entry.normalises_itself:
@@ -196,6 +204,8 @@ def _build(
         load_torch_backbone(model, state_dict)
     elif weights is not None:
         copy_weights(frames_model, model)
+    if unit_gain:
+        divide_gain(model)
     if zero_init_residual:
         _zero_residual_branches(model, find_blocks(frames_model))
     return model
