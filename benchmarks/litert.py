@@ -13,7 +13,7 @@ touches it.
 The weights are random. Each batch normalisation has the statistics of its own input on random pixels, so that the
 activations of all layers are of order one, as in a trained model, and int8 has ranges to measure. What takes time does
 not depend on the weights. A backbone is in the paper's geometry, torchvision's, where it has it (MobileNetV2 and the
-ResNets); all others are in Keras'.
+ResNets); all others are in the one that they have.
 
 `--forms` takes the steps of `keras_action.litert.deployment` back, one or all of them (benchmarks/litert_forms.py):
   deployment     what `keras_action.litert.convert` makes

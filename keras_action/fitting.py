@@ -98,7 +98,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     # === Model: a fresh one, or the one of the last whole epoch ===
     initial_epoch = finished_epochs(folder)
     engine.check_same(
-        json.dumps([initial_epoch, recipe.to_dict(), training.labels, *_digests(training, validation).values()]),
+        json.dumps([initial_epoch, recipe.to_dict(), training.labels, *set_digests(training, validation).values()]),
         "All processes of a run must have the same recipe and clips, and see the same folder.",
     )
     if initial_epoch or (folder / BEST).is_file():
@@ -114,7 +114,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         model = build_model(recipe, len(training.labels), training.labels)
         if engine.is_main:
             seconds = median_clip_seconds(training)
-            write_run(folder, recipe, training.labels, seconds, **_digests(training, validation))
+            write_run(folder, recipe, training.labels, seconds, **set_digests(training, validation))
         engine.wait()
         engine.check_same(
             f"{DESCRIPTION} {'there' if (folder / DESCRIPTION).is_file() else 'not there'}",
@@ -182,7 +182,7 @@ def median_clip_seconds(annotations):
     return float(np.median(lengths)) if lengths else None
 
 
-def _digests(training, validation):
+def set_digests(training, validation):
     """The sets of a run as `run.json` names them."""
     return {
         "training_set": digest(training),
@@ -193,7 +193,7 @@ def _digests(training, validation):
 def _check_same_run(folder, recipe, training, validation):
     """Raises a `ValueError` where the run in the folder is of another recipe, other labels or other sets."""
     old_recipe, labels, _, sets = read_description(folder)
-    new = {**recipe.to_dict(), "labels": training.labels, **_digests(training, validation)}
+    new = {**recipe.to_dict(), "labels": training.labels, **set_digests(training, validation)}
     old = {**old_recipe.to_dict(), "labels": labels, **sets}
     differences = [
         f"{name}={new[name]!r}, there {name}={old[name]!r}" for name in new if name in old and new[name] != old[name]

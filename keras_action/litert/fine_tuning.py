@@ -8,10 +8,10 @@ import keras
 from keras_action.callbacks import EpochLog, StopOnBadLoss
 from keras_action.data import FailureLog, steps_per_epoch
 from keras_action.data.failures import plain_failures, print_failures
-from keras_action.fitting import clips_of_step
+from keras_action.fitting import clips_of_step, set_digests
 from keras_action.litert.quantization_aware import quantization_aware, take_weights
 from keras_action.recipe_parts import loss_and_metrics, make_optimizer, training_batches, validation_batches
-from keras_action.runs import BEST, digest, read_run, write_run
+from keras_action.runs import BEST, read_run, write_run
 from keras_action.schedules import CosineDecay
 
 
@@ -74,8 +74,7 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
     failures = FailureLog(max_share=recipe.max_failed_share)
     validation_failures = FailureLog(max_share=recipe.max_failed_share)
     best = _BestPlainModel(model, folder)
-    sets = {"training_set": digest(training), "validation_set": None if validation is None else digest(validation)}
-    write_run(folder, recipe, run.labels, run.clip_seconds, **sets)
+    write_run(folder, recipe, run.labels, run.clip_seconds, **set_digests(training, validation))
     with plain_failures(failures, validation_failures):
         rounded.fit(
             training_batches(recipe, training, failures=failures),

@@ -38,17 +38,16 @@ def quantize_states(file):
             continue
         (taker,), (maker,) = takers, makers
         inside, outside = graph.tensors[taker.outputs[0]], graph.tensors[maker.inputs[0]]
-        if _scale(inside) != _scale(outside):
-            users = {name(operator) for operator in graph.operators if taker.outputs[0] in operator.inputs}
-            if users <= _ANY_SCALE:
-                inside.quantization = outside.quantization
-            else:
-                _requantize(maker, taker.opcodeIndex, graph.tensors[maker.outputs[0]], inside)
         _replace(graph.inputs, entry, taker.outputs[0])
         graph.operators.remove(taker)
-        if maker.opcodeIndex != taker.opcodeIndex:
-            _replace(graph.outputs, given[state], maker.inputs[0])
-            graph.operators.remove(maker)
+        if _scale(inside) != _scale(outside):
+            users = {name(operator) for operator in graph.operators if taker.outputs[0] in operator.inputs}
+            if not users <= _ANY_SCALE:
+                _requantize(maker, taker.opcodeIndex, graph.tensors[maker.outputs[0]], inside)
+                continue
+            inside.quantization = outside.quantization
+        _replace(graph.outputs, given[state], maker.inputs[0])
+        graph.operators.remove(maker)
     return bytes(flatbuffer.convert_object_to_bytearray(model))
 
 
