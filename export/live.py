@@ -4,20 +4,6 @@ import threading
 import time
 from collections import deque
 
-from keras_action.recognition import EventDetector
-
-
-class _Watched(EventDetector):
-    """An event detector that remembers the last moment it saw."""
-
-    moment = None
-    count = 0
-
-    def step(self, moment):
-        self.moment = moment
-        self.count += 1
-        return super().step(moment)
-
 
 class Monitor:
     """A recogniser, with what a window or a summary shows of it.
@@ -26,31 +12,31 @@ class Monitor:
         recognizer: A `GestureRecognizer`.
 
     Attributes:
-        milliseconds: What the last looks of the model took, each with everything around it.
+        milliseconds: What the last runs of the model took, each with everything around it.
     """
 
     def __init__(self, recognizer):
         self.recognizer = recognizer
         self.milliseconds = deque(maxlen=1000)
-        self._detector = recognizer.detector = _Watched(recognizer.labels, recognizer.settings)
 
     @property
     def scores(self):
         """The smoothed probabilities of the last moment, or `None`."""
-        return None if self._detector.moment is None else self._detector.moment.scores
+        moment = self.recognizer.detector.moment
+        return None if moment is None else moment.scores
 
     @property
     def going_on(self):
         """The label of the gesture that is going on, or `None`."""
-        return self._detector.going_on
+        return self.recognizer.detector.going_on
 
     def push(self, frame, timestamp=None):
         """As the recogniser's."""
-        start, before = time.perf_counter(), self._detector.count
+        start, before = time.perf_counter(), self.recognizer.runs
         events = self.recognizer.push(frame, timestamp)
-        looks = self._detector.count - before
-        if looks:
-            self.milliseconds.append(1000 * (time.perf_counter() - start) / looks)
+        runs = self.recognizer.runs - before
+        if runs:
+            self.milliseconds.append(1000 * (time.perf_counter() - start) / runs)
         return events
 
 

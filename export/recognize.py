@@ -28,7 +28,7 @@ import sys
 import time
 from pathlib import Path
 
-from training.arguments import read_labels
+from training.arguments import parse_lengths, read_labels
 
 
 def make_parser():
@@ -72,7 +72,13 @@ def make_parser():
     )
     settings = parser.add_argument_group("recognition")
     settings.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
-    settings.add_argument("--clip-seconds", type=float, help="length of the window in seconds (default: the model's)")
+    settings.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
+    settings.add_argument(
+        "--windows",
+        type=parse_lengths,
+        metavar="SECONDS[,SECONDS…]",
+        help="length of the windows, or several that compete (default: those of --settings, or the model's clips)",
+    )
     settings.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of the window)")
     settings.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
     settings.add_argument("--threshold", type=float, help="probability at which a gesture begins (default: 0.7)")
@@ -260,6 +266,7 @@ def _make_recognizer(arguments, clock):
         clip_seconds=arguments.clip_seconds,
         stride=arguments.stride,
         settings=arguments.settings,
+        window_seconds=arguments.windows,
         num_threads=arguments.threads,
         clock=clock,
     )

@@ -18,7 +18,8 @@ def events_figure(match, *, track=None, settings=None, title=None):
     Args:
         match: A `keras_action.recognition.MatchReport`, of one stream.
         track: The `keras_action.recognition.LogitTrack` of the stream: the probabilities of the labels that were there
-            or found are drawn above, as the model gave them, not smoothed. `None` for bars alone.
+            or found are drawn above, as the model gave them, not smoothed; those of longer windows with thicker lines.
+            `None` for bars alone.
         settings: The `keras_action.recognition.EventSettings`, whose thresholds are then drawn; or `None`.
         title: A line above the figure.
 
@@ -78,12 +79,19 @@ def _draw_probabilities(axes, track, settings, colors):
     from keras_action.recognition.events import softmax
 
     probabilities = softmax(track.logits)  # NaN where a stream ended: the line breaks there
-    for label, color in colors.items():
-        if label in track.labels:
-            values = np.asarray(probabilities)[:, track.labels.index(label)]
-            axes.plot(track.times, values, color=color, linewidth=1.2, label=label)
+    ends = np.isnan(track.times)
+    for place, length in enumerate(np.unique(track.lengths[~ends])):
+        rows = ends | (track.lengths == length)
+        for label, color in colors.items():
+            if label in track.labels:
+                values = probabilities[rows, track.labels.index(label)]
+                name = None if place else label
+                axes.plot(track.times[rows], values, color=color, linewidth=1.2 + 0.8 * place, label=name)
     if settings is not None:
-        for threshold in (settings.on_threshold, settings.off_threshold):
+        for threshold in {
+            settings.on_threshold,
+            settings.on_threshold if track.has_lengths else settings.off_threshold,
+        }:
             axes.axhline(threshold, color="0.5", linestyle="--", linewidth=1)
     axes.set_ylabel("probability")
     axes.set_ylim(0, 1.02)

@@ -38,7 +38,7 @@ def test_each_gesture_and_event_has_a_bar_and_what_is_wrong_is_hollow():
 def test_probabilities_and_thresholds_stand_above():
     logits = np.array([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [np.nan] * 3, [0.0, 0.0, 3.0]])
     times = np.array([1.0, 2.0, np.nan, 8.0])
-    track = LogitTrack(("left", "right", "none"), times, times, logits, 9.0)
+    track = LogitTrack(("left", "right", "none"), times, times, logits, np.ones(len(times)), 9.0)
     match = match_events([event("left", 1.1, 2.4)], TRUTH)
     above, below = events_figure(match, track=track, settings=EventSettings()).axes
     lines = {line.get_label(): line for line in above.lines}
@@ -46,6 +46,18 @@ def test_probabilities_and_thresholds_stand_above():
     assert np.isnan(lines["left"].get_ydata()[2]) and lines["left"].get_ydata()[0] > 0.9
     assert {0.7, 0.5} <= {line.get_ydata()[0] for line in above.lines}
     assert below.get_xlim() == (0, 9.0)
+
+
+def test_windows_of_several_lengths_have_lines_of_their_own():
+    times, lengths = np.array([1.0, 1.5, 2.0, 2.5]), np.array([1.0, 3.0, 1.0, 3.0])
+    track = LogitTrack(("left", "none"), times, times, np.array([[3.0, 0.0], [0.0, 3.0]] * 2), lengths, 9.0)
+    match = match_events([event("left", 1.1, 2.4)], TRUTH)
+    above, _ = events_figure(match, track=track, settings=EventSettings()).axes
+    short, long, threshold = above.lines
+    assert short.get_xdata().tolist() == [1, 2] and short.get_ydata().min() > 0.9
+    assert long.get_xdata().tolist() == [1.5, 2.5] and long.get_ydata().max() < 0.1
+    assert threshold.get_ydata()[0] == 0.7
+    assert [text.get_text() for text in above.get_legend().get_texts()] == ["left"]
 
 
 def test_many_labels_have_colours_too():

@@ -19,6 +19,11 @@ def add_strategy_argument(parser):
     )
 
 
+def parse_lengths(text):
+    """The lengths of windows that a recogniser looks at together, from seconds with commas between."""
+    return tuple(float(part) for part in text.split(","))
+
+
 def read_labels(path):
     """The names in a text file, one a line; `None` for `None`."""
     if path is None:

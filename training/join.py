@@ -5,7 +5,7 @@ examples:
   python -m export.recognize gesture.tflite --video joined.mp4 --truth joined.mp4.csv
   python -m training.join --data videos/train.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
   python -m training.join --data videos/train.csv --output train.mp4 --max-pause 3 --pauses background \\
-      --windows windows.csv --window-seconds 1.6 2.4 4
+      --windows windows.csv --window-seconds 1.2 1.7 2.4 3.4 4.8
 
 --windows writes an annotation CSV of what a sliding window over the videos shows: the gestures, parts of them with
 what is around, and the background; a model trained on it knows such windows.

@@ -4,7 +4,7 @@ examples:
   python -m training.join --data videos/val.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
   python -m training.tune_events gesture.tflite --streams tune_*.mp4 --output events.json
   python -m training.tune_events runs/mine --streams tune_*.mp4 --output events.json --max-false-alarms 0.5 \\
-      --windows 2.4 1.6,2.4,4 --firing early --cache cache
+      --windows 2.4 1.7,3.4 --firing early --cache cache
   python -m export.recognize gesture.tflite --video some.mp4 --settings events.json
 
 Each VIDEO has its truth beside it, VIDEO.csv (label,start,end). The model runs once over each; the search looks at its
@@ -14,11 +14,12 @@ flatter it all the same.
 """
 
 import argparse
+import dataclasses
 import os
 import sys
 from pathlib import Path
 
-from training.arguments import read_labels
+from training.arguments import parse_lengths, read_labels
 from training.streams import add_stream_arguments, read_streams
 
 
@@ -39,9 +40,9 @@ def make_parser():
     parser.add_argument(
         "--windows",
         nargs="+",
-        type=_lengths,
+        type=parse_lengths,
         metavar="SECONDS[,SECONDS…]",
-        help="lengths of windows to try, each one length or several to be averaged (default: the model's clips)",
+        help="lengths of windows to try, each one length or several that compete (default: the model's clips)",
     )
     parser.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
@@ -110,7 +111,7 @@ def _tune(arguments):
 
 
 def _make_recognizer(arguments, windows):
-    from keras_action.recognition import EventSettings, GestureRecognizer
+    from keras_action.recognition import GestureRecognizer
 
     recognizer = GestureRecognizer(
         arguments.model,
@@ -128,7 +129,7 @@ def _make_recognizer(arguments, windows):
         changes["window_seconds"] = windows
     if arguments.stride is not None:
         changes["stride"] = arguments.stride
-    recognizer.settings = EventSettings.for_clips(recognizer.clip_seconds, **changes)
+    recognizer.settings = dataclasses.replace(recognizer.settings, **changes)
     return recognizer
 
 
@@ -136,10 +137,6 @@ def _name(recognizer):
     if recognizer.window_seconds is None:
         return "streaming model"
     return " + ".join(f"{length:g}" for length in recognizer.window_seconds) + " s"
-
-
-def _lengths(text):
-    return tuple(float(part) for part in text.split(","))
 
 
 if __name__ == "__main__":

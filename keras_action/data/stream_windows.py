@@ -6,20 +6,21 @@ import numpy as np
 
 from keras_action.segments import Segment
 
-# Of a gesture or of a window. In between, nobody could say what a window shows: it is left out.
-SEEN, FILLED, HALF_SEEN = 0.75, 0.9, 0.5
-UNSEEN, UNFILLED = 0.25, 0.5
+# The intersection of a window and a gesture over their union. In between, nobody could say what a window shows.
+SHOWN, NOT_SHOWN = 0.5, 0.3
 
 
 def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, background_share=0.3, background="none"):
     """Chooses windows of a stream to train on, as the sliding window of a recogniser shows them.
 
-    A model that was trained on whole clips has never seen the end of one thing and the beginning of another, which is
-    what most windows over a stream show. So, for each length, windows are laid over the stream, a quarter of
-    their length apart and each moved a little by chance. A window is of
+    A model that was trained on whole clips has never seen the end of one thing and the beginning of another, nor a part
+    of a gesture, which is what most windows over a stream show. So, for each length, windows are laid over the stream,
+    a quarter of their length apart and each moved a little by chance. By its intersection with a gesture over their
+    union (IoU), as in temporal action localisation (Shou et al., 2016, arXiv 1601.02129), a window is of
 
-    - a gesture, if 75 % of the gesture are in it, or if it holds half the gesture and at most 10 % of something else;
-    - the background, if it holds at most 25 % of any gesture, and gestures fill at most half of it;
+    - the gesture, if that is at least 0.5;
+    - the background, if it is at most 0.3 for every gesture: a part of a long one, and a short one within a long
+      window, are background too, so that what is said belongs to a window of the right length at the right time;
     - nothing, and left out, in between.
 
     Of these, `windows_per_gesture` are drawn for each gesture and length, and as many of the background as make up its
@@ -77,15 +78,14 @@ def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, back
 def _shown(window, truth):
     """The place of the gesture that a window shows, None for the background, -1 where it is neither."""
     start, end = window
-    overlaps = [max(0.0, min(end, gesture.end) - max(start, gesture.start)) for gesture in truth]
-    seen = [overlap / (gesture.end - gesture.start) for overlap, gesture in zip(overlaps, truth, strict=True)]
-    filled = [overlap / (end - start) for overlap in overlaps]
-    if all(share <= UNSEEN for share in seen) and sum(filled) <= UNFILLED:
+    shares = []
+    for gesture in truth:
+        common = max(0.0, min(end, gesture.end) - max(start, gesture.start))
+        shares.append(common / (end - start + gesture.end - gesture.start - common))
+    if max(shares, default=0.0) <= NOT_SHOWN:
         return None
-    best = int(np.argmax(overlaps))
-    is_shown = seen[best] >= SEEN or (filled[best] >= FILLED and seen[best] >= HALF_SEEN)
-    alone = all(share <= UNSEEN for place, share in enumerate(seen) if place != best)
-    return best if is_shown and alone else -1
+    best = int(np.argmax(shares))
+    return best if shares[best] >= SHOWN else -1
 
 
 def _draw(windows, count, rng):

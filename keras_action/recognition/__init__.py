@@ -14,6 +14,7 @@ from keras_action.recognition.tuning import (
     operating_curve,
     tune_events,
 )
+from keras_action.recognition.window_events import WindowDetector
 from keras_action.recognition.windows import FrameSteps, Reading, SlidingWindows
 from keras_action.segments import Segment, read_segments
 
@@ -32,6 +33,7 @@ __all__ = [
     "SlidingWindows",
     "Smoother",
     "StreamReport",
+    "WindowDetector",
     "cached_logits",
     "cross_validate",
     "draw_events",

@@ -116,7 +116,39 @@ class Smoother:
         return sum(t for t, _ in self._recent) / count, sum(p for _, p in self._recent) / count
 
 
-class EventDetector:
+class Detector:
+    """What all detectors share: labels, settings, checks of what they are given."""
+
+    def __init__(self, labels, settings=None):
+        self.labels = tuple(labels)
+        self.settings = EventSettings() if settings is None else settings
+        if not self.labels or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"Labels must be different names, at least one. Received: labels={self.labels}")
+        ignore = self.settings.ignore
+        unknown = [label for label in ignore if not is_ignored(label, (*self.labels, *IGNORED_LABELS))]
+        if unknown:
+            raise ValueError(f"No such labels to ignore: {unknown}. Received: labels={self.labels}")
+        self._ignored = [is_ignored(label, ignore) for label in self.labels]
+        self.reset()
+
+    def _check(self, logits, timestamp, last):
+        """The probabilities, and the timestamp as a number, which must be after the last one."""
+        logits, timestamp = np.asarray(logits, dtype="float64"), float(timestamp)
+        if logits.shape != (len(self.labels),):
+            raise ValueError(
+                f"Expected one logit for each of the {len(self.labels)} labels. "
+                f"Received: logits of shape {logits.shape}"
+            )
+        if not np.isfinite(logits).all():
+            raise ValueError(f"Logits must be finite. Received: logits={logits}")
+        if not math.isfinite(timestamp) or (last is not None and timestamp <= last):
+            raise ValueError(
+                f"Timestamps must be finite and go up; the last one was {last}. Received: timestamp={timestamp}"
+            )
+        return softmax(logits), timestamp
+
+
+class EventDetector(Detector):
     """Turns a model's logits into gesture events, each of which fires once.
 
     The probabilities are smoothed over time. A gesture begins where the smoothed
@@ -155,18 +187,6 @@ class EventDetector:
     wave
     """
 
-    def __init__(self, labels, settings=None):
-        self.labels = tuple(labels)
-        self.settings = EventSettings() if settings is None else settings
-        if not self.labels or len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"Labels must be different names, at least one. Received: labels={self.labels}")
-        ignore = self.settings.ignore
-        unknown = [label for label in ignore if not is_ignored(label, (*self.labels, *IGNORED_LABELS))]
-        if unknown:
-            raise ValueError(f"No such labels to ignore: {unknown}. Received: labels={self.labels}")
-        self._ignored = [is_ignored(label, ignore) for label in self.labels]
-        self.reset()
-
     def reset(self):
         """Forget everything, as if nothing had been seen yet."""
         self._smoother = Smoother(self.settings.smoothing, self.settings.smoothing_kind)
@@ -176,6 +196,11 @@ class EventDetector:
         self._blocked_until = -math.inf
 
     @property
+    def moment(self):
+        """The last `Moment`, or `None`."""
+        return self._last
+
+    @property
     def going_on(self):
         """The label of the gesture that is going on, or `None`."""
         gesture = self._gesture
@@ -183,14 +208,9 @@ class EventDetector:
 
     def push(self, logits, timestamp, now=None):
         """Take the logits of one moment. Returns the list of events that fired with it."""
-        logits, timestamp = self._check_logits(logits), float(timestamp)
-        last = self._last and self._last.timestamp
-        if not math.isfinite(timestamp) or (last is not None and timestamp <= last):
-            raise ValueError(
-                f"Timestamps must be finite and go up; the last one was {last}. Received: timestamp={timestamp}"
-            )
+        probabilities, timestamp = self._check(logits, timestamp, self._last and self._last.timestamp)
         now = timestamp if now is None else float(now)
-        return self.step(self._smoother.push(softmax(logits), timestamp, now))
+        return self.step(self._smoother.push(probabilities, timestamp, now))
 
     def step(self, moment):
         """Take a `Moment` of a `Smoother` with these settings; `push` does both. Returns the events that fired."""
@@ -249,17 +269,6 @@ class EventDetector:
     def _event(self, gesture, end):
         label = self.labels[gesture.index]
         return GestureEvent(label, gesture.start, end, gesture.score, gesture.peak, self._last.now)
-
-    def _check_logits(self, logits):
-        logits = np.asarray(logits, dtype="float64")
-        if logits.shape != (len(self.labels),):
-            raise ValueError(
-                f"Expected one logit for each of the {len(self.labels)} labels. "
-                f"Received: logits of shape {logits.shape}"
-            )
-        if not np.isfinite(logits).all():
-            raise ValueError(f"Logits must be finite. Received: logits={logits}")
-        return logits
 
 
 def softmax(logits):

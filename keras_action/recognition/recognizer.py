@@ -11,6 +11,7 @@ from keras_action.recognition.events import EventDetector
 from keras_action.recognition.frames import resize, resize_and_crop
 from keras_action.recognition.loading import load_model
 from keras_action.recognition.settings import EventSettings, check_lengths
+from keras_action.recognition.window_events import WindowDetector
 from keras_action.recognition.windows import FrameSteps, SlidingWindows
 
 
@@ -49,11 +50,12 @@ class GestureRecognizer:
         stride: Seconds from one window to the next. `None`: that of `settings`, or
             `clip_seconds / T`. A streaming model's is always that.
         settings: An `EventSettings`, or the path of its JSON file. `None`:
-            `EventSettings.for_clips(clip_seconds)`.
+            `EventSettings.for_clips(clip_seconds)`, of several lengths
+            `EventSettings.for_windows(window_seconds)`.
         window_seconds: The lengths of the windows, a number or several: where
-            gestures are of very different lengths, the probabilities of windows of
-            several lengths around one moment are averaged, at the cost of as many
-            runs of the model. `None`: those of `settings`, or `clip_seconds`.
+            gestures are of very different lengths, windows of several compete
+            (`WindowDetector`), at the cost of as many runs of the model. `None`:
+            those of `settings`, or `clip_seconds`.
         squash: Whether whole frames are scaled to the input size, their proportions
             lost, in place of a crop. `None`: as the model was trained, if its file
             tells, or not.
@@ -112,20 +114,21 @@ class GestureRecognizer:
         self.clip_seconds = _check_seconds("clip_seconds", clip_seconds)
         if isinstance(settings, (str, os.PathLike)):
             settings = EventSettings.load(settings)
+        self.detector = None
         self._at_work = threading.Lock()
         self._counting = threading.Lock()
         self._last = None  # the last timestamp
         self._spent = 0.0  # seconds that the last frame took, in which no other could be taken
-        self._source = None
-        self.settings = EventSettings.for_clips(self.clip_seconds) if settings is None else settings
         self.max_lag = None if max_lag is None else _check_seconds("max_lag", max_lag)
         self.squash = bool(squash)
         self._clock = clock
         if _is_streaming(model):
-            self._follow_frames(stride, window_seconds)
+            self._follow_frames(stride, window_seconds, settings)
         else:
-            self._look_at_windows(stride, window_seconds)
+            self._look_at_windows(stride, window_seconds, settings)
+        self.settings = self._default_settings() if settings is None else settings
         self.dropped = 0
+        self.runs = 0
 
     @property
     def settings(self):
@@ -137,16 +140,19 @@ class GestureRecognizer:
 
     @settings.setter
     def settings(self, settings):
-        if self._source is not None and settings is not None:
+        if settings is None:
+            settings = EventSettings()
+        if self.detector is not None:
             self._check_windows(settings)
         with self._at_work:
-            self.detector = EventDetector(self.labels, settings)
+            self.detector = (WindowDetector if self._has_lengths() else EventDetector)(self.labels, settings)
 
     def reset(self):
-        """Forget all frames and the gesture that is going on, and set `dropped` to 0."""
+        """Forget all frames and the gesture that is going on, and set `dropped` and `runs` to 0."""
         with self._at_work:
             self._forget()
             self.dropped = 0
+            self.runs = 0
 
     def push(self, frame, timestamp=None):
         """Take one frame. Returns the list of events that fired with it."""
@@ -190,7 +196,7 @@ class GestureRecognizer:
             found = self._end()
         yield from found
 
-    def _follow_frames(self, stride, window_seconds):
+    def _follow_frames(self, stride, window_seconds, settings):
         """Read from a streaming model."""
         metadata = self.model.metadata
         if metadata is None:
@@ -200,7 +206,7 @@ class GestureRecognizer:
             for name, value in (
                 ("stride", stride),
                 ("window_seconds", window_seconds),
-                ("settings.window_seconds", self.settings.window_seconds),
+                ("settings.window_seconds", settings and settings.window_seconds),
             )
             if value is not None
         ]
@@ -215,15 +221,15 @@ class GestureRecognizer:
         self._longest_gap = self.clip_seconds
         self._source = FrameSteps(self.model, self.num_segments, len(self.labels), self.stride)
 
-    def _look_at_windows(self, stride, window_seconds):
+    def _look_at_windows(self, stride, window_seconds, settings):
         """Read from a model of clips."""
         self.num_segments, self.input_size = _clip_shape(self.model)
         _check_labels(self.labels, self.model)
         if window_seconds is None:
-            window_seconds = self.settings.window_seconds or self.clip_seconds
+            window_seconds = (settings and settings.window_seconds) or self.clip_seconds
         self.window_seconds = check_lengths(window_seconds)
         if stride is None:
-            stride = self.settings.stride or self.clip_seconds / self.num_segments
+            stride = (settings and settings.stride) or self.clip_seconds / self.num_segments
         self.stride = _check_seconds("stride", stride)
         # A Keras model called as a function runs operation by operation; this way it runs as a compiled graph.
         predict = getattr(self.model, "predict_on_batch", self.model)
@@ -267,7 +273,19 @@ class GestureRecognizer:
     def _detect(self, reading):
         if reading is None:
             return self.detector.flush()
+        self.runs += 1
+        if self._has_lengths():
+            return self.detector.push(reading.logits, reading.time, reading.now, reading.length)
         return self.detector.push(reading.logits, reading.time, reading.now)
+
+    def _has_lengths(self):
+        """Whether windows of several lengths compete."""
+        return self.window_seconds is not None and len(self.window_seconds) > 1
+
+    def _default_settings(self):
+        if self._has_lengths():
+            return EventSettings.for_windows(self.window_seconds)
+        return EventSettings.for_clips(self.clip_seconds)
 
     def _forget(self):
         self._source.reset()

@@ -1,4 +1,4 @@
-"""The settings of an `EventDetector`, and their file. Standard library only."""
+"""The settings of the event detectors, and their file. Standard library only."""
 
 import dataclasses
 import json
@@ -11,27 +11,36 @@ from keras_action.segments import IGNORED_LABELS
 FIRINGS = ("late", "early")
 SMOOTHINGS = ("mean", "exponential")
 
-_SECONDS = ("smoothing", "min_duration", "merge_gap", "refractory")
+_SECONDS = ("smoothing", "min_duration", "merge_gap", "refractory", "wait")
 
 
 @dataclasses.dataclass(frozen=True)
 class EventSettings:
     """How probabilities over time become events. Times are in seconds, never in frames.
 
+    `EventDetector` looks at one row of probabilities over time; for windows of
+    several lengths there is `WindowDetector`. Some fields are of one of them only.
+
     Args:
         smoothing: Over how long the probabilities are smoothed; 0 turns it off.
         smoothing_kind: `"mean"` of the last `smoothing` seconds, or `"exponential"`
             with `smoothing` as its time constant.
         on_threshold: The smoothed probability at which a gesture begins.
-        off_threshold: The smoothed probability under which it ends.
+        off_threshold: The smoothed probability under which it ends. Of
+            `EventDetector` only, as are `min_duration` and `merge_gap`.
         margin: By how much the probability must be above that of the second
             class for a gesture to begin.
         min_duration: Shorter gestures are dropped. With early firing, how long
             a gesture must have gone on to be certain.
         merge_gap: The same label again within so long is still the same gesture.
-        refractory: The pause after a gesture in which no other can begin.
-        firing: `"late"`, when the gesture has ended and `merge_gap` has passed, or
-            `"early"`, as soon as it is certain.
+        refractory: The pause after a gesture in which no other can begin; of
+            `WindowDetector`, none of the same label.
+        wait: How long a window with a gesture waits, from its end, for a surer one that
+            overlaps it. Of `WindowDetector` only, as is `max_overlap`.
+        max_overlap: The share of the shorter of two windows that may be in both if
+            each shows a gesture of its own.
+        firing: `"late"`, when the gesture has ended and `merge_gap` or `wait` has
+            passed, or `"early"`, as soon as it is certain.
         ignore: The labels that mean nothing and never become an event, whatever
             their case. Those of the default need not be among the classes.
         window_seconds: The lengths of the recogniser's windows that these
@@ -58,6 +67,8 @@ class EventSettings:
     min_duration: float = 0.3
     merge_gap: float = 0.3
     refractory: float = 0.3
+    wait: float = 0.6
+    max_overlap: float = 0.3
     firing: str = "late"
     ignore: tuple[str, ...] = IGNORED_LABELS
     window_seconds: tuple[float, ...] | None = None
@@ -66,7 +77,7 @@ class EventSettings:
     def __post_init__(self):
         ignore = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
         object.__setattr__(self, "ignore", ignore)
-        for name in (*_SECONDS, "on_threshold", "off_threshold", "margin"):
+        for name in (*_SECONDS, "on_threshold", "off_threshold", "margin", "max_overlap"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         for name in _SECONDS:
             if not 0 <= getattr(self, name) < math.inf:
@@ -76,8 +87,9 @@ class EventSettings:
                 "Thresholds must be probabilities, the off threshold at most the on threshold. "
                 f"Received: on_threshold={self.on_threshold}, off_threshold={self.off_threshold}"
             )
-        if not 0 <= self.margin <= 1:
-            raise ValueError(f"`margin` must be from 0 to 1. Received: margin={self.margin}")
+        for name in ("margin", "max_overlap"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"`{name}` must be from 0 to 1. Received: {name}={getattr(self, name)}")
         for name, choices in (("smoothing_kind", SMOOTHINGS), ("firing", FIRINGS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}")
@@ -100,6 +112,25 @@ class EventSettings:
             **changes: More fields, which go before these.
         """
         return cls(**{"smoothing": 0.375 * clip_seconds, "min_duration": 0.45 * clip_seconds, **changes})
+
+    @classmethod
+    def for_windows(cls, window_seconds, **changes):
+        """Settings for windows of several lengths, which become `window_seconds`.
+
+        A window lasts as long as the gesture that it fills, so the shortest one says how
+        long the probabilities may be smoothed: for a fifth of it. For a surer window
+        a gesture waits half the longest one: what is less than half of it is no part that looks
+        like a whole.
+
+        Args:
+            window_seconds: The lengths of the windows.
+            **changes: More fields, which go before these.
+        """
+        lengths = check_lengths(window_seconds)
+        fields = {"smoothing": 0.2 * lengths[0], "wait": 0.5 * lengths[-1], "window_seconds": lengths}
+        if "on_threshold" in changes:
+            fields["off_threshold"] = changes["on_threshold"]
+        return cls(**{**fields, **changes})
 
     @classmethod
     def from_dict(cls, values):

@@ -11,6 +11,8 @@ import numpy as np
 
 from keras_action.files import write_whole
 from keras_action.recognition.events import EventDetector, Smoother, softmax
+from keras_action.recognition.window_events import WindowDetector
+from keras_action.recognition.windows import Reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,8 @@ class LogitTrack:
             row that only says that a stream ended.
         seen: The time of the video when they were known, `(N,)`.
         logits: `(N, classes)`.
+        lengths: The lengths of the windows that they are about, in seconds, `(N,)`; 0
+            of a streaming model.
         duration: The length of the video, in seconds.
 
     Example:
@@ -36,25 +40,39 @@ class LogitTrack:
     times: np.ndarray
     seen: np.ndarray
     logits: np.ndarray
+    lengths: np.ndarray
     duration: float
     _moments: dict = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @property
+    def has_lengths(self):
+        """Whether it is about windows of several lengths."""
+        return len(set(self.lengths[~np.isnan(self.times)].tolist())) > 1
+
     def events(self, settings=None):
-        """The events of an `EventDetector` with these settings: what the recogniser would have reported."""
-        detector, events = EventDetector(self.labels, settings), []
-        for moment in self._smoothed(detector.settings.smoothing, detector.settings.smoothing_kind):
-            events += detector.flush() if moment is None else detector.step(moment)
+        """The events that a recogniser with these settings would have reported."""
+        has_lengths = self.has_lengths
+        detector = (WindowDetector if has_lengths else EventDetector)(self.labels, settings)
+        smoothing = (detector.settings.smoothing, detector.settings.smoothing_kind)
+        events = []
+        for moment, length in zip(self._smoothed(*smoothing), self.lengths.tolist(), strict=True):
+            if moment is None:
+                events += detector.flush()
+            else:
+                events += detector.step(moment, length) if has_lengths else detector.step(moment)
         return events + detector.flush()
 
     def _smoothed(self, seconds, kind):
         """A `Moment` for each row, `None` where a stream ended. Kept: a search asks for the same ones often."""
         if (seconds, kind) not in self._moments:
-            moments, smoother = [], Smoother(seconds, kind)
-            for time, now, row in zip(self.times.tolist(), self.seen.tolist(), softmax(self.logits), strict=True):
+            moments, smoothers = [], {}
+            columns = (self.times.tolist(), self.seen.tolist(), softmax(self.logits), self.lengths.tolist())
+            for time, now, row, length in zip(*columns, strict=True):
                 if np.isnan(time):
-                    smoother = Smoother(seconds, kind)
+                    smoothers = {}
                     moments.append(None)
                 else:
+                    smoother = smoothers.setdefault(length, Smoother(seconds, kind))
                     moments.append(smoother.push(row, time, now))
             self._moments[seconds, kind] = moments
         return self._moments[seconds, kind]
@@ -62,7 +80,7 @@ class LogitTrack:
     def save(self, path):
         """Write the track as an `.npz` file, whole or not at all."""
         buffer = io.BytesIO()
-        arrays = {name: getattr(self, name) for name in ("times", "seen", "logits", "duration")}
+        arrays = {name: getattr(self, name) for name in ("times", "seen", "logits", "lengths", "duration")}
         np.savez_compressed(buffer, labels=np.array(self.labels, dtype=str), **arrays)
         return write_whole(path, buffer.getvalue())
 
@@ -77,7 +95,8 @@ class LogitTrack:
         try:
             with np.load(path, allow_pickle=False) as file:
                 labels = tuple(file["labels"].tolist())
-                return cls(labels, file["times"], file["seen"], file["logits"], float(file["duration"]))
+                columns = (file[name] for name in ("times", "seen", "logits", "lengths"))
+                return cls(labels, *columns, float(file["duration"]))
         except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is no file of logits: {error}") from error
 
@@ -103,14 +122,15 @@ def record_logits(recognizer, frames):
             stamps.append(float(timestamp))
             yield timestamp, frame
 
-    blank = np.full(len(recognizer.labels), np.nan)
-    rows = [(np.nan, np.nan, blank) if reading is None else reading for reading in recognizer.readings(watched())]
+    end = Reading(np.nan, np.nan, np.full(len(recognizer.labels), np.nan))
+    readings = [end if reading is None else reading for reading in recognizer.readings(watched())]
+    rows = [reading._replace(length=reading.length or 0) for reading in readings]
     if not stamps:
         raise ValueError("There must be at least one frame. Received: none")
-    times, seen, logits = (np.array(column, "float64") for column in zip(*rows, strict=True))
+    times, seen, logits, lengths = (np.array(column, "float64") for column in zip(*rows, strict=True))
     # The last frame is on screen for as long as the others are in the mean.
     duration = stamps[-1] - stamps[0] + (stamps[-1] - stamps[0]) / max(len(stamps) - 1, 1)
-    return LogitTrack(recognizer.labels, times, seen, logits, duration)
+    return LogitTrack(recognizer.labels, times, seen, logits, lengths, duration)
 
 
 def cached_logits(recognizer, model, video, cache=None):

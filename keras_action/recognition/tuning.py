@@ -13,7 +13,9 @@ _SHARES_OF_A_CLIP = {
     "min_duration": (0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8),
     "merge_gap": (0, 0.125, 0.25, 0.5, 0.75, 1.0),
     "refractory": (0, 0.125, 0.25, 0.5, 0.75, 1.0),
+    "wait": (0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5),
 }
+_OVERLAPS = (0, 0.15, 0.3, 0.5)
 _THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _MARGINS = (0, 0.1, 0.2, 0.3, 0.4, 0.6)
 _OFF_SHARES = (0.3, 0.5, 0.7, 0.85, 1.0)  # of the on threshold
@@ -54,6 +56,7 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
     middle of it on others. So what counts is not the score of settings, but its mean (one, two and one parts) with the
     on threshold 0.05 lower and 0.05 higher, and on each line the same mean with the values beside it. And a field moves
     no further than it must to come within half a gesture of the best value, so that one that does not matter stays.
+    Of windows of several lengths the fields of `WindowDetector` are searched, else those of `EventDetector`.
 
     Args:
         streams: Pairs of a `LogitTrack` and its truth. Streams of training clips flatter a
@@ -91,7 +94,7 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
     worth = 0.5 / sum(len(truth) for _, truth in streams)
     for _ in range(_ROUNDS):
         before = settings
-        for line in _lines(clip_seconds):
+        for line in _lines(clip_seconds, any(track.has_lengths for track, _ in streams)):
             settings = _best_on_line(line(settings), settings, value_of, worth)
         if settings == before:
             break
@@ -163,7 +166,7 @@ def with_on_threshold(settings, threshold):
     return dataclasses.replace(settings, on_threshold=threshold, off_threshold=min(off_share * threshold, threshold))
 
 
-def _lines(clip_seconds):
+def _lines(clip_seconds, has_lengths):
     """Functions from settings to the candidates along one field, in the field's order."""
 
     def along(name, values):
@@ -181,6 +184,15 @@ def _lines(clip_seconds):
     seconds = {
         name: tuple(round(share * clip_seconds, 3) for share in shares) for name, shares in _SHARES_OF_A_CLIP.items()
     }
+    if has_lengths:
+        return [
+            along_on,
+            along("wait", seconds["wait"]),
+            along("smoothing", seconds["smoothing"]),
+            along("margin", _MARGINS),
+            along("refractory", seconds["refractory"]),
+            along("max_overlap", _OVERLAPS),
+        ]
     return [
         along_on,
         along("min_duration", seconds["min_duration"]),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_action.recognition.events import softmax
+_ROUNDING = 1e-6  # seconds
 
 
 class Reading(NamedTuple):
@@ -16,32 +16,35 @@ class Reading(NamedTuple):
         time: The moment that it is about, in seconds.
         now: The time of the stream when it could be known, in seconds.
         logits: `(classes,)`.
+        length: The length of the window around `time` that it is about, in
+            seconds; `None` of a streaming model, which sees no windows.
     """
 
     time: float
     now: float
     logits: np.ndarray
+    length: float | None = None
 
 
 class SlidingWindows:
     """Runs a model of whole clips on windows of the frames seen last.
 
-    Every `stride` seconds the model sees a window of each length, all around one
-    moment, `max(lengths) / 2` ago: T frames each, of which each was on screen in the middle
-    of one of T equal parts of the window, as in training. The probabilities of
-    windows of several lengths are averaged.
+    Every `stride` seconds the model sees a window of each length, all of which end
+    now: T frames each, of which each was on screen in the middle of one of T
+    equal parts of the window, as in training. What a window shows belongs to its
+    centre.
 
     Before the stream's first frame and after its last those frames are held, so
     that every moment is the centre of a window; `flush` runs the last of them.
-    At most one moment is run for each frame: where frames come more slowly
-    than `stride`, or waited for the model, moments between are left out.
+    Windows of one end at most are run for each frame: where frames come more slowly
+    than `stride`, or waited for the model, windows between are left out.
 
     Args:
         predict: From clips `(B, T, H, W, 3)` to logits `(B, classes)`.
         num_segments: T.
         classes: The number of classes.
         lengths: The lengths of the windows, in seconds.
-        stride: Seconds from one moment to the next.
+        stride: Seconds from one window to the next.
 
     Call arguments of `push`:
         frame: uint8 `(H, W, 3)`, of the model's size.
@@ -54,53 +57,56 @@ class SlidingWindows:
         self.classes = classes
         self.lengths = tuple(lengths)
         self.stride = stride
-        self._before = max(self.lengths) / 2  # from a moment to the end of its longest window
         self._frames = deque()  # (timestamp, frame) of the longest window
         self.reset()
 
     def reset(self):
         """Forget all frames."""
         self._frames.clear()
-        self._next = None  # the moment that comes next
+        self._start = None
+        self._next = None  # where the next windows end
 
     def push(self, frame, timestamp, is_live=False):
         """Take one frame. Returns the list of `Reading`s that it makes possible."""
         if not self._frames:
-            self._next = timestamp
+            self._start = timestamp
+            self._next = timestamp + min(self.lengths) / 2
         self._frames.append((timestamp, frame))
-        if timestamp < self._next + self._before:
+        if timestamp < self._next:
             self._forget()
             return []
         # Rounding must not make it one step back.
-        skipped = max(math.floor((timestamp - self._next - self._before) / self.stride), 0)
-        return [self._read(self._next + skipped * self.stride)]
+        skipped = max(math.floor((timestamp - self._next) / self.stride), 0)
+        return self._read(self._next + skipped * self.stride)
 
     def flush(self):
         """End the stream. Returns the list of `Reading`s up to its last frame."""
         readings = []
-        while self._frames and self._next <= self._frames[-1][0]:
-            readings.append(self._read(self._next))
+        while self._frames and self._next <= self._frames[-1][0] + max(self.lengths) / 2 + _ROUNDING:
+            readings += self._read(self._next)
         self.reset()
         return readings
 
-    def _read(self, moment):
+    def _read(self, end):
+        """Run the windows that end there, if their centres lie within the stream."""
         times = [time for time, _ in self._frames]
+        begin, last = self._start - _ROUNDING, times[-1] + _ROUNDING
+        lengths = [length for length in self.lengths if begin <= end - length / 2 <= last]
         clips = []
-        for length in self.lengths:
-            middles = moment - length / 2 + (np.arange(self.num_segments) + 0.5) * (length / self.num_segments)
+        for length in lengths:
+            middles = end - length + (np.arange(self.num_segments) + 0.5) * (length / self.num_segments)
             shown = np.searchsorted(times, middles, side="right") - 1
             clips.append(np.stack([self._frames[max(index, 0)][1] for index in shown]))
-        logits = check_logits(self.predict(np.stack(clips)), (len(clips), self.classes))
-        if len(clips) > 1:
-            # Logarithms of probabilities are logits. None is 0, for that would be no number.
-            logits = np.log(np.maximum(softmax(logits).mean(axis=0, keepdims=True), 1e-12))
-        self._next = moment + self.stride
+        self._next = end + self.stride
         self._forget()
-        return Reading(moment, self._frames[-1][0], logits[0])
+        if not clips:
+            return []
+        rows = check_logits(self.predict(np.stack(clips)), (len(clips), self.classes))
+        return [Reading(end - length / 2, times[-1], row, length) for length, row in zip(lengths, rows, strict=True)]
 
     def _forget(self):
         """Drop the frames that no window will show."""
-        while len(self._frames) > 1 and self._frames[1][0] <= self._next - self._before:
+        while len(self._frames) > 1 and self._frames[1][0] <= self._next - max(self.lengths):
             self._frames.popleft()
 
 

@@ -21,7 +21,7 @@ import pytest
 from export.web import main, runtime
 from export.web.server import make_server
 from export.web.site import site_files, write_site
-from keras_action.recognition import EventDetector, EventSettings, GestureRecognizer
+from keras_action.recognition import EventDetector, EventSettings, GestureRecognizer, WindowDetector
 from keras_action.recognition.frames import resize, resize_and_crop
 from tests.export.javascript import run_javascript
 from tests.litert.color_model import LABELS
@@ -73,6 +73,50 @@ def test_event_detector():
         expected = [event for row in case["rows"] for event in detector.push(*row)] + detector.flush()
         assert len(expected) > 5  # else it is no test
         assert_same_events(found, to_dicts(expected))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"smoothing": 0.0, "wait": 0.0, "refractory": 0.0, "max_overlap": 0.0},
+        {"smoothing_kind": "exponential", "margin": 0.3, "max_overlap": 0.6, "on_threshold": 0.5},
+        {"wait": 3.0, "refractory": 1.0, "on_threshold": 0.4, "ignore": ["LEFT"]},
+        {"firing": "early", "on_threshold": 0.5},
+    ],
+)
+def test_window_detector(options):
+    """The same for windows of several lengths."""
+    rng = np.random.default_rng(0)
+    lengths = (0.8, 1.3, 2.4)
+    settings = EventSettings.for_windows(lengths, **options)
+    logits = 6 * np.cumsum(rng.standard_normal((900, len(lengths), len(NAMES))), axis=0)
+    logits -= 0.98 * np.apply_along_axis(lambda x: np.convolve(x, np.ones(15) / 15, "same"), 0, logits)
+    ends = np.cumsum(rng.uniform(0.1, 0.3, 900))
+    rows = [
+        (row.tolist(), end - length / 2, end, length)
+        for end, together in zip(ends.tolist(), logits, strict=True)
+        for length, row in zip(lengths, together, strict=True)
+    ]
+    code = """
+        const { WindowDetector } = await import(BASE + "window_events.js");
+        const detector = new WindowDetector(value.labels, value.settings);
+        const states = [];
+        const events = value.rows.flatMap((row) => {
+          const found = detector.push(...row);
+          states.push([detector.goingOn, detector.moment.time]);
+          return found;
+        });
+        return [[...events, ...detector.flush()], states];
+    """
+    found, states = run_javascript(code, {"labels": NAMES, "settings": settings.to_dict(), "rows": rows})
+    detector, expected = WindowDetector(NAMES, settings), []
+    for row, (going_on, time) in zip(rows, states, strict=True):
+        expected += detector.push(*row)
+        assert (detector.going_on, detector.moment.time) == (going_on, pytest.approx(time))
+    expected += detector.flush()
+    assert len(expected) > 10  # else it is no test
+    assert_same_events(found, to_dicts(expected))
 
 
 def test_event_detector_refuses_what_is_no_logits():

@@ -112,17 +112,22 @@ def test_own_settings(tmp_path):
     assert len(play(recognizer, np.arange(0, 5, 0.1), red=[(2, 3)])) == 1
 
 
-def test_windows_of_several_lengths_share_their_centre():
+def test_windows_of_several_lengths_compete():
     model = RedModel()
     recognizer = GestureRecognizer(model, LABELS, clip_seconds=1.0, window_seconds=[2, 1], stride=0.5)
+    assert recognizer.settings == EventSettings.for_windows((1.0, 2.0))
     for i in range(31):
         recognizer.push(frame(i), i / 10)
     short, long = model.clips[-2:]
-    np.testing.assert_array_equal(long[:, 0, 0, 0], [12, 17, 22, 27])  # around 2 s
-    np.testing.assert_array_equal(short[:, 0, 0, 0], [16, 18, 21, 23])
+    np.testing.assert_array_equal(short[:, 0, 0, 0], [21, 23, 26, 28])  # both end at 3 s
+    np.testing.assert_array_equal(long[:, 0, 0, 0], [12, 17, 22, 27])
+    assert recognizer.runs == 6 + 5
     recognizer.reset()
+    assert recognizer.runs == 0
     (event,) = play(recognizer, np.arange(0, 10, 0.1), red=[(3, 5)])
-    assert (event.start, event.end) == (pytest.approx(3, abs=0.3), pytest.approx(5, abs=0.3))
+    assert 2.5 < event.start < event.end < 5.5
+    recognizer.settings = EventSettings(ignore=LABELS)
+    assert play(recognizer, np.arange(20, 30, 0.1), red=[(23, 25)]) == []
 
 
 def test_events_tell_when_they_fired():

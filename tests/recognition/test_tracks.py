@@ -11,10 +11,12 @@ WITH_A_GAP = [*np.arange(0, 8, 0.1), *np.arange(50, 54, 0.1)]
 
 
 def make(kind):
-    return GestureRecognizer(RedStream()) if kind == "streaming" else GestureRecognizer(RedModel(), LABELS, 1.0)
+    if kind == "streaming":
+        return GestureRecognizer(RedStream())
+    return GestureRecognizer(RedModel(), LABELS, 1.0, window_seconds=(0.5, 1.0, 2.0) if kind == "lengths" else None)
 
 
-@pytest.mark.parametrize("kind", ["clips", "streaming"])
+@pytest.mark.parametrize("kind", ["clips", "lengths", "streaming"])
 @pytest.mark.parametrize("firing", ["late", "early"])
 def test_events_of_a_track_are_the_recognisers(kind, firing, tmp_path):
     settings = EventSettings.for_clips(1.0, firing=firing, on_threshold=0.6)

@@ -30,7 +30,7 @@ def make_stream(seed, confidence=0.6, spikes=0.85):
         probabilities[spike : spike + 2] = np.eye(3)[3 - label] * spikes + (1 - spikes) / 3
         now += rng.uniform(5, 6)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return LogitTrack(LABELS, times, times + 0.5, np.log(probabilities), 60.0), truth
+    return LogitTrack(LABELS, times, times + 0.5, np.log(probabilities), np.ones(len(times)), 60.0), truth
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +93,42 @@ def test_streams_that_cannot_be_tuned_on(streams):
         tune_events([(streams[0][0], [])], START, clip_seconds=2.0)
     with pytest.raises(ValueError, match=r"at least two streams. Received: 1"):
         cross_validate(streams[:1], START, clip_seconds=2.0)
+
+
+def make_windows(seed):
+    """Gestures of 1 and of 3 seconds; within the long ones, short windows are sure of a short one, a second earlier."""
+    rng = np.random.default_rng(seed)
+    ends = np.arange(0.5, 60, 0.2)
+    truth, now = [], 2.0
+    while now < 54:
+        label = int(rng.integers(1, 3))
+        truth.append(Segment(LABELS[label], now, now + (1, 3)[label - 1]))
+        now += rng.uniform(5, 6)
+    rows = []
+    for end in ends:
+        for length in (1.0, 3.0):
+            probabilities = np.array([0.9, 0.05, 0.05])
+            for gesture in truth:
+                shift = abs(end - gesture.end) / length
+                if abs(length - gesture.end + gesture.start) < 1e-6 and shift < 0.3:
+                    probabilities = np.eye(3)[LABELS.index(gesture.label)] * (0.95 - shift) + (0.05 + shift) / 3
+                elif length == 1 and abs(end - gesture.start - 1) < 0.3:
+                    probabilities = np.array([0.3, 0.65, 0.05])
+            rows.append((end - length / 2, end, np.log(probabilities), length))
+    times, seen, logits, lengths = (np.array(column) for column in zip(*rows, strict=True))
+    return LogitTrack(LABELS, times, seen, logits, lengths, 60.0), truth
+
+
+def test_settings_of_windows_of_several_lengths():
+    streams = [make_windows(seed) for seed in range(2)]
+    start = EventSettings.for_windows((1.0, 3.0), wait=0, on_threshold=0.5)
+    before = evaluate_streams(streams, start)
+    assert before.false_alarms > 5
+    settings = tune_events(streams, start, clip_seconds=2.0)
+    assert settings != start
+    assert (settings.window_seconds, settings.min_duration) == (start.window_seconds, start.min_duration)
+    report = evaluate_streams(streams, settings)
+    assert (report.detection_rate, report.false_alarms, report.doubles) == (1, 0, 0)
+    waiting = EventSettings.for_windows((1.0, 3.0), wait=2.5, on_threshold=0.5)
+    report = evaluate_streams(streams, waiting)
+    assert (report.detection_rate, report.false_alarms, report.doubles) == (1, 0, 0)

@@ -29,21 +29,20 @@ def test_moments_are_a_whole_number_of_strides_apart(fps, stride):
     assert steps.max() < 1.5 + 1 / (fps * stride)
 
 
-def test_probabilities_of_several_lengths_are_averaged():
-    windows = SlidingWindows(RedModel(), 4, 2, lengths=(1.0, 4.0), stride=1.0)
-    readings = []
-    for i in range(60):
-        readings += windows.push(small(255 * (20 <= i < 30)), i / 10)
-    (reading,) = [reading for reading in readings if reading.time == pytest.approx(2)]
-    # Of the short window a half is red, of the long one a quarter.
-    short, long = 1 / 2, 1 / (1 + np.exp(40 * 0.25))
-    assert 1 / (1 + np.exp(reading.logits[0] - reading.logits[1])) == pytest.approx((short + long) / 2, rel=1e-6)
-
-
-def test_averages_of_sure_windows_are_finite():
-    windows = SlidingWindows(lambda clips: np.tile([-1e5, 1e5], (len(clips), 1)), 4, 2, (1.0, 2.0), 1.0)
-    readings = [reading for i in range(30) for reading in windows.push(small(0), i / 10)]
-    assert readings and all(np.isfinite(reading.logits).all() for reading in readings)
+def test_windows_of_several_lengths_end_at_once():
+    model = RedModel()
+    windows = SlidingWindows(model, 4, 2, lengths=(1.0, 4.0), stride=0.5)
+    readings = [reading for i in range(60) for reading in windows.push(small(i), i / 10)]
+    assert [(r.time, r.now, r.length) for r in readings[:2]] == [(0, 0.5, 1), (0.5, 1, 1)]
+    assert [(r.time, r.now, r.length) for r in readings[-2:]] == [(5, 5.5, 1), (3.5, 5.5, 4)]
+    short, long = model.clips[-2:]
+    np.testing.assert_array_equal(short[:, 0, 0, 0], [46, 48, 51, 53])
+    np.testing.assert_array_equal(long[:, 0, 0, 0], [20, 30, 40, 50])
+    readings += windows.flush()
+    for length in (1, 4):
+        times = [reading.time for reading in readings if reading.length == length]
+        np.testing.assert_allclose(times, np.arange(len(times)) / 2)
+        assert times[-1] == 5.5
 
 
 def test_steps_show_the_frame_on_screen_and_mean_the_last_logits():

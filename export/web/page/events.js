@@ -42,8 +42,8 @@ export class Smoother {
   }
 }
 
-/** Turns a model's logits into gesture events, each of which fires once. */
-export class EventDetector {
+/** What all detectors share. */
+export class Detector {
   constructor(labels, settings) {
     this.labels = labels;
     this.settings = settings;
@@ -52,6 +52,20 @@ export class EventDetector {
     this.reset();
   }
 
+  /** The probabilities, if the logits and the timestamp, which must be after the last one, are as they should be. */
+  _check(logits, timestamp, last) {
+    if (logits.length !== this.labels.length || !Array.from(logits).every(Number.isFinite)) {
+      throw new RangeError(`Expected ${this.labels.length} finite logits. Received: ${Array.from(logits)}`);
+    }
+    if (!Number.isFinite(timestamp) || (last !== null && timestamp <= last)) {
+      throw new RangeError(`Timestamps must be finite and go up. Received: timestamp=${timestamp}`);
+    }
+    return softmax(logits);
+  }
+}
+
+/** Turns a model's logits into gesture events, each of which fires once. */
+export class EventDetector extends Detector {
   /** Forgets everything, as if nothing had been seen yet. */
   reset() {
     this._smoother = new Smoother(this.settings.smoothing, this.settings.smoothing_kind);
@@ -74,13 +88,8 @@ export class EventDetector {
 
   /** Takes the logits of one moment. Returns the events that fired with it. */
   push(logits, timestamp, now = timestamp) {
-    if (logits.length !== this.labels.length || !Array.from(logits).every(Number.isFinite)) {
-      throw new RangeError(`Expected ${this.labels.length} finite logits. Received: ${Array.from(logits)}`);
-    }
-    if (!Number.isFinite(timestamp) || (this._last !== null && timestamp <= this._last.timestamp)) {
-      throw new RangeError(`Timestamps must be finite and go up. Received: timestamp=${timestamp}`);
-    }
-    return this.step(this._smoother.push(softmax(logits), timestamp, now));
+    const probabilities = this._check(logits, timestamp, this._last?.timestamp ?? null);
+    return this.step(this._smoother.push(probabilities, timestamp, now));
   }
 
   /** Takes a smoothed moment. Returns the events that fired. */

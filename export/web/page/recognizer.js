@@ -2,6 +2,7 @@
 
 import { EventDetector } from "./events.js";
 import { resize, resizeAndCrop } from "./frames.js";
+import { WindowDetector } from "./window_events.js";
 import { FrameSteps, SlidingWindows } from "./windows.js";
 
 export class GestureRecognizer {
@@ -10,6 +11,7 @@ export class GestureRecognizer {
    */
   constructor(model, description) {
     this.description = description;
+    this._hasLengths = description.kind === "clip" && (description.settings.window_seconds ?? []).length > 1;
     this.settings = description.settings;
     const { num_segments: numSegments, clip_seconds: clipSeconds } = description;
     const step = clipSeconds / numSegments;
@@ -31,7 +33,7 @@ export class GestureRecognizer {
 
   /** Others can be set at any time; the gesture that is going on is then forgotten. */
   set settings(settings) {
-    this.detector = new EventDetector(this.description.labels, settings);
+    this.detector = new (this._hasLengths ? WindowDetector : EventDetector)(this.description.labels, settings);
   }
 
   reset() {
@@ -76,6 +78,6 @@ export class GestureRecognizer {
   }
 
   _detect(readings) {
-    return readings.flatMap(({ logits, time, now }) => this.detector.push(logits, time, now));
+    return readings.flatMap(({ logits, time, now, length }) => this.detector.push(logits, time, now, length));
   }
 }

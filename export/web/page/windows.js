@@ -1,9 +1,9 @@
 // From frames to logits over time: keras_action/recognition/windows.py, line by line.
-// A reading is {time, now, logits}. The models answer with promises, so the methods do too.
+// A reading is {time, now, logits, length}. The models answer with promises, so the methods do too.
 
-import { softmax } from "./events.js";
+const ROUNDING = 1e-6; // seconds
 
-/** Runs a model of whole clips on windows of the frames seen last, one every `stride` seconds. */
+/** Runs a model of whole clips on windows of the frames seen last, of each length one every `stride` seconds. */
 export class SlidingWindows {
   /** `predict`: from an array of T frames to a promise of their logits. */
   constructor(predict, numSegments, lengths, stride) {
@@ -11,62 +11,64 @@ export class SlidingWindows {
     this.numSegments = numSegments;
     this.lengths = lengths;
     this.stride = stride;
-    this._before = Math.max(...lengths) / 2; // from a moment to the end of its longest window
     this.reset();
   }
 
   reset() {
     this._frames = []; // {timestamp, frame} of the longest window
-    this._next = null; // the moment that comes next
+    this._start = null;
+    this._next = null; // where the next windows end
   }
 
   async push(frame, timestamp) {
-    if (this._frames.length === 0) this._next = timestamp;
+    if (this._frames.length === 0) {
+      this._start = timestamp;
+      this._next = timestamp + Math.min(...this.lengths) / 2;
+    }
     this._frames.push({ timestamp, frame });
-    if (timestamp < this._next + this._before) {
+    if (timestamp < this._next) {
       this._forget();
       return [];
     }
     // Rounding must not make it one step back.
-    const skipped = Math.max(Math.floor((timestamp - this._next - this._before) / this.stride), 0);
-    return [await this._read(this._next + skipped * this.stride)];
+    const skipped = Math.max(Math.floor((timestamp - this._next) / this.stride), 0);
+    return this._read(this._next + skipped * this.stride);
   }
 
   async flush() {
     const readings = [];
-    while (this._frames.length > 0 && this._next <= this._frames.at(-1).timestamp) {
-      readings.push(await this._read(this._next));
+    const half = Math.max(...this.lengths) / 2;
+    while (this._frames.length > 0 && this._next <= this._frames.at(-1).timestamp + half + ROUNDING) {
+      readings.push(...(await this._read(this._next)));
     }
     this.reset();
     return readings;
   }
 
-  async _read(moment) {
-    const rows = [];
+  /** Runs the windows that end there, if their centres lie within the stream. */
+  async _read(end) {
+    const now = this._frames.at(-1).timestamp;
+    const readings = [];
     for (const length of this.lengths) {
+      const time = end - length / 2;
+      if (time < this._start - ROUNDING || time > now + ROUNDING) continue;
       const clip = [];
       for (let i = 0; i < this.numSegments; i++) {
-        const middle = moment - length / 2 + (i + 0.5) * (length / this.numSegments);
+        const middle = end - length + (i + 0.5) * (length / this.numSegments);
         const shown = this._frames.findLastIndex(({ timestamp }) => timestamp <= middle);
         clip.push(this._frames[Math.max(shown, 0)].frame);
       }
-      rows.push(await this.predict(clip));
+      readings.push({ time, now, logits: await this.predict(clip), length });
     }
-    let logits = rows[0];
-    if (rows.length > 1) {
-      // Logarithms of probabilities are logits. None is 0, for that would be no number.
-      const probabilities = rows.map(softmax);
-      const mean = (index) => probabilities.reduce((sum, row) => sum + row[index], 0) / rows.length;
-      logits = Array.from(rows[0], (_, index) => Math.log(Math.max(mean(index), 1e-12)));
-    }
-    this._next = moment + this.stride;
+    this._next = end + this.stride;
     this._forget();
-    return { time: moment, now: this._frames.at(-1).timestamp, logits };
+    return readings;
   }
 
   /** Drops the frames that no window will show. */
   _forget() {
-    while (this._frames.length > 1 && this._frames[1].timestamp <= this._next - this._before) this._frames.shift();
+    const before = this._next - Math.max(...this.lengths);
+    while (this._frames.length > 1 && this._frames[1].timestamp <= before) this._frames.shift();
   }
 }
 
