@@ -8,20 +8,23 @@ from keras_action.segments import Segment
 
 # The intersection of a window and a gesture over their union. In between, nobody could say what a window shows.
 SHOWN, NOT_SHOWN = 0.5, 0.3
+FILLED = 0.5  # of the window, by a part of a gesture
 
 
 def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, background_share=0.3, background="none"):
     """Chooses windows of a stream to train on, as the sliding window of a recogniser shows them.
 
-    A model that was trained on whole clips has never seen the end of one thing and the beginning of another, nor a part
-    of a gesture, which is what most windows over a stream show. So, for each length, windows are laid over the stream,
+    A model that was trained on whole clips has never seen the end of one thing and the beginning of another, which is
+    what most windows over a stream show. So, for each length, windows are laid over the stream,
     a quarter of their length apart and each moved a little by chance. By its intersection with a gesture over their
     union (IoU), as in temporal action localisation (Shou et al., 2016, arXiv 1601.02129), a window is of
 
     - the gesture, if that is at least 0.5;
-    - the background, if it is at most 0.3 for every gesture: a part of a long one, and a short one within a long
-      window, are background too, so that what is said belongs to a window of the right length at the right time;
-    - nothing, and left out, in between.
+    - the background, if it is at most 0.3 for every gesture and no part of one fills more than half the window. A
+      short gesture within a long window is background, so that what the model says belongs to a window of the right
+      length at the right time;
+    - nothing, and left out, in between. A part of a gesture alone is left out too: a side of a square is a swipe, to
+      all that can be seen of it. A longer window will know better, and its answer counts (`WindowDetector`).
 
     Of these, `windows_per_gesture` are drawn for each gesture and length, and as many of the background as make up its
     share. The gestures themselves, from start to end, come on top.
@@ -78,12 +81,17 @@ def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, back
 def _shown(window, truth):
     """The place of the gesture that a window shows, None for the background, -1 where it is neither."""
     start, end = window
-    shares = []
-    for gesture in truth:
-        common = max(0.0, min(end, gesture.end) - max(start, gesture.start))
-        shares.append(common / (end - start + gesture.end - gesture.start - common))
+    commons = [max(0.0, min(end, gesture.end) - max(start, gesture.start)) for gesture in truth]
+    shares = [
+        common / (end - start + gesture.end - gesture.start - common)
+        for common, gesture in zip(commons, truth, strict=True)
+    ]
     if max(shares, default=0.0) <= NOT_SHOWN:
-        return None
+        is_part = any(
+            common > FILLED * (end - start) and end - start < gesture.end - gesture.start
+            for common, gesture in zip(commons, truth, strict=True)
+        )
+        return -1 if is_part else None
     best = int(np.argmax(shares))
     return best if shares[best] >= SHOWN else -1
 

@@ -117,19 +117,25 @@ class EventSettings:
     def for_windows(cls, window_seconds, **changes):
         """Settings for windows of several lengths, which become `window_seconds`.
 
-        A window lasts as long as the gesture that it fills, so the shortest one says how
-        long the probabilities may be smoothed: for a fifth of it. For a surer window
-        a gesture waits half the longest one: what is less than half of it is no part that looks
-        like a whole.
+        The shortest window says how long its probabilities may be smoothed, for a fifth
+        of it. A gesture begins where it is more probable than all else, 0.5. `wait` is
+        the difference between the longest window and the shortest, and `smoothing`: so
+        long after its first part a gesture that fills the longest window is over.
 
         Args:
             window_seconds: The lengths of the windows.
             **changes: More fields, which go before these.
         """
         lengths = check_lengths(window_seconds)
-        fields = {"smoothing": 0.2 * lengths[0], "wait": 0.5 * lengths[-1], "window_seconds": lengths}
-        if "on_threshold" in changes:
-            fields["off_threshold"] = changes["on_threshold"]
+        smoothing = changes.get("smoothing", 0.2 * lengths[0])
+        threshold = changes.get("on_threshold", 0.5)
+        fields = {
+            "smoothing": smoothing,
+            "on_threshold": threshold,
+            "off_threshold": threshold,
+            "wait": lengths[-1] - lengths[0] + smoothing,
+            "window_seconds": lengths,
+        }
         return cls(**{**fields, **changes})
 
     @classmethod

@@ -7,7 +7,7 @@ from keras_action.recognition import EventSettings, WindowDetector
 
 LABELS = ("none", "swipe", "square")
 LENGTHS = (1.0, 2.0, 4.0)
-SETTINGS = EventSettings.for_windows(LENGTHS, smoothing=0)
+SETTINGS = EventSettings.for_windows(LENGTHS, smoothing=0, on_threshold=0.7)
 
 
 def logits(label, probability):
@@ -61,12 +61,12 @@ def test_a_window_becomes_an_event():
     ],
 )
 def test_windows_compete(windows, options, labels):
-    settings = EventSettings.for_windows(LENGTHS, **{"smoothing": 0, "wait": 2.5, **options})
+    settings = EventSettings.for_windows(LENGTHS, **{"smoothing": 0, "on_threshold": 0.7, "wait": 2.5, **options})
     assert [event.label for event in run(windows, settings)] == labels
 
 
 def test_probabilities_are_smoothed_over_windows_of_one_length():
-    settings = EventSettings.for_windows(LENGTHS, smoothing=0.25)
+    settings = EventSettings.for_windows(LENGTHS, smoothing=0.25, on_threshold=0.7)
     windows = [("swipe", 5 + i / 10, 6 + i / 10, 0.9) for i in range(3)]
     (event,) = run(windows, settings)
     assert event.score == pytest.approx(0.9, abs=1e-3)
