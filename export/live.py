@@ -12,7 +12,7 @@ class Monitor:
         recognizer: A `GestureRecognizer`.
 
     Attributes:
-        milliseconds: What the last runs of the model took, each with everything around it.
+        milliseconds: What the last looks of the model took, each with everything around it.
     """
 
     def __init__(self, recognizer):
@@ -21,7 +21,7 @@ class Monitor:
 
     @property
     def scores(self):
-        """The smoothed probabilities of the last moment, or `None`."""
+        """The smoothed probabilities of the last moment, of several windows those of the surest; or `None`."""
         moment = self.recognizer.detector.moment
         return None if moment is None else moment.scores
 
@@ -32,11 +32,11 @@ class Monitor:
 
     def push(self, frame, timestamp=None):
         """As the recogniser's."""
-        start, before = time.perf_counter(), self.recognizer.runs
+        start, before = time.perf_counter(), self.recognizer.looks
         events = self.recognizer.push(frame, timestamp)
-        runs = self.recognizer.runs - before
-        if runs:
-            self.milliseconds.append(1000 * (time.perf_counter() - start) / runs)
+        looks = self.recognizer.looks - before
+        if looks:
+            self.milliseconds.append(1000 * (time.perf_counter() - start) / looks)
         return events
 
 

@@ -1,5 +1,6 @@
 """What the programs' arguments have in common."""
 
+import argparse
 from pathlib import Path
 
 DATA_FORMS = (
@@ -21,7 +22,12 @@ def add_strategy_argument(parser):
 
 def parse_lengths(text):
     """The lengths of windows that a recogniser looks at together, from seconds with commas between."""
-    return tuple(float(part) for part in text.split(","))
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected seconds with commas between, like 1.7,3.4; received {text!r}"
+        ) from error
 
 
 def read_labels(path):

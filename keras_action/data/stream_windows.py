@@ -48,7 +48,7 @@ def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, back
 
     ```python
     truth = join_clips(training, "train.mp4", max_pause=3, pauses="background")
-    windows = cut_windows(truth, probe("train.mp4").duration, lengths=[1.6, 2.4, 4.0])
+    windows = cut_windows(truth, probe("train.mp4").duration, lengths=[1.2, 1.7, 2.4, 3.4, 4.8])
     ```
     """
     lengths = tuple(lengths)

@@ -28,14 +28,19 @@ class GestureRecognizer:
     its last frame, and that is the time given to the event detector. So a
     gesture begins where half of it has come into the window, which is where it
     began, if it lasts as long as a clip. It is reported that much later: an event's
-    `fired` says when. A gap longer than a window ends the stream and begins
-    another; of live frames, a gap that is not due to the model's own work.
+    `fired` says when. Of windows of several lengths a gesture has the start and end
+    of the one that shows it best, and is reported `wait` seconds after its end. A gap
+    longer than a window ends the stream and begins another; of live frames, a gap
+    that is not due to the model's own work.
 
     **Live.** Frames pushed without a timestamp get that of `clock`. `push` may be
     called from any thread. A live frame that comes while another is still being
     worked on is dropped, so that the recogniser never lags; `dropped` counts them.
     Frames with timestamps, as of a file, wait for their turn and are never
     dropped, unless `max_lag` is given.
+
+    `looks` counts how often the model has looked at the stream; all windows that
+    end at once are one look.
 
     Args:
         model: The path of a LiteRT file (`.tflite`) that takes clips or frames, of
@@ -126,9 +131,9 @@ class GestureRecognizer:
             self._follow_frames(stride, window_seconds, settings)
         else:
             self._look_at_windows(stride, window_seconds, settings)
-        self.settings = self._default_settings() if settings is None else settings
+        self.settings = settings
         self.dropped = 0
-        self.runs = 0
+        self.looks = 0
 
     @property
     def settings(self):
@@ -141,18 +146,18 @@ class GestureRecognizer:
     @settings.setter
     def settings(self, settings):
         if settings is None:
-            settings = EventSettings()
+            settings = self._default_settings()
         if self.detector is not None:
             self._check_windows(settings)
         with self._at_work:
             self.detector = (WindowDetector if self._has_lengths() else EventDetector)(self.labels, settings)
 
     def reset(self):
-        """Forget all frames and the gesture that is going on, and set `dropped` and `runs` to 0."""
+        """Forget all frames and the gesture that is going on, and set `dropped` and `looks` to 0."""
         with self._at_work:
             self._forget()
             self.dropped = 0
-            self.runs = 0
+            self.looks = 0
 
     def push(self, frame, timestamp=None):
         """Take one frame. Returns the list of events that fired with it."""
@@ -161,10 +166,7 @@ class GestureRecognizer:
             return []
         start = time.monotonic()
         try:
-            events = []
-            for reading in self._take(frame, timestamp):
-                events += self._detect(reading)
-            return events
+            return self._detect(self._take(frame, timestamp))
         finally:
             self._spent = time.monotonic() - start
             self._at_work.release()
@@ -172,10 +174,7 @@ class GestureRecognizer:
     def flush(self):
         """End the stream: look at its last moments. Returns the list of events that fired."""
         with self._at_work:
-            events = []
-            for reading in self._end():
-                events += self._detect(reading)
-            return events
+            return self._detect(self._end())
 
     def readings(self, frames):
         """What the model says over a whole video, without the event detector; see `record_logits`.
@@ -270,13 +269,18 @@ class GestureRecognizer:
                     f"`GestureRecognizer` for others. Received: {name}={other}"
                 )
 
-    def _detect(self, reading):
-        if reading is None:
-            return self.detector.flush()
-        self.runs += 1
-        if self._has_lengths():
-            return self.detector.push(reading.logits, reading.time, reading.now, reading.length)
-        return self.detector.push(reading.logits, reading.time, reading.now)
+    def _detect(self, readings):
+        """The events of `Reading`s, `None` where a stream has ended."""
+        events, ends = [], set()
+        for reading in readings:
+            if reading is None:
+                events += self.detector.flush()
+                continue
+            ends.add(round(reading.time + (reading.length or 0) / 2, 6))
+            of_a_length = (reading.length,) if self._has_lengths() else ()
+            events += self.detector.push(reading.logits, reading.time, reading.now, *of_a_length)
+        self.looks += len(ends)
+        return events
 
     def _has_lengths(self):
         """Whether windows of several lengths compete."""

@@ -11,7 +11,7 @@ from keras_action.segments import IGNORED_LABELS
 FIRINGS = ("late", "early")
 SMOOTHINGS = ("mean", "exponential")
 
-_SECONDS = ("smoothing", "min_duration", "merge_gap", "refractory", "wait")
+_SECONDS = ("smoothing", "min_duration", "merge_gap", "refractory")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +33,13 @@ class EventSettings:
         min_duration: Shorter gestures are dropped. With early firing, how long
             a gesture must have gone on to be certain.
         merge_gap: The same label again within so long is still the same gesture.
-        refractory: The pause after a gesture in which no other can begin; of
-            `WindowDetector`, none of the same label.
+        refractory: The pause after a gesture in which no other can begin. Of
+            `WindowDetector`, how far the centres of windows of one label may be apart
+            for one gesture.
         wait: How long a window with a gesture waits, from its end, for a surer one that
-            overlaps it. Of `WindowDetector` only, as is `max_overlap`.
+            overlaps it; `None` for the difference between the longest window and the
+            shortest, plus `smoothing`: so long after its first part a gesture that fills
+            the longest window is over. Of `WindowDetector` only, as is `max_overlap`.
         max_overlap: The share of the shorter of two windows that may be in both if
             each shows a gesture of its own.
         firing: `"late"`, when the gesture has ended and `merge_gap` or `wait` has
@@ -67,7 +70,7 @@ class EventSettings:
     min_duration: float = 0.3
     merge_gap: float = 0.3
     refractory: float = 0.3
-    wait: float = 0.6
+    wait: float | None = None
     max_overlap: float = 0.3
     firing: str = "late"
     ignore: tuple[str, ...] = IGNORED_LABELS
@@ -95,6 +98,10 @@ class EventSettings:
                 raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}")
         if self.window_seconds is not None:
             object.__setattr__(self, "window_seconds", check_lengths(self.window_seconds))
+        if self.wait is not None:
+            object.__setattr__(self, "wait", _number("wait", self.wait))
+            if not 0 <= self.wait < math.inf:
+                raise ValueError(f"`wait` must be 0 or more seconds, or None. Received: wait={self.wait}")
         if self.stride is not None and not 0 < _number("stride", self.stride) < math.inf:
             raise ValueError(f"`stride` must be a positive number of seconds. Received: stride={self.stride}")
 
@@ -118,25 +125,16 @@ class EventSettings:
         """Settings for windows of several lengths, which become `window_seconds`.
 
         The shortest window says how long its probabilities may be smoothed, for a fifth
-        of it. A gesture begins where it is more probable than all else, 0.5. `wait` is
-        the difference between the longest window and the shortest, and `smoothing`: so
-        long after its first part a gesture that fills the longest window is over.
+        of it. A window shows a gesture where that is more probable than all else, 0.5.
 
         Args:
             window_seconds: The lengths of the windows.
             **changes: More fields, which go before these.
         """
         lengths = check_lengths(window_seconds)
-        smoothing = changes.get("smoothing", 0.2 * lengths[0])
         threshold = changes.get("on_threshold", 0.5)
-        fields = {
-            "smoothing": smoothing,
-            "on_threshold": threshold,
-            "off_threshold": threshold,
-            "wait": lengths[-1] - lengths[0] + smoothing,
-            "window_seconds": lengths,
-        }
-        return cls(**{**fields, **changes})
+        fields = {"on_threshold": threshold, "off_threshold": threshold, "window_seconds": lengths}
+        return cls(**{"smoothing": 0.2 * lengths[0], **fields, **changes})
 
     @classmethod
     def from_dict(cls, values):

@@ -158,6 +158,7 @@ def cached_logits(recognizer, model, video, cache=None):
     files = [path for path in (model.rglob("*") if model.is_dir() else (model,)) if path.suffix in _MODELS]
     key = json.dumps(
         [
+            _FORMAT,
             *map(_fingerprint, sorted(files)),
             _fingerprint(Path(video)),
             *(recognizer.labels, recognizer.window_seconds, recognizer.clip_seconds, recognizer.stride),
@@ -172,6 +173,7 @@ def cached_logits(recognizer, model, video, cache=None):
     return track
 
 
+_FORMAT = 2  # of the files; other ones are left alone
 _MODELS = {".keras", ".tflite"}
 
 

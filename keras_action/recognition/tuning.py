@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_action.recognition.matching import match_events
 from keras_action.recognition.measures import StreamReport
+from keras_action.recognition.window_events import default_wait
 
 # Seconds are in shares of a clip's length: what is long for a model of short clips is short for one of long ones.
 _SHARES_OF_A_CLIP = {
@@ -91,6 +92,9 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
         lower, higher = (with_on_threshold(candidate, min(max(on + step, 0.01), 1)) for step in (-_BAND, _BAND))
         return (score_of(lower) + 2 * score_of(candidate) + score_of(higher)) / 4
 
+    if settings.wait is None:
+        lengths = {length for track, _ in streams for length in track.lengths.tolist()}
+        settings = dataclasses.replace(settings, wait=default_wait(lengths, settings.smoothing))
     worth = 0.5 / sum(len(truth) for _, truth in streams)
     for _ in range(_ROUNDS):
         before = settings

@@ -5,17 +5,28 @@ import math
 
 from keras_action.recognition.events import Detector, GestureEvent, Smoother
 
+_ROUNDING = 1e-6  # seconds
 
-@dataclasses.dataclass
+
+@dataclasses.dataclass(eq=False)
+class _Run:
+    """Candidates of one label whose centres follow one another: one gesture."""
+
+    index: int
+    first: float  # centre
+    last: float
+    is_reported: bool = False
+
+
+@dataclasses.dataclass(eq=False)
 class _Candidate:
     """A window that may show a gesture, from its start to its end."""
 
-    index: int
+    run: _Run
     start: float
     end: float
     score: float
     peak: float
-    until: float  # the end of the last window that still showed it
 
 
 class WindowDetector(Detector):
@@ -31,12 +42,12 @@ class WindowDetector(Detector):
     while the stream goes on: a candidate waits until `wait` seconds after its end
     for a better one, and is then reported; what overlaps it later is dropped.
 
-    Windows of two labels overlap if more than `max_overlap` of the shorter one is in
-    both. Those of one label do if less than `refractory` is between them, and then
-    they are one gesture, as long as they follow one another like that.
-    `smoothing` is over windows of one length. With `firing="early"` nothing waits.
-    `off_threshold`, `min_duration` and `merge_gap` have no meaning here. It is
-    drawn in docs/recognition.md.
+    Windows overlap if more than `max_overlap` of the shorter one is in both. Those
+    of one label whose centres are no more than `refractory` apart are one gesture
+    besides, as long as they follow one another like that. `smoothing` is over windows
+    of one length; less than a stride is none. With `firing="early"` nothing waits.
+    `off_threshold`, `min_duration` and `merge_gap` have no meaning here. It is drawn
+    in docs/recognition.md.
 
     Args:
         labels: The names of the model's classes, in the logits' order.
@@ -46,11 +57,12 @@ class WindowDetector(Detector):
         logits: The model's logits for a window, `(classes,)`.
         timestamp: The window's centre, in seconds; it must go up for each length.
         now: The time of the stream when they were known, which becomes an event's
-            `fired`; it must not go down.
+            `fired`; it must not go down. Windows compete first with those of the same
+            time, so an event fires with the first window of a later one.
         length: The length of the window, in seconds.
 
     Raises:
-        ValueError: As `EventDetector`'s.
+        ValueError: As `EventDetector`'s, and if `now` goes down or `length` is no length.
 
     Example:
 
@@ -63,12 +75,13 @@ class WindowDetector(Detector):
 
     def reset(self):
         """Forget everything, as if nothing had been seen yet."""
-        self._begin = None  # the first moment of the stream
+        self._now = -math.inf
         self._smoothers = {}  # by length
         self._moments = {}  # the last one of each length
-        self._waiting = []  # candidates, none of which overlaps another
-        self._reported = []  # those that what comes may still overlap
-        self._until = {}  # the end of the last window that still showed a label that was reported, by its index
+        self._begin = math.inf  # the earliest moment
+        self._runs = []
+        self._waiting = []  # candidates
+        self._reported = []  # candidates that what comes may still overlap
 
     @property
     def moment(self):
@@ -78,75 +91,109 @@ class WindowDetector(Detector):
     @property
     def going_on(self):
         """The label of the gesture that is about to be reported, or `None`."""
-        return self.labels[max(self._waiting, key=lambda item: item.score).index] if self._waiting else None
+        surest = max(self._waiting, key=lambda item: item.score, default=None)
+        return None if surest is None else self.labels[surest.run.index]
 
     def push(self, logits, timestamp, now, length):
         """Take the logits of one window. Returns the list of events that fired with it."""
         last = self._moments.get(length)
         probabilities, timestamp = self._check(logits, timestamp, last and last.timestamp)
+        now = float(now)
+        if not (math.isfinite(now) and now >= self._now):
+            raise ValueError(f"`now` must be finite and not go down; the last one was {self._now}. Received: now={now}")
+        if not 0 < length < math.inf:
+            raise ValueError(f"`length` must be a positive number of seconds. Received: length={length}")
         if length not in self._smoothers:
             self._smoothers[length] = Smoother(self.settings.smoothing, self.settings.smoothing_kind)
-        return self.step(self._smoothers[length].push(probabilities, timestamp, float(now)), length)
+        return self.step(self._smoothers[length].push(probabilities, timestamp, now), length)
 
     def step(self, moment, length):
         """Take a `Moment` of windows of one length; `push` does the smoothing too. Returns the events that fired."""
-        self._begin = moment.time if self._begin is None else self._begin
-        self._moments[length] = moment
-        wait = 0.0 if self.settings.firing == "early" else self.settings.wait
-        events = self._report(moment.now, wait)
+        events = []
+        if moment.now > self._now:  # those of the last time have all competed
+            self._now = moment.now
+            events = self._report(self._wait()) if self._waiting else []
+        last = self._moments.get(length, moment)
+        self._moments = {**self._moments, length: moment}  # a new one: another thread may be looking
+        self._begin = min(self._begin, moment.time)
         top = moment.scores[moment.best]
         if (
             top >= self.settings.on_threshold
             and top - moment.second >= self.settings.margin
             and not self._ignored[moment.best]
         ):
+            run = self._run(moment.best, moment.time, moment.timestamp - last.timestamp)
             start, end = moment.time - length / 2, moment.time + length / 2
-            self._compete(_Candidate(moment.best, start, end, top, moment.time, until=end))
+            self._wait_for_others(_Candidate(run, start, end, top, moment.time))
         return events
 
     def flush(self):
         """Report what waits, as at the end of a video. Returns a list of events."""
-        now = max((moment.now for moment in self._moments.values()), default=0.0)
-        events = self._report(now, -math.inf)
+        events = self._report(-math.inf)
         self.reset()
         return events
 
+    def _wait(self):
+        if self.settings.firing == "early":
+            return 0.0
+        if self.settings.wait is not None:
+            return self.settings.wait
+        return default_wait({*self._moments, *(self.settings.window_seconds or ())}, self.settings.smoothing)
+
     def _surest(self, moment):
-        return max(score for score, ignored in zip(moment.scores, self._ignored, strict=True) if not ignored)
+        return max(
+            (score for score, ignored in zip(moment.scores, self._ignored, strict=True) if not ignored), default=0
+        )
 
-    def _compete(self, candidate):
-        """The candidate joins those that wait, in place of those that it overlaps, or is dropped."""
-        until = self._until.get(candidate.index, -math.inf)
-        if candidate.start < until + self.settings.refractory:
-            self._until[candidate.index] = max(until, candidate.end)
-            return
-        rivals = [other for other in self._waiting if self._overlap(candidate, other)]
-        for other in rivals:
-            if other.index == candidate.index:
-                candidate.until = other.until = max(candidate.until, other.until)
-        if all(other.score < candidate.score for other in rivals) and not any(
-            self._overlap(candidate, other) for other in self._reported
-        ):
-            self._waiting = [other for other in self._waiting if other not in rivals] + [candidate]
+    def _run(self, index, time, stride):
+        """The run that a candidate goes on with, or a new one."""
+        gap = max(self.settings.refractory, stride) + _ROUNDING
+        for run in reversed(self._runs):
+            if run.index == index and run.first - gap <= time <= run.last + gap:
+                run.first, run.last = min(run.first, time), max(run.last, time)
+                return run
+        self._runs.append(_Run(index, time, time))
+        return self._runs[-1]
 
-    def _overlap(self, candidate, other):
-        if candidate.index == other.index:
-            return candidate.start < other.until + self.settings.refractory
-        common = min(candidate.end, other.end) - max(candidate.start, other.start)
-        return common > self.settings.max_overlap * min(candidate.end - candidate.start, other.end - other.start)
+    def _wait_for_others(self, candidate):
+        if not candidate.run.is_reported and not self._is_overlapped(candidate, self._reported):
+            self._waiting = [*self._waiting, candidate]
 
-    def _report(self, now, wait):
-        """The events of the candidates that ended at least `wait` seconds ago."""
-        due = sorted((item for item in self._waiting if item.end + wait <= now), key=lambda item: item.end)
-        if due:
-            self._waiting = [item for item in self._waiting if item not in due]
-            # No window is longer ago than that.
-            horizon = now - 2 * max(self._moments)
-            self._reported = [item for item in self._reported if item.end > horizon] + due
-            self._until |= {item.index: item.until for item in due}
-        return [self._event(item, now) for item in due]
+    def _is_overlapped(self, candidate, others):
+        return any(
+            candidate.run is other.run
+            or min(candidate.end, other.end) - max(candidate.start, other.start)
+            > self.settings.max_overlap * min(candidate.end - candidate.start, other.end - other.start)
+            for other in others
+        )
 
-    def _event(self, item, now):
-        # Windows reach beyond both ends of the stream, where frames are held.
-        start, end = max(item.start, self._begin), min(item.end, now)
-        return GestureEvent(self.labels[item.index], start, end, item.score, item.peak, now)
+    def _report(self, wait):
+        """The events of the candidates that no surer one overlaps, and that ended more than `wait` seconds ago."""
+        if not any(item.end + wait < self._now for item in self._waiting):
+            return []
+        surest = []
+        for item in sorted(self._waiting, key=lambda item: -item.score):
+            if not self._is_overlapped(item, surest):
+                surest.append(item)
+        due = sorted((item for item in surest if item.end + wait < self._now), key=lambda item: item.end)
+        for item in due:
+            item.run.is_reported = True
+        self._waiting = [
+            item
+            for item in self._waiting
+            if item.end + wait >= self._now and not item.run.is_reported and not self._is_overlapped(item, due)
+        ]
+        horizon = self._now - 2 * max(self._moments) - self.settings.refractory  # no window is longer ago
+        self._reported = [item for item in self._reported if item.end > horizon] + due
+        self._runs = [run for run in self._runs if run.last > horizon]
+        return [self._event(item) for item in due]
+
+    def _event(self, item):
+        # Before the stream's start its first frame is held, and after its end the last one.
+        start, end = max(item.start, self._begin), min(item.end, self._now)
+        return GestureEvent(self.labels[item.run.index], start, end, item.score, item.peak, self._now)
+
+
+def default_wait(lengths, smoothing):
+    """How long after its first part a gesture that fills the longest window is over, in seconds."""
+    return max(lengths) - min(lengths) + smoothing

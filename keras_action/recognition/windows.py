@@ -91,18 +91,22 @@ class SlidingWindows:
         """Run the windows that end there, if their centres lie within the stream."""
         times = [time for time, _ in self._frames]
         begin, last = self._start - _ROUNDING, times[-1] + _ROUNDING
-        lengths = [length for length in self.lengths if begin <= end - length / 2 <= last]
-        clips = []
-        for length in lengths:
+        are_inside = [begin <= end - length / 2 <= last for length in self.lengths]
+        clips = []  # of all lengths: a compiled model takes batches of one size
+        for length in self.lengths:
             middles = end - length + (np.arange(self.num_segments) + 0.5) * (length / self.num_segments)
             shown = np.searchsorted(times, middles, side="right") - 1
             clips.append(np.stack([self._frames[max(index, 0)][1] for index in shown]))
         self._next = end + self.stride
         self._forget()
-        if not clips:
+        if not any(are_inside):
             return []
         rows = check_logits(self.predict(np.stack(clips)), (len(clips), self.classes))
-        return [Reading(end - length / 2, times[-1], row, length) for length, row in zip(lengths, rows, strict=True)]
+        return [
+            Reading(end - length / 2, times[-1], row, length)
+            for length, row, is_inside in zip(self.lengths, rows, are_inside, strict=True)
+            if is_inside
+        ]
 
     def _forget(self):
         """Drop the frames that no window will show."""

@@ -28,6 +28,19 @@ def test_monitor_tells_what_is_going_on():
     assert len(monitor.milliseconds) == monitor.recognizer.model.runs
 
 
+def test_monitor_of_windows_of_several_lengths():
+    monitor = Monitor(GestureRecognizer(RedModel(), LABELS, clip_seconds=1.0, window_seconds=(0.5, 1.0)))
+    events, seen = [], set()
+    for timestamp, picture in frames([0.1 * i for i in range(60)], red=[(2, 3)]):
+        events += monitor.push(picture, timestamp)
+        seen.add(monitor.going_on)
+        if monitor.scores is not None:
+            assert sum(monitor.scores) == pytest.approx(1)
+    assert [event.label for event in events] == ["red"]
+    assert seen == {None, "red"}
+    assert len(monitor.milliseconds) == monitor.recognizer.looks == monitor.recognizer.model.runs
+
+
 def test_live_frames_have_the_time_of_the_camera():
     """The newest frame is recognised, at the time at which it was taken, not at that of its turn."""
     clock, events, done = FrameClock(), [], threading.Event()

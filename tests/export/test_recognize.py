@@ -121,6 +121,11 @@ def test_options(model, stream, tmp_path, capsys):
     assert [line.split()[4] for line in capsys.readouterr().out.splitlines()[:3]] == ["rouge", "vert", "bleu"]
 
 
+def test_windows_of_several_lengths(model, stream, capsys):
+    main([str(model), "--video", str(stream), "--windows", "0.6,1"])
+    assert [line.split()[4] for line in capsys.readouterr().out.splitlines()[:3]] == ["red", "green", "blue"]
+
+
 def failure(arguments, capsys):
     """Returns what `main` writes to standard error when it exits with status 2."""
     with pytest.raises(SystemExit) as exit:

@@ -191,8 +191,8 @@ def test_recognizer(kind):
     times = np.cumsum(rng.uniform(0.02, 0.12, 240))
     times[120:] += 5  # a gap ends the stream
     red = [(1, 2.2), (4, 5.5), (12, 13.5), (16, 17)]
-    windows = {"window_seconds": (0.6, 1.0), "stride": 0.2} if kind == "lengths" else {}
-    settings = EventSettings.for_clips(1.0, **windows)
+    windows = {"stride": 0.2, "smoothing": 0.25} if kind == "lengths" else {}
+    settings = EventSettings.for_windows((0.6, 1.0), **windows) if windows else EventSettings.for_clips(1.0)
     model = {"stream": RedStream(), "mean": MeanStream(3)}.get(kind, RedModel())
     squash = kind == "squash"
     recognizer = GestureRecognizer(model, ("none", "red"), clip_seconds=1.0, settings=settings, squash=squash)

@@ -121,9 +121,9 @@ def test_windows_of_several_lengths_compete():
     short, long = model.clips[-2:]
     np.testing.assert_array_equal(short[:, 0, 0, 0], [21, 23, 26, 28])  # both end at 3 s
     np.testing.assert_array_equal(long[:, 0, 0, 0], [12, 17, 22, 27])
-    assert recognizer.runs == 6 + 5
+    assert recognizer.looks == 6
     recognizer.reset()
-    assert recognizer.runs == 0
+    assert recognizer.looks == 0
     (event,) = play(recognizer, np.arange(0, 10, 0.1), red=[(3, 5)])
     assert 2.5 < event.start < event.end < 5.5
     recognizer.settings = EventSettings(ignore=LABELS)

@@ -35,6 +35,19 @@ def test_tune_then_evaluate(color_run, color_streams, tmp_path, capsys):
     assert len(list((tmp_path / "cache").iterdir())) == 4
 
 
+def test_windows_of_several_lengths(color_run, color_streams, tmp_path, capsys):
+    output = tmp_path / "out"
+    evaluate.main(
+        [str(color_run), "--stream", *map(str, color_streams), "--windows", "0.6,1.2", "--output", str(output)]
+    )
+    content = json.loads((output / "stream.json").read_text())
+    assert content["settings"] == EventSettings.for_windows((0.6, 1.2)).to_dict()
+    assert (content["found"], content["doubles"]) == (6, 0)
+    with pytest.raises(SystemExit):
+        evaluate.main([str(color_run), "--stream", str(color_streams[0]), "--windows", "0.6;1.2"])
+    assert "expected seconds with commas between, like 1.7,3.4; received '0.6;1.2'" in capsys.readouterr().err
+
+
 def test_a_run_has_its_evaluation_in_its_folder(color_run, color_streams):
     evaluate.main([str(color_run), "--stream", str(color_streams[0])])
     assert (color_run / "stream.json").exists()

@@ -2,21 +2,24 @@
 
 import { Detector, Smoother } from "./events.js";
 
+const ROUNDING = 1e-6; // seconds
+
 /** Of windows that overlap, the surest is the gesture; each gesture fires once. */
 export class WindowDetector extends Detector {
   /** Forgets everything, as if nothing had been seen yet. */
   reset() {
-    this._begin = null; // the first moment of the stream
+    this._now = -Infinity;
     this._smoothers = new Map(); // by length
     this._moments = new Map(); // the last one of each length
-    this._waiting = []; // candidates, none of which overlaps another
-    this._reported = []; // those that what comes may still overlap
-    this._until = new Map(); // the end of the last window that still showed a label that was reported, by its index
+    this._begin = Infinity; // the earliest moment
+    this._runs = []; // {index, first, last, isReported}: candidates of one label whose centres follow one another
+    this._waiting = []; // candidates: {run, start, end, score, peak}
+    this._reported = []; // candidates that what comes may still overlap
   }
 
   /** Of the last moments of all lengths, the one that is surest of a gesture; null before the first. */
   get moment() {
-    const surest = ({ scores }) => Math.max(...scores.filter((_, index) => !this._ignored[index]));
+    const surest = ({ scores }) => Math.max(0, ...scores.filter((_, index) => !this._ignored[index]));
     const better = (best, moment) => (best === null || surest(moment) > surest(best) ? moment : best);
     return [...this._moments.values()].reduce(better, null);
   }
@@ -24,8 +27,8 @@ export class WindowDetector extends Detector {
   /** The label of the gesture that is about to be reported, or null. */
   get goingOn() {
     const better = (best, item) => (best === null || item.score > best.score ? item : best);
-    const item = this._waiting.reduce(better, null);
-    return item === null ? null : this.labels[item.index];
+    const surest = this._waiting.reduce(better, null);
+    return surest === null ? null : this.labels[surest.run.index];
   }
 
   /** Takes the logits of one window, whose centre is at `timestamp`. Returns the events that fired with it. */
@@ -40,65 +43,86 @@ export class WindowDetector extends Detector {
   /** Takes a smoothed moment of windows of one length. Returns the events that fired. */
   step(moment, length) {
     const settings = this.settings;
-    this._begin ??= moment.time;
+    let events = [];
+    if (moment.now > this._now) {
+      this._now = moment.now;
+      if (this._waiting.length > 0) events = this._report(this._wait());
+    }
+    const last = this._moments.get(length) ?? moment;
     this._moments.set(length, moment);
-    const events = this._report(moment.now, settings.firing === "early" ? 0 : settings.wait);
+    this._begin = Math.min(this._begin, moment.time);
     const { best, time } = moment;
     const top = moment.scores[best];
     if (top >= settings.on_threshold && top - moment.second >= settings.margin && !this._ignored[best]) {
-      const [start, end] = [time - length / 2, time + length / 2];
-      this._compete({ index: best, start, end, score: top, peak: time, until: end });
+      const run = this._run(best, time, moment.timestamp - last.timestamp);
+      this._waitForOthers({ run, start: time - length / 2, end: time + length / 2, score: top, peak: time });
     }
     return events;
   }
 
   /** Reports what waits, as at the end of a video. Returns the events that fired. */
   flush() {
-    const events = this._report(Math.max(0, ...[...this._moments.values()].map(({ now }) => now)), -Infinity);
+    const events = this._report(-Infinity);
     this.reset();
     return events;
   }
 
-  /** The candidate joins those that wait, in place of those that it overlaps, or is dropped. */
-  _compete(candidate) {
-    const until = this._until.get(candidate.index) ?? -Infinity;
-    if (candidate.start < until + this.settings.refractory) {
-      this._until.set(candidate.index, Math.max(until, candidate.end));
-      return;
-    }
-    const rivals = this._waiting.filter((other) => this._overlap(candidate, other));
-    for (const other of rivals) {
-      if (other.index === candidate.index) candidate.until = other.until = Math.max(candidate.until, other.until);
-    }
-    const isFree = !this._reported.some((other) => this._overlap(candidate, other));
-    if (isFree && rivals.every((other) => other.score < candidate.score)) {
-      this._waiting = [...this._waiting.filter((other) => !rivals.includes(other)), candidate];
-    }
+  _wait() {
+    if (this.settings.firing === "early") return 0;
+    if (this.settings.wait !== null) return this.settings.wait;
+    const lengths = [...this._moments.keys(), ...(this.settings.window_seconds ?? [])];
+    return Math.max(...lengths) - Math.min(...lengths) + this.settings.smoothing;
   }
 
-  _overlap(candidate, other) {
-    if (candidate.index === other.index) return candidate.start < other.until + this.settings.refractory;
-    const common = Math.min(candidate.end, other.end) - Math.max(candidate.start, other.start);
-    const shorter = Math.min(candidate.end - candidate.start, other.end - other.start);
-    return common > this.settings.max_overlap * shorter;
-  }
-
-  /** The events of the candidates that ended at least `wait` seconds ago. */
-  _report(now, wait) {
-    const due = this._waiting.filter((item) => item.end + wait <= now).sort((a, b) => a.end - b.end);
-    if (due.length > 0) {
-      this._waiting = this._waiting.filter((item) => !due.includes(item));
-      // No window is longer ago than that.
-      const horizon = now - 2 * Math.max(...this._moments.keys());
-      this._reported = [...this._reported.filter((item) => item.end > horizon), ...due];
-      for (const item of due) this._until.set(item.index, item.until);
+  /** The run that a candidate goes on with, or a new one. */
+  _run(index, time, stride) {
+    const gap = Math.max(this.settings.refractory, stride) + ROUNDING;
+    const goesOn = (run) => run.index === index && run.first - gap <= time && time <= run.last + gap;
+    let run = this._runs.findLast(goesOn);
+    if (run === undefined) {
+      run = { index, first: time, last: time, isReported: false };
+      this._runs.push(run);
     }
-    return due.map((item) => this._event(item, now));
+    run.first = Math.min(run.first, time);
+    run.last = Math.max(run.last, time);
+    return run;
   }
 
-  _event(item, now) {
-    // Windows reach beyond both ends of the stream, where frames are held.
-    const [start, end] = [Math.max(item.start, this._begin), Math.min(item.end, now)];
-    return { label: this.labels[item.index], start, end, score: item.score, peak: item.peak, fired: now };
+  _waitForOthers(candidate) {
+    if (!candidate.run.isReported && !this._isOverlapped(candidate, this._reported)) this._waiting.push(candidate);
+  }
+
+  _isOverlapped(candidate, others) {
+    return others.some((other) => {
+      if (candidate.run === other.run) return true;
+      const common = Math.min(candidate.end, other.end) - Math.max(candidate.start, other.start);
+      const shorter = Math.min(candidate.end - candidate.start, other.end - other.start);
+      return common > this.settings.max_overlap * shorter;
+    });
+  }
+
+  /** The events of the candidates that no surer one overlaps, and that ended more than `wait` seconds ago. */
+  _report(wait) {
+    if (!this._waiting.some((item) => item.end + wait < this._now)) return [];
+    const surest = [];
+    for (const item of [...this._waiting].sort((a, b) => b.score - a.score)) {
+      if (!this._isOverlapped(item, surest)) surest.push(item);
+    }
+    const due = surest.filter((item) => item.end + wait < this._now).sort((a, b) => a.end - b.end);
+    for (const item of due) item.run.isReported = true;
+    this._waiting = this._waiting.filter(
+      (item) => item.end + wait >= this._now && !item.run.isReported && !this._isOverlapped(item, due),
+    );
+    // No window is longer ago.
+    const horizon = this._now - 2 * Math.max(...this._moments.keys()) - this.settings.refractory;
+    this._reported = [...this._reported.filter((item) => item.end > horizon), ...due];
+    this._runs = this._runs.filter((run) => run.last > horizon);
+    return due.map((item) => this._event(item));
+  }
+
+  _event({ run, start, end, score, peak }) {
+    // Before the stream's start its first frame is held, and after its end the last one.
+    const times = { start: Math.max(start, this._begin), end: Math.min(end, this._now), peak, fired: this._now };
+    return { label: this.labels[run.index], score, ...times };
   }
 }
