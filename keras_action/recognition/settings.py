@@ -124,8 +124,8 @@ class EventSettings:
     def for_windows(cls, window_seconds, **changes):
         """Settings for windows of several lengths, which become `window_seconds`.
 
-        The shortest window says how long its probabilities may be smoothed, for a fifth
-        of it. A window shows a gesture where that is more probable than all else, 0.5.
+        The shortest window says how long probabilities may be smoothed, for half of it.
+        A window shows a gesture where that is more probable than all else, 0.5.
 
         Args:
             window_seconds: The lengths of the windows.
@@ -134,7 +134,7 @@ class EventSettings:
         lengths = check_lengths(window_seconds)
         threshold = changes.get("on_threshold", 0.5)
         fields = {"on_threshold": threshold, "off_threshold": threshold, "window_seconds": lengths}
-        return cls(**{"smoothing": 0.2 * lengths[0], **fields, **changes})
+        return cls(**{"smoothing": 0.5 * lengths[0], **fields, **changes})
 
     @classmethod
     def from_dict(cls, values):

@@ -77,7 +77,7 @@ def test_files_that_hold_no_settings(content, tmp_path):
 def test_settings_for_windows():
     settings = EventSettings.for_windows([3.0, 1.0])
     assert settings.window_seconds == (1.0, 3.0)
-    assert (settings.smoothing, settings.wait, settings.on_threshold) == pytest.approx((0.2, None, 0.5))
+    assert (settings.smoothing, settings.wait, settings.on_threshold) == pytest.approx((0.5, None, 0.5))
     assert EventSettings.for_windows([3.0, 1.0], smoothing=0, on_threshold=0.3).off_threshold == 0.3
     assert EventSettings.for_windows([3.0, 1.0], wait=0.1, off_threshold=0.2).wait == 0.1
     with pytest.raises(ValueError, match="positive numbers of seconds"):
