@@ -79,9 +79,13 @@ def make_parser():
         metavar="SECONDS[,SECONDS…]",
         help="length of the windows, or several that compete (default: those of --settings, or the model's clips)",
     )
-    settings.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of the window)")
+    settings.add_argument(
+        "--stride", type=float, help="seconds between two windows (default: a frame of the model's clips)"
+    )
     settings.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
-    settings.add_argument("--threshold", type=float, help="probability at which a gesture begins (default: 0.7)")
+    settings.add_argument(
+        "--threshold", type=float, help="probability at which a gesture begins (default: 0.7; of several windows 0.5)"
+    )
     settings.add_argument(
         "--firing", choices=("late", "early"), help="when it is over, or when certain (default: late)"
     )

@@ -26,7 +26,7 @@ class LogitTrack:
         seen: The time of the video when they were known, `(N,)`.
         logits: `(N, classes)`.
         lengths: The lengths of the windows that they are about, in seconds, `(N,)`; 0
-            of a streaming model.
+            of a streaming model, and where a stream ended.
         duration: The length of the video, in seconds.
 
     Example:
@@ -45,9 +45,14 @@ class LogitTrack:
     _moments: dict = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
+    def window_seconds(self):
+        """The lengths of its windows, from the shortest to the longest; `(0.0,)` of a streaming model."""
+        return tuple(np.unique(self.lengths[~np.isnan(self.times)]).tolist())
+
+    @property
     def has_lengths(self):
         """Whether it is about windows of several lengths."""
-        return len(set(self.lengths[~np.isnan(self.times)].tolist())) > 1
+        return len(self.window_seconds) > 1
 
     def events(self, settings=None):
         """The events that a recogniser with these settings would have reported."""

@@ -92,13 +92,14 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
         lower, higher = (with_on_threshold(candidate, min(max(on + step, 0.01), 1)) for step in (-_BAND, _BAND))
         return (score_of(lower) + 2 * score_of(candidate) + score_of(higher)) / 4
 
-    if settings.wait is None:
-        lengths = {length for track, _ in streams for length in track.lengths.tolist()}
+    has_lengths = any(track.has_lengths for track, _ in streams)
+    if has_lengths and settings.wait is None:
+        lengths = {length for track, _ in streams for length in track.window_seconds}
         settings = dataclasses.replace(settings, wait=default_wait(lengths, settings.smoothing))
     worth = 0.5 / sum(len(truth) for _, truth in streams)
     for _ in range(_ROUNDS):
         before = settings
-        for line in _lines(clip_seconds, any(track.has_lengths for track, _ in streams)):
+        for line in _lines(clip_seconds, has_lengths):
             settings = _best_on_line(line(settings), settings, value_of, worth)
         if settings == before:
             break

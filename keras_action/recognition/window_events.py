@@ -39,15 +39,17 @@ class WindowDetector(Detector):
     that overlap, the surest is the gesture, and the others are dropped.
     This is non-maximum suppression over windows of several scales, as in temporal
     action localisation (Shou et al., 2016, arXiv 1601.02129, section 3.4), done
-    while the stream goes on: a candidate waits until `wait` seconds after its end
-    for a better one, and is then reported; what overlaps it later is dropped.
+    while the stream goes on: a candidate waits until `wait` seconds after its end,
+    and is then reported if it is the surest, or dropped; what overlaps a reported one
+    later is dropped.
 
     Windows overlap if more than `max_overlap` of the shorter one is in both. Those
-    of one label whose centres are no more than `refractory` apart are one gesture
-    besides, as long as they follow one another like that. `smoothing` is over windows
-    of one length; less than a stride is none. With `firing="early"` nothing waits.
-    `off_threshold`, `min_duration` and `merge_gap` have no meaning here. It is drawn
-    in docs/recognition.md.
+    of one label whose centres follow one another within `refractory` are one gesture
+    besides, a run; runs that meet stay two, so a long gesture that is lost from sight
+    for a while may count again. `smoothing` is over windows of one length; less than a
+    stride is none. With `firing="early"` nothing waits. `off_threshold`,
+    `min_duration` and `merge_gap` have no meaning here. It is drawn in
+    docs/recognition.md.
 
     Args:
         labels: The names of the model's classes, in the logits' order.
@@ -96,13 +98,13 @@ class WindowDetector(Detector):
 
     def push(self, logits, timestamp, now, length):
         """Take the logits of one window. Returns the list of events that fired with it."""
+        if not (hasattr(length, "__float__") and 0 < length < math.inf):
+            raise ValueError(f"`length` must be a positive number of seconds. Received: length={length}")
         last = self._moments.get(length)
         probabilities, timestamp = self._check(logits, timestamp, last and last.timestamp)
         now = float(now)
         if not (math.isfinite(now) and now >= self._now):
             raise ValueError(f"`now` must be finite and not go down; the last one was {self._now}. Received: now={now}")
-        if not 0 < length < math.inf:
-            raise ValueError(f"`length` must be a positive number of seconds. Received: length={length}")
         if length not in self._smoothers:
             self._smoothers[length] = Smoother(self.settings.smoothing, self.settings.smoothing_kind)
         return self.step(self._smoothers[length].push(probabilities, timestamp, now), length)
@@ -122,7 +124,7 @@ class WindowDetector(Detector):
             and top - moment.second >= self.settings.margin
             and not self._ignored[moment.best]
         ):
-            run = self._run(moment.best, moment.time, moment.timestamp - last.timestamp)
+            run = self._run(moment.best, moment.time, moment.time - last.time)
             start, end = moment.time - length / 2, moment.time + length / 2
             self._wait_for_others(_Candidate(run, start, end, top, moment.time))
         return events
@@ -168,25 +170,31 @@ class WindowDetector(Detector):
         )
 
     def _report(self, wait):
-        """The events of the candidates that no surer one overlaps, and that ended more than `wait` seconds ago."""
-        if not any(item.end + wait < self._now for item in self._waiting):
+        """The events of the candidates that ended more than `wait` seconds ago, and that no surer one overlaps."""
+        due = {id(item) for item in self._waiting if item.end + wait < self._now}
+        if not due:
             return []
-        surest = []
+        surest, count = [], len(due)
         for item in sorted(self._waiting, key=lambda item: -item.score):
             if not self._is_overlapped(item, surest):
                 surest.append(item)
-        due = sorted((item for item in surest if item.end + wait < self._now), key=lambda item: item.end)
-        for item in due:
+            count -= id(item) in due
+            if not count:
+                break
+        winners = sorted((item for item in surest if id(item) in due), key=lambda item: item.end)
+        for item in winners:
             item.run.is_reported = True
+        # A loser is dropped when its time has come, though the one that it lost to may still lose too.
         self._waiting = [
             item
             for item in self._waiting
-            if item.end + wait >= self._now and not item.run.is_reported and not self._is_overlapped(item, due)
+            if id(item) not in due and not item.run.is_reported and not self._is_overlapped(item, winners)
         ]
-        horizon = self._now - 2 * max(self._moments) - self.settings.refractory  # no window is longer ago
-        self._reported = [item for item in self._reported if item.end > horizon] + due
+        # No window is longer ago, and no smoothed one much longer.
+        horizon = self._now - 2 * max(self._moments) - self.settings.refractory - self.settings.smoothing
+        self._reported = [item for item in self._reported if item.end > horizon] + winners
         self._runs = [run for run in self._runs if run.last > horizon]
-        return [self._event(item) for item in due]
+        return [self._event(item) for item in winners]
 
     def _event(self, item):
         # Before the stream's start its first frame is held, and after its end the last one.

@@ -130,6 +130,22 @@ def test_windows_of_several_lengths_compete():
     assert play(recognizer, np.arange(20, 30, 0.1), red=[(23, 25)]) == []
 
 
+@pytest.mark.parametrize("times", ["even", "slow", "uneven", "hiccups"])
+def test_a_gesture_that_is_held_fires_once_though_frames_come_late(times):
+    rng = np.random.default_rng(0)
+    steps = {
+        "even": np.full(400, 0.1),
+        "slow": np.full(120, 0.35),
+        "uneven": rng.uniform(0.3, 0.5, 100),
+        "hiccups": np.where(np.arange(600) % 30 == 7, 0.5, 0.05),
+    }
+    recognizer = GestureRecognizer(
+        RedModel(keep=False), LABELS, clip_seconds=2.4, window_seconds=(1.7, 3.4), stride=0.2
+    )
+    (event,) = play(recognizer, np.cumsum(steps[times]), red=[(5, 35)])
+    assert event.label == "red"
+
+
 def test_events_tell_when_they_fired():
     recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, settings=EventSettings.for_clips(1.0, firing="early"))
     for i in range(100):

@@ -115,6 +115,7 @@ def make_windows(seed):
                 elif length == 1 and abs(end - gesture.start - 1) < 0.3:
                     probabilities = np.array([0.3, 0.65, 0.05])
             rows.append((end - length / 2, end, np.log(probabilities), length))
+    rows.append((np.nan, np.nan, np.full(3, np.nan), 0))  # the stream has ended
     times, seen, logits, lengths = (np.array(column) for column in zip(*rows, strict=True))
     return LogitTrack(LABELS, times, seen, logits, lengths, 60.0), truth
 
@@ -129,6 +130,10 @@ def test_settings_of_windows_of_several_lengths():
     assert (settings.window_seconds, settings.min_duration) == (start.window_seconds, start.min_duration)
     report = evaluate_streams(streams, settings)
     assert (report.detection_rate, report.false_alarms, report.doubles) == (1, 0, 0)
+    settings = tune_events(
+        streams, EventSettings.for_windows((1.0, 3.0), smoothing=0, on_threshold=0.5), clip_seconds=2.0
+    )
+    assert settings.wait == 2.0  # what `None` stands for was good enough
     waiting = EventSettings.for_windows((1.0, 3.0), wait=2.5, on_threshold=0.5)
     report = evaluate_streams(streams, waiting)
     assert (report.detection_rate, report.false_alarms, report.doubles) == (1, 0, 0)

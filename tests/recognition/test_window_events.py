@@ -48,8 +48,9 @@ def test_a_window_becomes_an_event():
         # At the same moment the surer one counts, whatever its length.
         ([("swipe", 8, 9, 0.8), ("square", 5, 9, 0.9)], {"firing": "early"}, ["square"]),
         ([("swipe", 8, 9, 0.8), ("square", 5, 9, 0.9)], {"wait": 0}, ["square"]),
-        # What overlaps one that loses is not lost with it.
+        # What overlaps one that loses is not lost with it, if it still waits then.
         ([("swipe", 5, 6, 0.8), ("square", 5.5, 6.5, 0.85), ("swipe", 6.1, 7.1, 0.9)], {}, ["swipe", "swipe"]),
+        ([("swipe", 5, 6, 0.8), ("square", 5.5, 6.5, 0.85), ("swipe", 6.1, 7.1, 0.9)], {"wait": 1}, ["swipe"]),
         # One after the other, with some overlap.
         ([("swipe", 5, 7, 0.8), ("square", 6.5, 8.5, 0.9)], {}, ["swipe", "square"]),
         ([("swipe", 5, 7, 0.8), ("square", 6.5, 8.5, 0.9)], {"max_overlap": 0.2}, ["square"]),
@@ -176,6 +177,7 @@ def test_wrong_calls(values, timestamp, message):
         (10.9, 1.0, "not go down; the last one was 11"),
         (np.nan, 1.0, "must be finite"),
         (21, 0, "`length` must be a positive number of seconds. Received: length=0"),
+        (21, None, "`length` must be a positive number of seconds. Received: length=None"),
     ],
 )
 def test_wrong_times_and_lengths(now, length, message):

@@ -33,7 +33,13 @@ export class WindowDetector extends Detector {
 
   /** Takes the logits of one window, whose centre is at `timestamp`. Returns the events that fired with it. */
   push(logits, timestamp, now, length) {
+    if (!(length > 0 && length < Infinity)) {
+      throw new RangeError(`The length must be a positive number of seconds. Received: length=${length}`);
+    }
     const probabilities = this._check(logits, timestamp, this._moments.get(length)?.timestamp ?? null);
+    if (!(Number.isFinite(now) && now >= this._now)) {
+      throw new RangeError(`\`now\` must be finite and not go down. Received: now=${now}`);
+    }
     if (!this._smoothers.has(length)) {
       this._smoothers.set(length, new Smoother(this.settings.smoothing, this.settings.smoothing_kind));
     }
@@ -54,7 +60,7 @@ export class WindowDetector extends Detector {
     const { best, time } = moment;
     const top = moment.scores[best];
     if (top >= settings.on_threshold && top - moment.second >= settings.margin && !this._ignored[best]) {
-      const run = this._run(best, time, moment.timestamp - last.timestamp);
+      const run = this._run(best, time, time - last.time);
       this._waitForOthers({ run, start: time - length / 2, end: time + length / 2, score: top, peak: time });
     }
     return events;
@@ -101,23 +107,29 @@ export class WindowDetector extends Detector {
     });
   }
 
-  /** The events of the candidates that no surer one overlaps, and that ended more than `wait` seconds ago. */
+  /** The events of the candidates that ended more than `wait` seconds ago, and that no surer one overlaps. */
   _report(wait) {
-    if (!this._waiting.some((item) => item.end + wait < this._now)) return [];
+    const due = new Set(this._waiting.filter((item) => item.end + wait < this._now));
+    if (due.size === 0) return [];
     const surest = [];
+    let count = due.size;
     for (const item of [...this._waiting].sort((a, b) => b.score - a.score)) {
       if (!this._isOverlapped(item, surest)) surest.push(item);
+      if (due.has(item)) count -= 1;
+      if (count === 0) break;
     }
-    const due = surest.filter((item) => item.end + wait < this._now).sort((a, b) => a.end - b.end);
-    for (const item of due) item.run.isReported = true;
+    const winners = surest.filter((item) => due.has(item)).sort((a, b) => a.end - b.end);
+    for (const item of winners) item.run.isReported = true;
+    // A loser is dropped when its time has come, though the one that it lost to may still lose too.
     this._waiting = this._waiting.filter(
-      (item) => item.end + wait >= this._now && !item.run.isReported && !this._isOverlapped(item, due),
+      (item) => !due.has(item) && !item.run.isReported && !this._isOverlapped(item, winners),
     );
-    // No window is longer ago.
-    const horizon = this._now - 2 * Math.max(...this._moments.keys()) - this.settings.refractory;
-    this._reported = [...this._reported.filter((item) => item.end > horizon), ...due];
+    // No window is longer ago, and no smoothed one much longer.
+    const { refractory, smoothing } = this.settings;
+    const horizon = this._now - 2 * Math.max(...this._moments.keys()) - refractory - smoothing;
+    this._reported = [...this._reported.filter((item) => item.end > horizon), ...winners];
     this._runs = this._runs.filter((run) => run.last > horizon);
-    return due.map((item) => this._event(item));
+    return winners.map((item) => this._event(item));
   }
 
   _event({ run, start, end, score, peak }) {
