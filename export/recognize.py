@@ -28,7 +28,7 @@ import sys
 import time
 from pathlib import Path
 
-from training.arguments import parse_lengths, read_labels
+from training.arguments import add_windows_argument, read_labels
 
 
 def make_parser():
@@ -73,12 +73,7 @@ def make_parser():
     settings = parser.add_argument_group("recognition")
     settings.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
     settings.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
-    settings.add_argument(
-        "--windows",
-        type=parse_lengths,
-        metavar="SECONDS[,SECONDS…]",
-        help="length of the windows, or several that compete (default: those of --settings, or the model's clips)",
-    )
+    add_windows_argument(settings)
     settings.add_argument(
         "--stride", type=float, help="seconds between two windows (default: a frame of the model's clips)"
     )

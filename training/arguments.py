@@ -20,6 +20,16 @@ def add_strategy_argument(parser):
     )
 
 
+def add_windows_argument(parser):
+    """Adds `--windows`, what a recogniser looks at."""
+    parser.add_argument(
+        "--windows",
+        type=parse_lengths,
+        metavar="SECONDS[,SECONDS…]",
+        help="length of the windows, or several that compete (default: those of --settings, or the model's clips)",
+    )
+
+
 def parse_lengths(text):
     """The lengths of windows that a recogniser looks at together, from seconds with commas between."""
     try:

@@ -20,7 +20,7 @@ import os
 import sys
 from pathlib import Path
 
-from training.arguments import DATA_FORMS, parse_lengths, read_labels
+from training.arguments import DATA_FORMS, add_windows_argument, read_labels
 from training.streams import add_stream_arguments, read_streams
 
 MAX_WRONG = 20  # clips that are printed
@@ -83,12 +83,7 @@ def make_parser():
 
     stream = parser.add_argument_group("how a stream is seen")
     stream.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
-    stream.add_argument(
-        "--windows",
-        type=parse_lengths,
-        metavar="SECONDS[,SECONDS…]",
-        help="length of the windows, or several that compete (default: those of the settings, or the model's clips)",
-    )
+    add_windows_argument(stream)
     stream.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
     add_stream_arguments(stream)
 

@@ -1,5 +1,6 @@
 """What a model says over a whole video, kept: events with other settings then cost no run of the model."""
 
+import collections
 import dataclasses
 import hashlib
 import io
@@ -70,15 +71,14 @@ class LogitTrack:
     def _smoothed(self, seconds, kind):
         """A `Moment` for each row, `None` where a stream ended. Kept: a search asks for the same ones often."""
         if (seconds, kind) not in self._moments:
-            moments, smoothers = [], {}
+            moments, smoothers = [], collections.defaultdict(lambda: Smoother(seconds, kind))
             columns = (self.times.tolist(), self.seen.tolist(), softmax(self.logits), self.lengths.tolist())
             for time, now, row, length in zip(*columns, strict=True):
                 if np.isnan(time):
-                    smoothers = {}
+                    smoothers.clear()
                     moments.append(None)
                 else:
-                    smoother = smoothers.setdefault(length, Smoother(seconds, kind))
-                    moments.append(smoother.push(row, time, now))
+                    moments.append(smoothers[length].push(row, time, now))
             self._moments[seconds, kind] = moments
         return self._moments[seconds, kind]
 

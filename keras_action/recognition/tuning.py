@@ -189,24 +189,12 @@ def _lines(clip_seconds, has_lengths):
     seconds = {
         name: tuple(round(share * clip_seconds, 3) for share in shares) for name, shares in _SHARES_OF_A_CLIP.items()
     }
+    values = {**seconds, "margin": _MARGINS, "max_overlap": _OVERLAPS}
     if has_lengths:
-        return [
-            along_on,
-            along("wait", seconds["wait"]),
-            along("smoothing", seconds["smoothing"]),
-            along("margin", _MARGINS),
-            along("refractory", seconds["refractory"]),
-            along("max_overlap", _OVERLAPS),
-        ]
-    return [
-        along_on,
-        along("min_duration", seconds["min_duration"]),
-        along("smoothing", seconds["smoothing"]),
-        along("margin", _MARGINS),
-        along("merge_gap", seconds["merge_gap"]),
-        along("refractory", seconds["refractory"]),
-        along_off,
-    ]
+        names, last = ("wait", "smoothing", "margin", "refractory", "max_overlap"), []
+    else:
+        names, last = ("min_duration", "smoothing", "margin", "merge_gap", "refractory"), [along_off]
+    return [along_on, *(along(name, values[name]) for name in names), *last]
 
 
 def _best_on_line(candidates, current, value_of, worth):

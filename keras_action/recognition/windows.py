@@ -92,14 +92,14 @@ class SlidingWindows:
         times = [time for time, _ in self._frames]
         begin, last = self._start - _ROUNDING, times[-1] + _ROUNDING
         are_inside = [begin <= end - length / 2 <= last for length in self.lengths]
-        clips = []  # of all lengths: a compiled model takes batches of one size
-        for length in self.lengths:
+        clips = []  # of all lengths, if of any: a compiled model takes batches of one size
+        for length in self.lengths if any(are_inside) else ():
             middles = end - length + (np.arange(self.num_segments) + 0.5) * (length / self.num_segments)
             shown = np.searchsorted(times, middles, side="right") - 1
             clips.append(np.stack([self._frames[max(index, 0)][1] for index in shown]))
         self._next = end + self.stride
         self._forget()
-        if not any(are_inside):
+        if not clips:
             return []
         rows = check_logits(self.predict(np.stack(clips)), (len(clips), self.classes))
         return [
