@@ -110,7 +110,7 @@ def jpeg_part(folders, num_segments, size, threads, scaled):
     """What a part of the pipeline costs: crops alone are decoded, and scaled or not; no Python is involved."""
     import tensorflow as tf
 
-    from keras_action.data.encoded import decode_window, read_jpegs
+    from keras_action.data.jpeg import decode_window, read_jpegs
     from keras_action.data.transforms import corner_window
 
     read = [read_jpegs(clip, lambda count: middle_frames(count, num_segments)) for clip in folders.clips]

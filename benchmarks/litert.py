@@ -273,7 +273,7 @@ def main(argv=None):
     if arguments.rounds < 1 or min(arguments.threads) < 1:
         parser.error(f"--rounds and --threads must be at least 1. Received: {arguments.rounds} and {arguments.threads}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from keras_action.files import write_whole
+    from keras_action.utils.files import write_whole
 
     size = {"num_segments": arguments.num_segments, "input_size": arguments.input_size}
     methods = ["TSN", *(method for method in arguments.methods if method != "TSN")]

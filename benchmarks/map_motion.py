@@ -17,7 +17,7 @@ import sys
 
 import numpy as np
 
-from training.arguments import DATA_FORMS
+from keras_action.programs.arguments import DATA_FORMS
 from training.visualize import layer_argument, named_models
 
 COLUMNS = ("all", "over time", "within frames")
@@ -90,7 +90,7 @@ def main(argv=None):
 
 def _of_clip(model, clip, layer):
     import keras_action
-    from keras_action.visualization import read_as_evaluated
+    from keras_action.explain.visualization import read_as_evaluated
 
     inputs = read_as_evaluated(clip, model)
     class_id = model.labels.index(clip.label)

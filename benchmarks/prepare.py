@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.arguments import DATA_FORMS
+from keras_action.programs.arguments import DATA_FORMS
 
 # Something-Something V2: clips, mean length, frame rate, size, and bits a second, which make 19.4 GB of videos.
 CLIPS, SECONDS, FPS, SIZE, BIT_RATE = 220_847, 4.03, 12, (240, 427), 175_000

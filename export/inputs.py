@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from training.arguments import DATA_FORMS, read_labels
+from keras_action.programs.arguments import DATA_FORMS, read_labels
 
 
 def add_model_arguments(parser):
@@ -16,7 +16,7 @@ def add_model_arguments(parser):
 
 
 def read_model(path, arguments):
-    """A `keras_action.model_files.ModelFile` that holds a Keras model, with the labels of `arguments`, if any."""
+    """A `keras_action.training.ModelFile` that holds a Keras model, with the labels of `arguments`, if any."""
     import keras
 
     import keras_action
@@ -32,7 +32,7 @@ def read_model(path, arguments):
 def training_clips(opened, data, seed):
     """Clips cut as in training, by the run's recipe, one at a time and without end; mixtures of clips are left out."""
     from keras_action.data import read_data_set, training_dataset
-    from keras_action.recipe_parts import training_batches
+    from keras_action.training.build import training_batches
 
     annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
     settings = {

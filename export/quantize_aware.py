@@ -5,7 +5,7 @@ examples:
   python -m export.quantize_aware runs/mine --train train.csv --val val.csv --output runs/rounded --epochs 4 \\
       --learning-rate 1e-4
 
-Then convert and check the new run as any other, with python -m export.to_litert. Its folder holds best.keras, a plain
+Then convert and check the new run as any other, with python -m export.convert. Its folder holds best.keras, a plain
 model with the new weights, run.json and log.csv, whose accuracies are those of the rounded model. A fine-tuning that
 was killed cannot be gone on with: delete its folder, or choose another.
 """
@@ -14,7 +14,7 @@ import argparse
 import os
 import sys
 
-from training.arguments import DATA_FORMS
+from keras_action.programs.arguments import DATA_FORMS
 
 
 def make_parser():
@@ -39,7 +39,7 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from keras_action import read_run
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
-    from keras_action.litert.fine_tuning import fine_tune
+    from keras_action.training.quantization_aware import fine_tune
 
     try:
         run = read_run(arguments.run)
@@ -57,7 +57,7 @@ def main(argv=None):
         )
     except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
-    print(f"Rounded run: {rounded.folder}. Convert it with python -m export.to_litert {rounded.folder}")
+    print(f"Rounded run: {rounded.folder}. Convert it with python -m export.convert {rounded.folder}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ import sys
 import time
 from pathlib import Path
 
-from training.arguments import add_windows_argument, read_labels
+from keras_action.programs.arguments import add_windows_argument, read_labels
 
 
 def make_parser():
@@ -77,7 +77,7 @@ def make_parser():
     settings.add_argument(
         "--stride", type=float, help="seconds between two windows (default: a frame of the model's clips)"
     )
-    settings.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
+    settings.add_argument("--settings", metavar="JSON", help="event settings, as training.tune writes them")
     settings.add_argument(
         "--threshold", type=float, help="probability at which a gesture begins (default: 0.7; of several windows 0.5)"
     )
@@ -315,7 +315,7 @@ def _json_lines(path):
 
 
 def _write_json(arguments, source, events, report):
-    from keras_action.files import write_whole
+    from keras_action.utils.files import write_whole
 
     document = {"model": arguments.model, "source": source, "events": [event.to_dict() for event in events]}
     if report is not None:

@@ -106,7 +106,7 @@ def _verify(arguments):
 
 
 def _write_json(arguments, report, latency, failures):
-    from keras_action.files import write_whole
+    from keras_action.utils.files import write_whole
 
     document = {
         "file": arguments.file,

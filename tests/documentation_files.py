@@ -34,7 +34,7 @@ def write_videos(folder):
 def write_stream(path):
     """A video of four gestures, with its truth beside it."""
     from keras_action.data import Segment, write_video
-    from keras_action.segments import truth_path, write_segments
+    from keras_action.utils.intervals import truth_path, write_segments
 
     labels = ("none", "wave", "none", "clap", "none", "push", "none", "wave", "none")
     write_video(path, np.concatenate([frames_of(label, 12, seed) for seed, label in enumerate(labels)]), fps=10)
@@ -57,8 +57,8 @@ def write_run(folder):
 def write_untrained_runs(folder):
     """`tsn`, `tsm` and `action`: what the pictures of activation maps compare."""
     import keras_action
-    from keras_action import runs
-    from keras_action.recipes import Recipe
+    from keras_action.training import run as runs
+    from keras_action.training.recipe import Recipe
 
     for name, model in (("tsn", "tsn"), ("tsm", "tsm"), ("action", "action_net")):
         keras.utils.set_random_seed(0)
@@ -109,7 +109,7 @@ def write_something(folder):
 
 def write_egogesture(folder):
     """EgoGesture's layout: a recording of each training subject, with three gestures."""
-    from keras_action.data.egogesture import TRAINING_SUBJECTS
+    from keras_action.data.datasets.egogesture import TRAINING_SUBJECTS
 
     for subject in TRAINING_SUBJECTS:
         _write_frames(folder / "frames" / f"Subject{subject:02}" / "Scene1" / "Color", ["rgb1"], "{:06}.jpg", 12)
@@ -132,7 +132,7 @@ def write_torch_checkpoint(path):
     import torch
 
     import keras_action
-    from keras_action.weights.torch_checkpoints import _keys_of, _preceded
+    from keras_action.models.torch_backbone import _keys_of, _preceded
     from keras_action.weights.torch_names import FAMILIES
 
     names = next(family for family in FAMILIES if family.backbone({"features.0.0.weight", "features.17.conv.0.weight"}))

@@ -69,7 +69,7 @@ QUICK = {
     "benchmarks.litert_streaming": ("--rounds", "2", "--input-size", "64", "--threads", "1", "--formats", "float32"),
     "benchmarks.prepare": ("--clips", "2"),
     "export.quantize_aware": ("--epochs", "1"),
-    "export.to_litert": ("--min-agreement", "0"),  # of a model that has hardly been trained
+    "export.convert": ("--min-agreement", "0"),  # of a model that has hardly been trained
     "training.experiments": ("--seeds", "0", "--set", *TINY),
     "training.synthesize": ("--clips-per-class", "4", "--size", "48", "64"),
     "training.train": ("--set", *TINY),

@@ -45,7 +45,7 @@ def _own(module):
 
 
 def test_every_program_is_on_the_page_of_programs():
-    from tests.training.test_programs import PROGRAMS
+    from tests.programs.test_programs import PROGRAMS
 
     assert set(
         re.findall(r"^```help\n(\S+)$", documentation.text_of("docs/reference/programs.md"), re.MULTILINE)

@@ -30,11 +30,11 @@ def test_the_package_is_imported_without_keras():
 
 def test_every_name_is_there_and_none_hides_another():
     code = """
-import keras_action.complexity  # the module
+import keras_action.models.complexity_report  # the module
 import keras_action
 for name in keras_action.__all__:
     getattr(keras_action, name)
-from keras_action.complexity import complexity
+from keras_action.models.complexity_report import complexity
 print(keras_action.complexity is complexity)
 """
     assert run(code) == ["True"]

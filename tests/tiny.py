@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_action.data import write_video
 from keras_action.models.backbones import BACKBONES, Backbone, Geometry, Preprocessing
-from keras_action.recipes import Recipe
+from keras_action.training.recipe import Recipe
 
 
 def tiny_backbone(input_shape, include_top, weights, alpha=1.0, stem_norm=False):

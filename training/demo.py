@@ -104,7 +104,7 @@ def main(argv=None):
 def export(run, training, validation, folder):
     """LiteRT files of a run in float32 and int8, and how far each is from the Keras model on validation clips."""
     from keras_action import data, litert
-    from keras_action.recipe_parts import training_batches
+    from keras_action.training.build import training_batches
 
     sizes = {"num_segments": run.num_segments, "input_size": run.input_size, "batch_size": 8}
     ranges = [clips for clips, _ in training_batches(run.recipe, training).take(8).as_numpy_iterator()]

@@ -20,7 +20,7 @@ import os
 import sys
 from pathlib import Path
 
-from training.arguments import DATA_FORMS, add_windows_argument, read_labels
+from keras_action.programs.arguments import DATA_FORMS, add_windows_argument, read_labels
 from training.streams import add_stream_arguments, read_streams
 
 MAX_WRONG = 20  # clips that are printed
@@ -82,7 +82,7 @@ def make_parser():
     )
 
     stream = parser.add_argument_group("how a stream is seen")
-    stream.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
+    stream.add_argument("--settings", metavar="JSON", help="event settings, as training.tune writes them")
     add_windows_argument(stream)
     stream.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
     add_stream_arguments(stream)
@@ -158,7 +158,7 @@ def _write_figures(report, folder):
 def _draw(report, annotations, folder, model, data):
     """Writes the pictures and the page that holds them, if Matplotlib is there to draw; what was written."""
     from keras_action import plots
-    from keras_action.evaluation_page import evaluation_page, worst_clips_figure
+    from keras_action.plots.evaluation_html import evaluation_page, worst_clips_figure
 
     page, confusion, wrong = (folder / name for name in ("evaluation.html", "confusion.png", "worst.png"))
     title = f"{model.name}: {report.top1:.1%}"
@@ -176,7 +176,7 @@ def _draw(report, annotations, folder, model, data):
 
 def _make_protocol(arguments, opened):
     """The protocol of the arguments; what they leave open is as the model was trained."""
-    from keras_action.evaluation import Protocol
+    from keras_action.evaluation.evaluation import Protocol
 
     names = ("num_clips", "num_crops", "input_size", "short_side", "squash", "sampling", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name, None) is not None}
@@ -190,7 +190,7 @@ def _make_protocol(arguments, opened):
 
 
 def _default_output(path):
-    from keras_action.runs import DESCRIPTION
+    from keras_action.training.run import DESCRIPTION
 
     folder = path if path.is_dir() else path.parent
     if (folder / DESCRIPTION).is_file() and (path.is_dir() or path.suffix == ".keras"):
@@ -202,8 +202,8 @@ def _evaluate_streams(arguments):
     import json
 
     from keras_action import plots
-    from keras_action.files import write_whole
     from keras_action.recognition import GestureRecognizer, evaluate_streams, operating_curve
+    from keras_action.utils.files import write_whole
 
     try:
         recognizer = GestureRecognizer(

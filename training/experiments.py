@@ -19,7 +19,7 @@ import os
 import sys
 from pathlib import Path
 
-from training.arguments import DATA_FORMS, add_strategy_argument
+from keras_action.programs.arguments import DATA_FORMS, add_strategy_argument
 
 # Experiment → row → fields of the recipe. The first row is what the others are compared with.
 EXPERIMENTS = {
@@ -85,7 +85,7 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
     import keras
 
     import keras_action
-    from keras_action.resuming import load_average
+    from keras_action.training.resume import load_average
 
     keras_action.train(recipe, training, validation, folder, strategy=strategy)
     run = keras_action.read_run(folder if checkpoint == "best" else Path(folder) / "last.keras")
@@ -115,7 +115,7 @@ def write_comparison(rows, logs, folder, experiment):
         experiment: The experiment's name.
     """
     from keras_action import plots
-    from keras_action.files import write_whole
+    from keras_action.utils.files import write_whole
 
     text = table(rows, rows[0].name)
     values = [{**dataclasses.asdict(row), "pairs": None if math.isnan(row.pairs) else row.pairs} for row in rows]
@@ -162,9 +162,9 @@ def main(argv=None):
         parser.error(f"--rows must be of {', '.join(rows)}. Received: {', '.join(sorted(unknown))}")
     rows = {name: fields for name, fields in rows.items() if name in (arguments.rows or rows)}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from keras_action.comparison import compare
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
-    from keras_action.distribution import is_main_process
+    from keras_action.evaluation.comparison import compare
+    from keras_action.training.distribution import is_main_process
     from training.recipes import load_recipe
 
     output = Path(arguments.output)

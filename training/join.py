@@ -16,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from training.arguments import DATA_FORMS
+from keras_action.programs.arguments import DATA_FORMS
 
 
 def make_parser():
@@ -58,7 +58,7 @@ def main(argv=None):
         parser.error("--windows and --window-seconds belong together")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from keras_action import data
-    from keras_action.segments import IGNORED_LABELS
+    from keras_action.utils.intervals import IGNORED_LABELS
 
     output = Path(arguments.output)
     ignore = IGNORED_LABELS if arguments.ignore is None else tuple(arguments.ignore)
@@ -85,7 +85,7 @@ def main(argv=None):
     except (data.AnnotationError, ImportError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     if arguments.windows:
-        from keras_action.files import write_csv
+        from keras_action.utils.files import write_csv
 
         write_csv(arguments.windows, ("path", "label", "start", "end"), rows)
         print(f"{len(rows)} windows: {arguments.windows}")

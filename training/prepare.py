@@ -16,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from training.arguments import DATA_FORMS
+from keras_action.programs.arguments import DATA_FORMS
 
 _PARTS = ("train", "val", "test")
 

@@ -30,7 +30,7 @@ def read_streams(recognizer, model, videos, cache=None, say=print):
         ValueError: If the truth is no such CSV, or names a gesture that the model does not know.
     """
     from keras_action.recognition import cached_logits, read_segments
-    from keras_action.segments import is_ignored, truth_path
+    from keras_action.utils.intervals import is_ignored, truth_path
 
     truths = []
     for video in videos:  # all of them before the first, which may take minutes

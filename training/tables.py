@@ -61,7 +61,7 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
 
 def save_csv(path, costs, paper):
     """Writes a line for each model, whole or not at all; where the paper's figure is not established it is empty."""
-    from keras_action.files import write_csv
+    from keras_action.utils.files import write_csv
 
     header = ("backbone", "method", "classes", "trainable", "parameters", *FORMS)
     theirs = ("classes", "parameters", "macs", "extra_macs")

@@ -15,7 +15,7 @@ import argparse
 import os
 import sys
 
-from training.arguments import DATA_FORMS, add_strategy_argument
+from keras_action.programs.arguments import DATA_FORMS, add_strategy_argument
 
 
 def make_parser():
@@ -57,7 +57,7 @@ def preview(recipe, annotations, num_clips):
 
     from keras_action import plots
     from keras_action.data import FailureLog
-    from keras_action.recipe_parts import training_batches
+    from keras_action.training.build import training_batches
 
     if num_clips < 1:
         raise ValueError(f"A preview must have at least one clip. Received: --preview-clips {num_clips}")
@@ -86,7 +86,7 @@ def main(argv=None):
     import keras_action
     from keras_action import plots
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
-    from keras_action.distribution import is_main_process
+    from keras_action.training.distribution import is_main_process
     from training.recipes import load_recipe
 
     try:

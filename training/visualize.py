@@ -68,7 +68,7 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
     from keras_action.data import DecodingError
-    from training.arguments import read_labels
+    from keras_action.programs.arguments import read_labels
 
     try:
         labels = read_labels(arguments.labels)

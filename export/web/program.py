@@ -21,7 +21,7 @@ def make_parser():
         prog="python -m export.web", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", metavar="MODEL", nargs="+", help="a .tflite file, of clips or of frames")
-    parser.add_argument("--settings", metavar="JSON", help="event settings, as training.tune_events writes them")
+    parser.add_argument("--settings", metavar="JSON", help="event settings, as training.tune writes them")
     parser.add_argument("--output", metavar="FOLDER", help="write the page there and end")
     parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, where there is no network")
     parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")

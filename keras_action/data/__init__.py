@@ -1,7 +1,12 @@
 """From videos to batches of clips: annotations, sampling, decoding, augmentation; and made-up gestures."""
 
-from keras_action.data.annotations import AnnotationError, Annotations, Clip, read_annotations
+from keras_action.data.annotations import read_annotations
 from keras_action.data.augmentation import ClipAugmentation
+from keras_action.data.clips import AnnotationError, Annotations, Clip
+from keras_action.data.datasets.by_name import read_data_set
+from keras_action.data.datasets.egogesture import read_egogesture
+from keras_action.data.datasets.jester import read_jester
+from keras_action.data.datasets.something_something import read_something_something
 from keras_action.data.decoders import DECODERS, frame_decoder
 from keras_action.data.decoding import (
     DecodingError,
@@ -12,7 +17,6 @@ from keras_action.data.decoding import (
     read_frames,
     write_video,
 )
-from keras_action.data.egogesture import read_egogesture
 from keras_action.data.failures import FailureLog, TooManyFailuresError
 from keras_action.data.flips import (
     MIRRORED_PAIRS,
@@ -23,7 +27,6 @@ from keras_action.data.flips import (
     reversed_ids,
 )
 from keras_action.data.frame_folders import list_frames, read_clip, read_frame_folder
-from keras_action.data.jester import read_jester
 from keras_action.data.mixing import cut_mix, mix_up
 from keras_action.data.pipeline import (
     evaluation_dataset,
@@ -39,15 +42,13 @@ from keras_action.data.sampling import (
     sample_segments,
     sampling_method,
 )
-from keras_action.data.shard_sets import read_shards
-from keras_action.data.shard_writing import ShardReport, write_shards
-from keras_action.data.shards import read_shard_jpegs
-from keras_action.data.something_something import read_something_something
-from keras_action.data.sources import read_data_set
+from keras_action.data.shards.format import read_shard_jpegs
+from keras_action.data.shards.manifest import read_shards
+from keras_action.data.shards.writing import ShardReport, write_shards
 from keras_action.data.splits import split_annotations
 from keras_action.data.stream_windows import cut_windows
 from keras_action.data.streams import deal_clips, join_clips
-from keras_action.data.synthetic import (
+from keras_action.data.synthetic.dataset import (
     GESTURES,
     TIME_REVERSED_PAIRS,
     render_drawing,
@@ -55,7 +56,7 @@ from keras_action.data.synthetic import (
     write_dataset,
     write_stream,
 )
-from keras_action.data.synthetic_drawing import DRAWINGS
+from keras_action.data.synthetic.drawing import DRAWINGS
 from keras_action.data.transforms import (
     center_crop,
     color_jitter,
@@ -63,7 +64,7 @@ from keras_action.data.transforms import (
     resize_short_side,
     three_crops,
 )
-from keras_action.segments import Segment
+from keras_action.utils.intervals import Segment
 
 __all__ = [
     "DECODERS",

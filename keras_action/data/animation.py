@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_action.files import write_whole
+from keras_action.utils.files import write_whole
 
 ANIMATIONS = (".gif", ".webp")
 _LOOKED_AT = 64  # frames that a GIF's palette is made from

@@ -4,66 +4,19 @@ import bisect
 import csv
 import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from keras_action.data.clips import AnnotationError, Annotations, Clip
 from keras_action.data.decoding import DecodingError, probe
 from keras_action.data.frame_folders import has_frames, list_frames
-from keras_action.data.shards import is_shard_set
+from keras_action.data.shards.format import is_shard_set
+from keras_action.data.shards.manifest import read_shards
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 
 _GROUPS = ("group", "subject", "session")
 _COLUMNS = ("path", "label", "start", "end", "first_frame", "last_frame", *_GROUPS)
 _FORM = "path,label[,start,end][,first_frame,last_frame][,group]"
-
-
-class AnnotationError(ValueError):
-    """An annotation is wrong. The message names the file and, of a CSV, the line."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A labelled video or frame folder, or a part of it, or a part of a shard.
-
-    Args:
-        path: A video file, a folder with an image file for each frame, or a shard (`.tfrecord`, see `read_shards`).
-        label: The name of the class.
-        start: Seconds at which the part of a video begins; None: at its beginning.
-        end: Seconds at which the part of a video ends; None: at its end.
-        frames: The part of a frame folder, (first, stop): places among its sorted frames, from 0, without the
-            one at `stop`; None: all. Of a shard, where it must be given, rows of its index.
-        group: The subject or session, a name; see `split_annotations`. None: unknown.
-        fps: Frames a second of a frame folder or of a shard's clip. None: unknown; a video says it itself.
-        name: What it is called in messages and reports. None: its path.
-    """
-
-    path: str
-    label: str
-    start: float | None = None
-    end: float | None = None
-    frames: tuple[int, int] | None = None
-    group: str | None = None
-    fps: float | None = None
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class Annotations:
-    """Clips and the names of the classes; a class's id is its place in `labels`."""
-
-    clips: tuple[Clip, ...]
-    labels: tuple[str, ...]
-
-    def __len__(self):
-        return len(self.clips)
-
-    def label_ids(self):
-        """The id of each clip's class, an int32 array of shape (len(self),)."""
-        ids = {label: i for i, label in enumerate(self.labels)}
-        return np.array([ids[clip.label] for clip in self.clips], np.int32)
 
 
 def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=True):
@@ -110,9 +63,6 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
         if not labels or len(set(labels)) < len(labels):
             raise ValueError(f"`labels` must be names, each once. Received: labels={labels}")
     if path.is_dir():
-        # Here, as it makes use of this module.
-        from keras_action.data.shard_sets import read_shards
-
         annotations = read_shards(path, labels) if is_shard_set(path) else _read_folder(path, labels)
     elif path.exists():
         annotations = _read_csv(path, labels, check_ends)

@@ -11,8 +11,8 @@ import warnings
 
 import numpy as np
 
-from keras_action.data.official import class_names
-from keras_action.data.synthetic import GESTURES, TIME_REVERSED_PAIRS
+from keras_action.data.datasets.official import class_names
+from keras_action.data.synthetic.dataset import GESTURES, TIME_REVERSED_PAIRS
 
 # What a mirror makes of what. A class of these data sets that is in no pair stays what it is.
 MIRRORED_PAIRS = (

@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from keras_action.data.decoding import DecodingError, read_frames
-from keras_action.data.shards import is_shard, read_shard_jpegs
+from keras_action.data.shards.format import is_shard, read_shard_jpegs
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from keras_action.data import encoded, mixing, transforms
-from keras_action.data.clip_source import ClipSource, Frames
+from keras_action.data import jpeg, mixing, transforms
 from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import FailureLog
 from keras_action.data.flips import random_flip, random_reversal
 from keras_action.data.randaugment import rand_augment
+from keras_action.data.reading import ClipSource, Frames
 from keras_action.data.sampling import sample_clips, sampling_method
 
 
@@ -320,7 +320,7 @@ def _cut(frames, num_frames, size, window):
     offset, crop = window(tf.ensure_shape(space, (2,)))
     return tf.cond(
         tf.size(jpegs) > 0,
-        lambda: encoded.decode_window(tf.ensure_shape(jpegs, (num_frames,)), offset, crop, size),
+        lambda: jpeg.decode_window(tf.ensure_shape(jpegs, (num_frames,)), offset, crop, size),
         lambda: transforms.cut(tf.ensure_shape(pixels, (num_frames, None, None, 3)), offset, crop, size),
     )
 
@@ -332,7 +332,7 @@ def _whole(frames, num_frames, short_side):
     jpegs, pixels, space = frames
     clip = tf.cond(
         tf.size(jpegs) > 0,
-        lambda: encoded.decode_whole(jpegs, tf.ensure_shape(space, (2,)), short_side),
+        lambda: jpeg.decode_whole(jpegs, tf.ensure_shape(space, (2,)), short_side),
         lambda: pixels,
     )
     return tf.ensure_shape(clip, (num_frames, None, None, 3))

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from keras_action.data.annotations import Annotations
+from keras_action.data.clips import Annotations
 
 _MAX_SWEEPS = 20
 _MAX_SWAPPED = 2000  # groups up to which pairs are tried: their number grows with the square

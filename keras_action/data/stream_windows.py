@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_action.segments import Segment
+from keras_action.utils.intervals import Segment
 
 # The intersection of a window and a gesture over their union. In between, nobody could say what a window shows.
 SHOWN, NOT_SHOWN = 0.5, 0.3

@@ -5,11 +5,11 @@ import os
 
 import numpy as np
 
-from keras_action.data.annotations import Annotations
+from keras_action.data.clips import Annotations
 from keras_action.data.decoding import probe, write_video
 from keras_action.data.frame_folders import read_clip
-from keras_action.data.shards import is_shard
-from keras_action.segments import IGNORED_LABELS, Segment, is_ignored, truth_path, write_segments
+from keras_action.data.shards.format import is_shard
+from keras_action.utils.intervals import IGNORED_LABELS, Segment, is_ignored, truth_path, write_segments
 
 PAUSES = ("hold", "background")
 

@@ -3,8 +3,8 @@
 import keras
 
 from keras_action.layers.channel_excitation import ChannelExcitation
+from keras_action.layers.fold_time import check_frames_shape, check_num_segments
 from keras_action.layers.motion_excitation import MotionExcitation
-from keras_action.layers.segments import check_frames_shape, check_num_segments
 from keras_action.layers.spatio_temporal_excitation import SpatioTemporalExcitation
 from keras_action.layers.temporal_shift import TemporalShift
 

@@ -2,8 +2,8 @@
 
 import keras
 
+from keras_action.layers.fold_time import check_frames_shape, check_num_segments
 from keras_action.layers.initializers import fan_in_uniform
-from keras_action.layers.segments import check_frames_shape, check_num_segments
 
 
 class Excitation(keras.layers.Layer):

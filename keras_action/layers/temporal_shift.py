@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_action.layers.segments import check_frames_shape, check_num_segments
+from keras_action.layers.fold_time import check_frames_shape, check_num_segments
 
 
 def shift_kernel(channels, shift_divisor):

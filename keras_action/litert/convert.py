@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_action.files import write_whole
 from keras_action.litert.arguments import QUANTIZATIONS, check_arguments, check_model, check_types
+from keras_action.litert.clip_graph import float_clip_file
 from keras_action.litert.clips import has_an_end, iterate_clips
-from keras_action.litert.converter import float_file, in_float32
 from keras_action.litert.float_budget import BUDGET_CLIPS, choose_float_layers
 from keras_action.litert.inspection import FileSummary, inspect_bytes
 from keras_action.litert.layer_names import LayerNames
@@ -26,6 +25,7 @@ from keras_action.litert.streaming import (
     stream_clip_shape,
     stream_file,
 )
+from keras_action.utils.files import write_whole
 from keras_action.version import __version__
 
 __all__ = ["QUANTIZATIONS", "ConversionError", "ConversionReport", "convert"]
@@ -207,29 +207,6 @@ def convert(
     write_whole(path, file)
     float_layers = dict.fromkeys(names.main(operator.tensors) for operator in kept)
     return ConversionReport(path, quantization, summary, dead, tuple(float_layers), time.perf_counter() - start)
-
-
-def float_clip_file(model, quantization=None):
-    """The bytes of a clip model's file before it is quantised to integers, without metadata.
-
-    A tensor has the same name in all files of a model.
-    """
-    import keras
-
-    # A static batch of one: the delegates plan their memory for it.
-    clip = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="clip", dtype="float32")
-    with quiet():
-        logits = _deployed(in_float32(model))(clip, training=False)
-    return float_file(clip, {"logits": logits}, LayerNames(model), quantization)
-
-
-def _deployed(model):
-    """The same function in operators that run fast; a model that is not functional stays as it is."""
-    import keras
-
-    from keras_action.litert.deployment import deployment_model
-
-    return deployment_model(model) if hasattr(model, "operations") or isinstance(model, keras.Sequential) else model
 
 
 def _quantize(floats, clips, names, path, keep_float, float_budget, **options):

@@ -12,8 +12,8 @@ from keras_action.layers import (
     TemporalShift,
 )
 from keras_action.layers.action import PATHS
+from keras_action.layers.fold_time import check_frames_shape, check_num_segments
 from keras_action.layers.motion_excitation import mean_of_depthwise_conv, pixel_shares
-from keras_action.layers.segments import check_frames_shape, check_num_segments
 from keras_action.layers.spatio_temporal_excitation import banded_kernel
 
 # Below this the delegate's kernels, which are called once for each pixel, have little to do in a call.

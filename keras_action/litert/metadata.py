@@ -10,9 +10,9 @@ import json
 import zipfile
 from pathlib import Path
 
-from keras_action.files import write_whole
 from keras_action.litert.extras import require
 from keras_action.litert.standard_metadata import METADATA_NAME, standard_metadata
+from keras_action.utils.files import write_whole
 
 LABELS_FILE = "labels.txt"
 METADATA_FILE = "keras_action.json"

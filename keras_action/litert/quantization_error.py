@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from keras_action.litert.arguments import check_model
+from keras_action.litert.clip_graph import float_clip_file
 from keras_action.litert.clips import iterate_clips
 from keras_action.litert.extras import require
 from keras_action.litert.inspection import CONVERSIONS, inspect_bytes
@@ -139,8 +140,6 @@ def quantization_error(path, model, clips, limit=8):
     >>> print(report.table())
     >>> plots.save_figure(plots.quantization_error_figure(report), "noise.png")
     """
-    from keras_action.litert.convert import float_clip_file
-
     samples = [{"clip": clip} for clip in iterate_clips(clips, check_model(model), limit=limit)]
     report = compare_files(float_clip_file(model), read_file(path), samples, LayerNames(model))
     if all(operator.is_float for operator in report.operators):

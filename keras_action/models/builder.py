@@ -7,7 +7,7 @@ import keras
 
 from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
 from keras_action.layers.action import PATHS
-from keras_action.layers.segments import check_num_segments
+from keras_action.layers.fold_time import check_num_segments
 from keras_action.models.backbones import get_backbone, get_geometry, name_by_position
 from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.gain import divide_gain
@@ -199,7 +199,7 @@ def _build(
     model = keras.Model(clip, logits, name=name)
 
     if state_dict:
-        from keras_action.weights import load_torch_backbone
+        from keras_action.models.torch_backbone import load_torch_backbone
 
         load_torch_backbone(model, state_dict)
     elif weights is not None:

@@ -5,6 +5,7 @@ from keras_action.recognition.events import EventDetector, GestureEvent, Moment,
 from keras_action.recognition.matching import MatchReport, match_events
 from keras_action.recognition.measures import StreamReport, levenshtein_distance
 from keras_action.recognition.recognizer import GestureRecognizer
+from keras_action.recognition.running_mean import RunningMean
 from keras_action.recognition.settings import EventSettings
 from keras_action.recognition.tracks import LogitTrack, cached_logits, record_logits
 from keras_action.recognition.tuning import (
@@ -16,7 +17,7 @@ from keras_action.recognition.tuning import (
 )
 from keras_action.recognition.window_events import WindowDetector
 from keras_action.recognition.windows import FrameSteps, Reading, SlidingWindows
-from keras_action.segments import Segment, read_segments
+from keras_action.utils.intervals import Segment, read_segments
 
 __all__ = [
     "EventDetector",
@@ -29,6 +30,7 @@ __all__ = [
     "Moment",
     "OperatingPoint",
     "Reading",
+    "RunningMean",
     "Segment",
     "SlidingWindows",
     "Smoother",

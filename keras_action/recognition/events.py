@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_action.recognition.settings import EventSettings
-from keras_action.segments import IGNORED_LABELS, is_ignored
+from keras_action.utils.intervals import IGNORED_LABELS, is_ignored
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,7 +45,7 @@ def load_model(path, num_threads=1):
         if stored is None:
             return LoadedModel(model, None, None, False)
         return LoadedModel(model, stored.labels, stored.clip_seconds, (stored.recipe or {}).get("squash", False))
-    from keras_action.model_files import open_model
+    from keras_action.training.model_files import open_model
 
     opened = open_model(path)
     return LoadedModel(opened.model, opened.labels, opened.clip_seconds, opened.squash)

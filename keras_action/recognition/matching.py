@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from keras_action.segments import IGNORED_LABELS, Segment, is_ignored
+from keras_action.utils.intervals import IGNORED_LABELS, Segment, is_ignored
 
 
 @dataclasses.dataclass(frozen=True)

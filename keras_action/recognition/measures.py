@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from keras_action.bootstrap import bootstrap_intervals
 from keras_action.recognition.matching import MatchReport, share
+from keras_action.utils.statistics import bootstrap_intervals
 
 
 @dataclasses.dataclass(frozen=True)

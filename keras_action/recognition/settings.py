@@ -5,8 +5,8 @@ import json
 import math
 from pathlib import Path
 
-from keras_action.files import write_whole
-from keras_action.segments import IGNORED_LABELS
+from keras_action.utils.files import write_whole
+from keras_action.utils.intervals import IGNORED_LABELS
 
 FIRINGS = ("late", "early")
 SMOOTHINGS = ("mean", "exponential")

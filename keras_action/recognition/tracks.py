@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_action.files import write_whole
 from keras_action.recognition.events import EventDetector, Smoother, softmax
 from keras_action.recognition.window_events import WindowDetector
 from keras_action.recognition.windows import Reading
+from keras_action.utils.files import write_whole
 
 
 @dataclasses.dataclass(frozen=True)

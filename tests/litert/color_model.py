@@ -56,8 +56,8 @@ def color_clips(count=12, seed=0):
 
 def write_color_run(folder, causal=False, labels=LABELS):
     """A training run's folder with the colour model, which names the colour of a clip of one second."""
-    from keras_action.recipes import Recipe
-    from keras_action.runs import write_run
+    from keras_action.training.recipe import Recipe
+    from keras_action.training.run import write_run
 
     folder.mkdir(parents=True)
     make_color_model(causal=causal).save(folder / "best.keras")

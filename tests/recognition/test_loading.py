@@ -37,8 +37,8 @@ print([event.label for event in events + recognizer.flush()])
 def folder(tmp_path_factory):
     pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
     from keras_action.litert import convert
-    from keras_action.recipes import Recipe
-    from keras_action.runs import write_run
+    from keras_action.training.recipe import Recipe
+    from keras_action.training.run import write_run
     from tests.litert.color_model import LABELS, make_color_model
 
     folder = tmp_path_factory.mktemp("models")

@@ -6,7 +6,7 @@ A function may take fields that others hang on: that of the paper's recipes sets
 import importlib
 import inspect
 
-from keras_action.recipes import Recipe
+from keras_action.training.recipe import Recipe
 
 
 def load_recipe(name, assignments=()):

@@ -7,7 +7,7 @@ What comes out, and in what time, stands in docs/results.md.
 
 import dataclasses
 
-from keras_action.recipes import Recipe
+from keras_action.training.recipe import Recipe
 
 
 def recipe():

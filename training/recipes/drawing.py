@@ -8,7 +8,7 @@ Small enough for two CPU cores. Twelve frames, since eight of a clip of seconds 
 whole pictures, since a hand begins and ends at their sides. What comes out stands in docs/results.md.
 """
 
-from keras_action.recipes import Recipe
+from keras_action.training.recipe import Recipe
 
 
 def recipe():

@@ -6,7 +6,7 @@ It has not been run on a large set yet: there was no GPU. For classes of which i
 them (EgoGesture, your own) add `--set flip=false`, or name the pairs: `--set flip_pairs=left:right`.
 """
 
-from keras_action.recipes import Recipe
+from keras_action.training.recipe import Recipe
 
 
 def recipe():

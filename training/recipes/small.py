@@ -6,7 +6,7 @@ In the first three epochs classifier and ACTION modules learn alone: what they d
 weights. It is a beginning, not tuned.
 """
 
-from keras_action.recipes import Recipe
+from keras_action.training.recipe import Recipe
 
 
 def recipe():

@@ -1,0 +1,225 @@
+"""Convert a trained model to a LiteRT file, and check the file against the model.
+
+examples:
+  python -m export.convert runs/mine --output gesture.tflite
+  python -m export.convert runs/mine --quantization int8 --representative videos/train.csv --output gesture.tflite
+  python -m export.convert runs/mine --quantization int8 --representative train.csv --check val.csv \\
+      --check-clips 100000 --max-accuracy-drop 0.01 --noise noise.png --output gesture.tflite
+  python -m export.convert runs/causal --streaming --average-over T --output gesture.tflite
+  python -m export.convert model.keras --labels labels.txt --clip-seconds 2 --output gesture.tflite
+  python -m export.convert tsm_bninception.pth.tar --num-segments 8 --kind tsm --output gesture.tflite
+  python -m export.convert --describe gesture.tflite
+
+With labelled clips the top-1 accuracy of model and file is printed side by side. The exit status is 1 if the conversion
+fails, or if the file disagrees with the model; 2 for wrong arguments.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+
+from export.inputs import DATA_FORMS, add_model_arguments
+
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
+INTEGER = ("int8", "int16x8")
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m export.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "model", metavar="RUN", nargs="?", help="a training run's folder, a .keras file, or a PyTorch checkpoint"
+    )
+    parser.add_argument("--output", metavar="FILE", help="the .tflite file to write")
+    parser.add_argument(
+        "--describe", metavar="FILE", help="print what a .tflite file holds and says of itself, and end"
+    )
+    parser.add_argument("--clip-seconds", type=float, help="the time that a clip spans (default: the run's)")
+    parser.add_argument("--author", default="", help="who made the model, for the file's metadata")
+    parser.add_argument("--description", default="", help="what it is for, for the file's metadata")
+    add_model_arguments(parser)
+
+    formats = parser.add_argument_group("format")
+    formats.add_argument("--quantization", choices=QUANTIZATIONS, default="float32", help="default: float32")
+    formats.add_argument(
+        "--streaming", action="store_true", help="a file that takes frame by frame, of a run trained with causal=True"
+    )
+    formats.add_argument(
+        "--average-over",
+        type=_frames,
+        metavar="N",
+        help="frames over which a streaming file takes the mean of its logits, T for those of a clip (default: 1)",
+    )
+    formats.add_argument(
+        "--representative",
+        metavar="DATA",
+        help=f"the training clips, on which int8 and int16x8 measure their ranges. One of: {DATA_FORMS}",
+    )
+    formats.add_argument("--clips", type=int, default=128, help="clips for the ranges (default: 128)")
+    formats.add_argument("--input-dtype", choices=("uint8", "float32"), help="default: uint8 of int8 files")
+    formats.add_argument("--output-dtype", choices=("float32", "uint8"), default="float32", help="default: float32")
+    formats.add_argument(
+        "--keep-float", nargs="+", action="extend", default=[], metavar="LAYER", help="names or regular expressions"
+    )
+    formats.add_argument(
+        "--float-budget",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the multiply-adds, for the layers that integers harm most (default: 0)",
+    )
+    formats.add_argument(
+        "--max-partitions", type=_partitions, default=1, metavar="N", help="of XNNPACK, or any (default: 1)"
+    )
+
+    checks = parser.add_argument_group("check")
+    checks.add_argument("--check", metavar="DATA", help="clips on which file and model are compared (default: those of "
+                        "--representative; without it, random pixels)")  # fmt: skip
+    checks.add_argument("--check-clips", type=int, default=128, help="how many of them (default: 128)")
+    checks.add_argument(
+        "--min-agreement",
+        type=float,
+        default=0.9,
+        help="the least share of the clips for which file and model must name the same class (default: 0.9)",
+    )
+    checks.add_argument(
+        "--max-accuracy-drop",
+        type=float,
+        metavar="SHARE",
+        help="the most that the file's top-1 may be below the model's, 0.01 being a point (default: not checked)",
+    )
+    checks.add_argument("--noise", metavar="FILE", help="of each layer of an integer file: a figure (.png …) or .json")
+    checks.add_argument("--num-threads", type=int, default=1, help="threads for the timing (default: 1)")
+    return parser
+
+
+def main(argv=None):
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.describe is None and (arguments.model is None or arguments.output is None):
+        parser.error("RUN and --output are required, or --describe")
+    if arguments.quantization in INTEGER and arguments.representative is None:
+        parser.error(f"--quantization {arguments.quantization} needs --representative")
+    if arguments.noise and (arguments.quantization not in INTEGER or arguments.streaming):
+        parser.error("--noise is for --quantization int8 and int16x8, without --streaming")
+    if arguments.average_over is not None and not arguments.streaming:
+        parser.error("--average-over is for --streaming")
+    for name in ("clips", "check_clips"):
+        if getattr(arguments, name) < 1:
+            option = name.replace("_", "-")
+            parser.error(f"--{option} must be positive. Received: --{option} {getattr(arguments, name)}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if arguments.describe is not None:
+        _describe(arguments.describe)
+        return
+    import tensorflow as tf
+
+    try:
+        failures = _convert(arguments)
+    except (ImportError, OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        sys.exit(f"error: {error}")
+    if failures:
+        sys.exit("".join(f"error: {failure}\n" for failure in failures).rstrip())
+
+
+def _describe(path):
+    from keras_action import litert
+
+    try:
+        print(litert.describe(path))
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+
+
+def _convert(arguments):
+    """Converts, checks, prints, and returns what is wrong with the file."""
+    from export import inputs
+    from keras_action import litert
+
+    opened = inputs.read_model(arguments.model, arguments)
+    integer = arguments.quantization in INTEGER
+    ranges = None
+    if integer:
+        clips = inputs.training_clips(opened, arguments.representative, arguments.seed)
+        ranges = list(itertools.islice(clips, arguments.clips))
+    data = arguments.check or arguments.representative
+
+    def clips():
+        if data is None:
+            return inputs.noise_clips(opened, arguments.seed)
+        return inputs.evaluation_clips(opened, data, arguments.check_clips)
+
+    checks = clips()  # before the conversion: a list that can't be read is known now
+    report = litert.convert(
+        _model(arguments, opened),
+        arguments.output,
+        quantization=None if arguments.quantization == "float32" else arguments.quantization,
+        representative_clips=ranges,
+        labels=opened.labels,
+        clip_seconds=arguments.clip_seconds or opened.clip_seconds,
+        metadata=_metadata(arguments, opened),
+        input_dtype=arguments.input_dtype,
+        output_dtype=arguments.output_dtype,
+        keep_float=arguments.keep_float,
+        float_budget=arguments.float_budget,
+        max_partitions=arguments.max_partitions,
+    )
+    print(report)
+    verification = litert.verify(report.path, opened.model, checks)
+    print(verification.gap_table())
+    print(f"latency           {litert.benchmark(report.path, num_threads=arguments.num_threads, runs=30)}")
+    if arguments.noise:
+        _write_noise(arguments.noise, litert.quantization_error(report.path, opened.model, clips()))
+    return verification.failures(
+        min_agreement=None if data is None else arguments.min_agreement,  # random pixels are of no class
+        max_accuracy_drop=arguments.max_accuracy_drop,
+    )
+
+
+def _metadata(arguments, opened):
+    values = {"name": opened.path.stem, "author": arguments.author, "description": arguments.description}
+    if opened.recipe is not None:
+        values |= {"backbone": opened.recipe.backbone, "recipe": opened.recipe.to_dict()}
+    return {**values, "source": opened.path.name}
+
+
+def _write_noise(path, report):
+    from keras_action import plots
+    from keras_action.utils.files import write_whole
+
+    print(report)
+    if Path(path).suffix == ".json":
+        write_whole(path, json.dumps(report.to_dict(), indent=2) + "\n")
+    else:
+        plots.save_figure(plots.quantization_error_figure(report), path)
+    print(f"noise             {path}")
+
+
+def _model(arguments, opened):
+    """What is converted."""
+    if not arguments.streaming:
+        return opened.model
+    from keras_action.models import streaming_model
+
+    average_over = opened.num_segments if arguments.average_over == "T" else arguments.average_over
+    return streaming_model(opened.model, average_over=average_over)
+
+
+def _frames(text):
+    if text == "T":
+        return text
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a positive number, or T, is expected. Received: {text!r}")
+    return int(text)
+
+
+def _partitions(text):
+    return None if text == "any" else int(text)
+
+
+if __name__ == "__main__":
+    main()

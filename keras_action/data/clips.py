@@ -1,0 +1,51 @@
+"""A labelled clip, and a list of them with the names of the classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class AnnotationError(ValueError):
+    """An annotation is wrong. The message names the file and, of a CSV, the line."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A labelled video or frame folder, or a part of it, or a part of a shard.
+
+    Args:
+        path: A video file, a folder with an image file for each frame, or a shard (`.tfrecord`, see `read_shards`).
+        label: The name of the class.
+        start: Seconds at which the part of a video begins; None: at its beginning.
+        end: Seconds at which the part of a video ends; None: at its end.
+        frames: The part of a frame folder, (first, stop): places among its sorted frames, from 0, without the
+            one at `stop`; None: all. Of a shard, where it must be given, rows of its index.
+        group: The subject or session, a name; see `split_annotations`. None: unknown.
+        fps: Frames a second of a frame folder or of a shard's clip. None: unknown; a video says it itself.
+        name: What it is called in messages and reports. None: its path.
+    """
+
+    path: str
+    label: str
+    start: float | None = None
+    end: float | None = None
+    frames: tuple[int, int] | None = None
+    group: str | None = None
+    fps: float | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Clips and the names of the classes; a class's id is its place in `labels`."""
+
+    clips: tuple[Clip, ...]
+    labels: tuple[str, ...]
+
+    def __len__(self):
+        return len(self.clips)
+
+    def label_ids(self):
+        """The id of each clip's class, an int32 array of shape (len(self),)."""
+        ids = {label: i for i, label in enumerate(self.labels)}
+        return np.array([ids[clip.label] for clip in self.clips], np.int32)

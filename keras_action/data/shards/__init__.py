@@ -1,0 +1,1 @@
+"""Shards: JPEG frames in TFRecord files with an index, written once and read at random."""

@@ -1,0 +1,158 @@
+"""Making one shard: the unit of work, the same for the processes of one machine and for Apache Beam."""
+
+import functools
+import io
+import json
+import os
+import uuid
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from keras_action.data.clips import Clip
+from keras_action.data.decoding import DecodingError, probe
+from keras_action.data.frame_folders import read_clip
+from keras_action.data.jpeg import read_jpegs
+from keras_action.data.shards.format import (
+    CLIPS_SUFFIX,
+    INDEX_ROW,
+    INDEX_SUFFIX,
+    PREPARATION,
+    SHARD_SUFFIX,
+    is_shard,
+    shard_name,
+)
+from keras_action.data.shards.manifest import checksum
+from keras_action.utils.files import write_whole
+
+_CHUNK = 128  # frames that are decoded at a time: those of a long clip would fill the memory
+_MAX_BYTES = 2_000_000_000  # of a clip: a record must stay below 2 GiB
+_RECORD_HEAD, _RECORD_TAIL = 12, 4  # bytes that TFRecord puts before and after what a record holds
+
+
+def make_shard(folder, number):
+    """Writes the files of a shard, each whole or not at all, the list of its clips last.
+
+    Args:
+        folder: The folder of the shards, which holds the list of what is to be done.
+        number: The shard.
+
+    Returns:
+        `number`.
+    """
+    folder = Path(folder)
+    plan = _read_plan(folder, os.stat(folder / PREPARATION).st_mtime_ns)
+    name = shard_name(number, plan["num_shards"])
+    total = len(plan["clips"])
+    rows = plan["clips"][number * total // plan["num_shards"] : (number + 1) * total // plan["num_shards"]]
+    records, index, list_of_clips = (folder / (name + suffix) for suffix in (SHARD_SUFFIX, INDEX_SUFFIX, CLIPS_SUFFIX))
+    list_of_clips.unlink(missing_ok=True)  # where a shard is made again
+    partial = folder / f".{records.name}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        entries, clips, failures = _write_records(partial, rows, plan)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, records)
+    finally:
+        partial.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.save(content, np.array(entries, INDEX_ROW))
+    write_whole(index, content.getvalue())
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": checksum(path)} for path in (records, index)}
+    done = {"files": files, "clips": clips, "failures": failures}
+    write_whole(list_of_clips, json.dumps(done) + "\n")
+    return number
+
+
+@functools.lru_cache(maxsize=1)
+def _read_plan(folder, modified):
+    return json.loads((folder / PREPARATION).read_bytes())
+
+
+def _write_records(path, rows, plan):
+    """Writes the TFRecord file; returns the index's rows, and descriptions of the clips and the failures."""
+    import tensorflow as tf
+
+    entries, clips, failures, position = [], [], [], 0
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for source, *clip, name in rows:
+            clip = Clip(os.path.join(plan["root"], source), *clip)
+            facts = {"name": name, "label": clip.label, "group": clip.group}
+            try:
+                facts["fps"] = _frame_rate(clip)
+                jpegs, (height, width) = _read_frames(clip, plan["short_side"], plan["quality"])
+            except DecodingError as error:
+                failures.append({"name": name, "label": clip.label, "reason": str(error)})
+                continue
+            facts |= {"height": height, "width": width}
+            record = _example(tf, jpegs, {**facts, "label_id": plan["labels"].index(clip.label)})
+            writer.write(record)
+            clips.append({**facts, "first": len(entries), "stop": len(entries) + len(jpegs)})
+            place = 0
+            for jpeg in jpegs:
+                place = record.index(jpeg, place)
+                offset = position + _RECORD_HEAD + place
+                entries.append((offset, len(jpeg), zlib.crc32(jpeg), height, width))
+                place += len(jpeg)
+            position += _RECORD_HEAD + len(record) + _RECORD_TAIL
+    return entries, clips, failures
+
+
+def _example(tf, jpegs, facts):
+    """A `tf.train.Example`, the same bytes for the same values; what is not known is left out."""
+
+    def feature(value):
+        if isinstance(value, str):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode(errors="replace")]))
+        if isinstance(value, float):
+            return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+    features = {name: feature(value) for name, value in facts.items() if value is not None}
+    features["frames"] = tf.train.Feature(bytes_list=tf.train.BytesList(value=jpegs))
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def _frame_rate(clip):
+    if clip.fps is not None or is_shard(clip.path) or os.path.isdir(clip.path):
+        return None if clip.fps is None else float(clip.fps)
+    return probe(clip.path).fps
+
+
+def _read_frames(clip, short_side, quality):
+    """All frames of a clip as JPEGs, and their (height, width).
+
+    Those that are JPEGs already, small enough, and of a kind that every decoder reads alike, are taken as they are.
+    """
+    import tensorflow as tf
+
+    jpegs, size, total = [], None, 1
+
+    def choose(num_frames):
+        nonlocal total
+        total = num_frames
+        return range(len(jpegs), min(len(jpegs) + _CHUNK, num_frames))
+
+    while len(jpegs) < total:
+        pictures = read_clip(
+            clip, choose, short_side
+        )  # decoded, even where only the JPEGs are wanted: to see if it can be
+        size = size or pictures.shape[1:3]
+        if pictures.shape[1:3] != size:
+            raise DecodingError(
+                f"{clip.path}: the frames of a clip must be of one size. Received: "
+                f"{pictures.shape[2]}x{pictures.shape[1]}, after {size[1]}x{size[0]}"
+            )
+        encoded = read_jpegs(clip, choose)
+        if encoded is not None and tuple(encoded[1]) == size:
+            jpegs += encoded[0]
+        else:
+            with tf.device("CPU:0"):
+                jpegs += [tf.io.encode_jpeg(picture, quality=quality).numpy() for picture in pictures]
+        if sum(map(len, jpegs)) > _MAX_BYTES:
+            raise DecodingError(
+                f"{clip.path}: its frames take more than 2 GB, too much for a record: annotate parts of it"
+            )
+    return jpegs, size

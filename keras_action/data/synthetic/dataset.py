@@ -1,0 +1,376 @@
+"""Gesture videos made by a program: training data without a download, and with no way to cheat.
+
+Eight gestures come in pairs that are each other played backwards. A clip of `swipe_left` and the clip of
+`swipe_right` with the same seed hold the same frames, bit for bit, in opposite order; so do the files, since
+every frame is coded alone. Whatever looks at frames without their order can do no better than guess.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from keras_action.data.decoding import write_video
+from keras_action.data.synthetic.drawing import DRAWINGS, drawing_motion
+from keras_action.data.synthetic.hand import Hand
+from keras_action.data.synthetic.motion import random_motion
+from keras_action.data.synthetic.scene import Scene
+from keras_action.utils.files import write_csv
+from keras_action.utils.intervals import Segment, truth_path, write_segments
+
+GESTURES = (
+    "swipe_left",
+    "swipe_right",
+    "swipe_up",
+    "swipe_down",
+    "rotate_cw",
+    "rotate_ccw",
+    "zoom_in",
+    "zoom_out",
+    "none",
+)
+TIME_REVERSED_PAIRS = (
+    ("swipe_left", "swipe_right"),
+    ("swipe_up", "swipe_down"),
+    ("rotate_cw", "rotate_ccw"),
+    ("zoom_in", "zoom_out"),
+)
+
+KINDS = ("hand", "drawing")
+
+_VERSION = 1  # of the pictures: a folder written by another version is not taken for complete
+_MIN_SIDE = 32
+
+
+def render_gesture(label, seed, num_frames=24, size=(120, 160)):
+    """Renders one clip of a gesture.
+
+    Directions are those seen in the picture: in `swipe_left` the hand crosses the picture from its right to
+    its left, in `rotate_cw` it turns as a clock's hands do, in `zoom_in` it grows.
+
+    Args:
+        label: One of `GESTURES`.
+        seed: A whole number, 0 or more. The same label and seed give the same clip; the two labels of a pair
+            give, with the same seed, the same frames in opposite order.
+        num_frames: Frames of the clip. The gesture takes about two thirds of them, whatever their number.
+        size: (height, width) in pixels, each at least 32.
+
+    Returns:
+        A uint8 array of shape (num_frames, height, width, 3), RGB.
+
+    Raises:
+        ValueError: If an argument is not as said above.
+
+    Example:
+
+    >>> clip = render_gesture("swipe_left", seed=7)
+    >>> clip.shape
+    (24, 120, 160, 3)
+    >>> bool((clip == render_gesture("swipe_right", seed=7)[::-1]).all())
+    True
+    """
+    forward, backward = _forward_label(label)
+    _check_frames(num_frames, size)
+    rng = _generator(seed, GESTURES.index(forward))
+    actor = _Actor(rng, size)
+    motion = random_motion(rng, forward, size, in_stream=False)
+    frames = np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
+    return np.ascontiguousarray(frames[::-1]) if backward else frames
+
+
+def render_drawing(label, seed, num_frames=24, size=(120, 160)):
+    """Renders one clip of a pointing finger that draws in the air, as first-person gestures are.
+
+    Args:
+        label: One of `DRAWINGS`: swipes, shapes, and `none`, where the hand does something else. They have the names
+            and the ways of the fingertip of EgoGestAR.
+        seed: A whole number, 0 or more. The same label and seed give the same clip.
+        num_frames: Frames of the clip.
+        size: (height, width) in pixels, each at least 32.
+
+    Returns:
+        A uint8 array of shape (num_frames, height, width, 3), RGB.
+
+    Raises:
+        ValueError: If an argument is not as said above.
+
+    Example:
+
+    >>> render_drawing("star", seed=7).shape
+    (24, 120, 160, 3)
+    """
+    if label not in DRAWINGS:
+        raise ValueError(f"Unknown drawing; known are {', '.join(DRAWINGS)}. Received: label={label!r}")
+    _check_frames(num_frames, size)
+    # After GESTURES and the stream, so that no picture has the generator of another.
+    rng = _generator(seed, len(GESTURES) + 1 + list(DRAWINGS).index(label))
+    actor = _Actor(rng, size, pointing=label != "none" or rng.random() < 0.5)
+    motion = drawing_motion(rng, label, size)
+    return np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
+
+
+def write_dataset(
+    folder,
+    clips_per_class,
+    seed=0,
+    num_frames=24,
+    size=(120, 160),
+    fps=12,
+    val_share=0.25,
+    workers=None,
+    progress=None,
+    kind="hand",
+    labels=None,
+):
+    """Writes a set of gesture videos with its annotations.
+
+    `<folder>/train.csv` and `<folder>/val.csv` (columns `path,label`) name mp4 files in a folder per class.
+    Both labels of a pair have the same scenes, and a scene is in one of the two files only. The set appears
+    whole or not at all; a folder that already holds the same set is left as it is.
+
+    Args:
+        folder: Where to write; it must not exist, be empty, or hold a set that was made by this function
+            with the same arguments.
+        clips_per_class: Clips of each class, train and val together; at least 2.
+        seed: A whole number, 0 or more. The same seed gives the same files.
+        num_frames: Frames of each clip.
+        size: (height, width) of the frames in pixels.
+        fps: Frames a second: the clips are `num_frames / fps` seconds long.
+        val_share: Share of the clips of each class that goes into `val.csv`; at least one clip does.
+        workers: Processes that render; None for one per core, fewer for a small set. They are started fresh,
+            so a script that calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
+        progress: None, or a function called with (clips done, clips in all) after each clip.
+        kind: `"hand"` for `GESTURES`, or `"drawing"` for `DRAWINGS`, a finger that draws in the air.
+        labels: Which of these; None for all. Their clips are the same as in the set of all.
+
+    Returns:
+        The paths of `train.csv` and `val.csv`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+        FileExistsError: If the folder holds something else.
+
+    Example:
+
+    ```python
+    train_csv, val_csv = write_dataset("gestures", clips_per_class=40)
+    annotations = read_annotations(train_csv)
+    ```
+    """
+    if clips_per_class < 2:
+        raise ValueError(
+            f"`clips_per_class` must be at least 2: one to train, one to test. Received: {clips_per_class}"
+        )
+    if not 0 < val_share < 1:
+        raise ValueError(f"`val_share` must be between 0 and 1. Received: val_share={val_share}")
+    if kind not in KINDS:
+        raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
+    _check_frames(num_frames, size)
+    known = tuple(DRAWINGS if kind == "drawing" else GESTURES)
+    labels = known if labels is None else tuple(labels)
+    if not labels or len(set(labels)) < len(labels) or not set(labels) <= set(known):
+        raise ValueError(f"`labels` must be of {', '.join(known)}, each once. Received: labels={labels}")
+    folder = Path(folder)
+    arguments = {
+        "version": _VERSION,
+        "clips_per_class": clips_per_class,
+        "seed": seed,
+        "num_frames": num_frames,
+        "size": list(size),
+        "fps": fps,
+        "val_share": val_share,
+    }
+    if kind != "hand":
+        arguments["kind"] = kind
+    if set(labels) != set(known):
+        arguments["labels"] = sorted(labels)
+    csv_paths = folder / "train.csv", folder / "val.csv"
+    if _is_complete(folder, arguments):
+        return csv_paths
+
+    scene_seeds = np.random.SeedSequence(_check_seed(seed)).generate_state(clips_per_class).tolist()
+    num_val = min(max(1, round(val_share * clips_per_class)), clips_per_class - 1)
+    rows = {"train.csv": [], "val.csv": []}
+    jobs = []
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        work.chmod(0o755)
+        for label in sorted(labels, key=known.index):
+            (work / label).mkdir()
+            for i, scene_seed in enumerate(scene_seeds):
+                path = f"{label}/{label}_{i:04d}.mp4"
+                rows["train.csv" if i < clips_per_class - num_val else "val.csv"].append((path, label))
+                jobs.append((str(work / path), kind, label, scene_seed, num_frames, tuple(size), fps))
+        _run(jobs, workers, progress)
+        for name, content in rows.items():
+            write_csv(work / name, ("path", "label"), content)
+        (work / "dataset.json").write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
+        if folder.exists():
+            folder.rmdir()  # it is empty: _is_complete has looked
+        os.replace(work, folder)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return csv_paths
+
+
+def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fps=12, min_pause=1.5, max_pause=3.0):
+    """Writes one long video of several gestures, with the truth beside it.
+
+    One person before one background. The gestures move as in the clips of `write_dataset` with the same
+    `num_frames` and `fps`; between them the hand is out of view, comes, rests or goes, as in clips of `none`.
+
+    Args:
+        path: The video file to write; the truth goes to `<path>.csv`, columns `label,start,end` in seconds.
+        seed: A whole number, 0 or more.
+        gestures: Labels in the order in which they are shown, or None for each of the eight gestures once, in
+            an order drawn from the seed. `none` is allowed: a hand that rests, which is not in the truth.
+        num_frames: Frames of a clip, so that a gesture lasts as long as in a clip of as many frames.
+        size: (height, width) of the frames in pixels.
+        fps: Frames a second.
+        min_pause: Least time with no hand in view between gestures, in seconds.
+        max_pause: Greatest such time, in seconds.
+
+    Returns:
+        A list of `Segment(label, start, end)`: when the hand moves, in seconds, in order.
+
+    Raises:
+        ValueError: If a label is unknown or a pause is out of range.
+
+    Example:
+
+    ```python
+    truth = write_stream("stream.mp4", seed=1, gestures=["swipe_left", "zoom_in"])
+    ```
+    """
+    _check_frames(num_frames, size)
+    if not 0 <= min_pause <= max_pause:
+        raise ValueError(
+            f"Pauses must be 0 <= min_pause <= max_pause. Received: min_pause={min_pause}, max_pause={max_pause}"
+        )
+    rng = _generator(seed, len(GESTURES))
+    if gestures is None:
+        gestures = rng.permutation([label for label in GESTURES if label != "none"]).tolist()
+    actor = _Actor(rng, size)
+
+    # A timeline in clips: each motion is placed so that its span follows the pause after the one before.
+    clip_seconds = num_frames / fps
+    now, placed, truth = rng.uniform(min_pause, max_pause) / clip_seconds, [], []
+    for label in gestures:
+        forward, backward = _forward_label(label)
+        motion = random_motion(rng, forward, size, in_stream=True)
+        first, last = (1 - motion.span[1], 1 - motion.span[0]) if backward else motion.span
+        begin, end = (1 - motion.active[1], 1 - motion.active[0]) if backward else motion.active
+        origin = now - first
+        placed.append((now, origin + last, origin, backward, motion))
+        if label != "none":
+            start, stop = ((origin + moment) * clip_seconds for moment in (begin, end))
+            truth.append(Segment(label, round(start, 3), round(stop, 3)))
+        now = origin + last + rng.uniform(min_pause, max_pause) / clip_seconds
+
+    def frames():
+        for i in range(int(np.ceil(now * num_frames))):
+            time, pose = i / num_frames, None
+            for begin, end, origin, backward, motion in placed:
+                if begin <= time <= end:
+                    pose = motion(1 - (time - origin) if backward else time - origin)
+            yield actor.frame(i, time, pose)
+
+    write_video(path, frames(), fps=fps)
+    write_segments(truth_path(path), truth)
+    return truth
+
+
+class _Actor:
+    """A person before a background: paints frames, given the pose of the hand."""
+
+    def __init__(self, rng, size, pointing=False):
+        self._scene = Scene(rng, size)
+        self._hand = Hand(rng, 1.05 * min(size), pointing)
+
+    def frame(self, index, time, pose):
+        def paint_hand(image, to_frame, tilt):
+            if pose is not None:
+                x, y, length, angle = pose
+                self._hand.paint(image, *to_frame(x, y), length, angle - tilt)
+
+        return self._scene.paint(time, index, paint_hand)
+
+
+def _render_to_file(path, kind, label, seed, num_frames, size, fps):
+    render = render_drawing if kind == "drawing" else render_gesture
+    # Frames coded alone at one quantiser: the file of a reversed clip decodes to the reversed frames exactly,
+    # where a frame predicted from others would tell by its blur which way the file runs.
+    write_video(path, render(label, seed, num_frames, size), fps=fps, intra_only=True)
+
+
+def _run(jobs, workers, progress):
+    if workers is None:
+        # A process takes seconds to start, as long as some fifty clips take.
+        workers = max(1, min(os.cpu_count() or 1, len(jobs) // 50))
+    if workers < 1:
+        raise ValueError(f"`workers` must be at least 1. Received: workers={workers}")
+    if workers == 1:
+        for done, job in enumerate(jobs, 1):
+            _render_to_file(*job)
+            if progress:
+                progress(done, len(jobs))
+        return
+    # Fresh processes, not forks: a fork of a process that runs TensorFlow's threads may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+        try:
+            for done, _ in enumerate(pool.map(_render_to_file, *zip(*jobs, strict=True), chunksize=4), 1):
+                if progress:
+                    progress(done, len(jobs))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _is_complete(folder, arguments):
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return False
+    try:
+        found = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if found != arguments:
+        what = "something else" if found is None else f"a set made with {found}"
+        raise FileExistsError(
+            f"{folder} holds {what}: choose another folder, or delete it first. Received: {arguments}"
+        )
+    return True
+
+
+def _forward_label(label):
+    """The label on whose time line a gesture is rendered, and whether it is to be reversed."""
+    for forward, backward in TIME_REVERSED_PAIRS:
+        if label in (forward, backward):
+            return forward, label == backward
+    if label not in GESTURES:
+        raise ValueError(f"Unknown gesture; known are {', '.join(GESTURES)}. Received: label={label!r}")
+    return label, False
+
+
+def _check_seed(seed):
+    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
+        raise ValueError(f"`seed` must be a whole number, 0 or more. Received: seed={seed!r}")
+    return int(seed)
+
+
+def _generator(seed, stream):
+    return np.random.default_rng([_check_seed(seed), stream])
+
+
+def _check_frames(num_frames, size):
+    if num_frames < 1:
+        raise ValueError(f"`num_frames` must be at least 1. Received: num_frames={num_frames}")
+    if len(size) != 2 or min(size) < _MIN_SIDE:
+        raise ValueError(f"`size` must be (height, width), each at least {_MIN_SIDE} pixels. Received: size={size}")

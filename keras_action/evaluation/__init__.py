@@ -1,0 +1,8 @@
+"""Evaluation: test protocols, reports with intervals, comparisons of models."""
+
+from keras_action.evaluation.comparison import ComparedModel, compare
+from keras_action.evaluation.evaluation import evaluate
+from keras_action.evaluation.protocol import Protocol
+from keras_action.evaluation.report import EvaluationReport
+
+__all__ = ["ComparedModel", "EvaluationReport", "Protocol", "compare", "evaluate"]

@@ -1,0 +1,247 @@
+"""Run a model over annotated clips and report what it gets right."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_action.evaluation.protocol import Protocol
+from keras_action.evaluation.report import EvaluationReport
+from keras_action.models import resize_model
+
+__all__ = ["EvaluationReport", "Protocol", "evaluate", "evaluate_batches"]
+
+
+def evaluate(
+    model,
+    annotations,
+    *,
+    num_segments,
+    input_size,
+    batch_size=8,
+    sampling="segments",
+    squash=False,
+    num_clips=1,
+    num_crops=1,
+    seed=None,
+    short_side=None,
+    reversed_pairs=None,
+    failures=None,
+    progress=True,
+):
+    """Evaluate a model on annotated videos, each seen in one or several views, over which probabilities are averaged.
+
+    One view is one clip of middle frames, centre crop. The test of the released code of ACTION-Net has thirty, see
+    `keras_action.evaluation.Protocol.paper`: `num_clips=10, num_crops=3, input_size=256, sampling="released", seed=0`.
+
+    Args:
+        model: A Keras model, or any callable, from clips `(B, T, H, W, 3)`,
+            uint8, to logits `(B, classes)`. A functional Keras model of
+            another size of frames is rebuilt at this one, with its weights.
+        annotations: `keras_action.data.Annotations`, read with the labels
+            the model was trained with.
+        num_segments: T, the number of frames of a clip.
+        input_size: The frames' size, an integer or `(height, width)`.
+        batch_size: The number of clips the model sees at a time. Of videos
+            with several views so many are decoded at a time as make a batch,
+            and one at least: 30 views of 8 frames of 256 × 256 take 47 MB.
+        sampling: Which frames make a clip: one of
+            `keras_action.data.SAMPLING_METHODS`.
+        squash: Whether whole frames are scaled to `input_size`, their
+            proportions lost, in place of a crop.
+        num_clips: Clips of each video.
+        num_crops: Crops of each clip: 1, the centre, or 3 side by side.
+        seed: A whole number, with which clips are drawn at random, always the
+            same; `None` to have them spread evenly.
+        short_side: Pixels to which the frames' shorter side is scaled before
+            crops are cut; `None` for `input_size`.
+        reversed_pairs: Pairs of classes of which one is the other played
+            backwards, to be looked at alone; `None` for those that are known,
+            see `keras_action.data.REVERSED_PAIRS`.
+        failures: A `keras_action.data.FailureLog` that is told of the files
+            that can't be decoded. They count as wrong, with a log or without.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        An `EvaluationReport`.
+
+    Raises:
+        ValueError: If the model's classes aren't as many as the annotations'
+            labels, or its logits aren't finite; if it can't take clips of
+            these frames; if an argument is out of range.
+        keras_action.data.TooManyFailuresError: If more of the clips can't be
+            decoded than `failures` allows, by default a tenth.
+
+    Example:
+
+    ```python
+    annotations = keras_action.data.read_annotations("val.csv", labels=run.labels)
+    report = keras_action.evaluate(model, annotations, num_segments=8, input_size=224)
+    print(report)
+    report.pair_accuracy([("swipe_left", "swipe_right")])
+    report.save_json("evaluation.json")
+    ```
+    """
+    # Here, so that evaluating arrays needs nothing of the data pipeline.
+    import tensorflow as tf
+
+    from keras_action.data import FailureLog, evaluation_dataset, reversed_ids
+
+    protocol = Protocol(num_segments, input_size, num_clips, num_crops, sampling, seed, short_side, squash)
+    _check_classes(model, annotations.labels)  # before the first video is decoded
+    model = _fit_to(model, protocol)
+    labels = annotations.labels
+    if reversed_pairs is None:
+        reversed_pairs = [(labels[i], labels[j]) for i, j in enumerate(reversed_ids(labels)) if i < j]
+    failures = FailureLog() if failures is None else failures
+    batches = evaluation_dataset(
+        annotations,
+        num_segments=num_segments,
+        input_size=input_size,
+        batch_size=max(1, batch_size // protocol.num_views),
+        sampling=sampling,
+        squash=squash,
+        num_clips=num_clips,
+        num_crops=num_crops,
+        seed=seed,
+        short_side=short_side,
+        failures=failures,
+    )
+    try:
+        report = evaluate_batches(
+            model,
+            batches,
+            labels=labels,
+            paths=[clip.name or clip.path for clip in annotations.clips],
+            batch_size=batch_size,
+            progress=progress,
+        )
+    except tf.errors.OpError:
+        # tf.data makes its own error of the one the log raised; the log has the plain one.
+        failures.raise_if_too_many()
+        raise
+    groups = [clip.group for clip in annotations.clips]
+    return dataclasses.replace(report, groups=groups, reversed_pairs=reversed_pairs, protocol=protocol)
+
+
+def evaluate_batches(model, batches, *, labels, paths, batch_size=None, progress=False):
+    """Evaluate a model on clips that are there already.
+
+    Args:
+        model: As in `evaluate`.
+        batches: Yields `(clips, label_ids)` or `(clips, label_ids, weights)`:
+            uint8 `(B, T, H, W, 3)`, or `(B, V, T, H, W, 3)` with V views of
+            each, integers `(B,)`, and numbers `(B,)` that are 0 for a clip
+            that could not be decoded.
+        labels: The names of the classes.
+        paths: The name of each clip, in the batches' order.
+        batch_size: Views the model sees at a time; `None` for all of a batch.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        An `EvaluationReport`.
+
+    Example:
+
+    >>> model = lambda clips: clips.mean(axis=(1, 2, 3))  # red, green or blue?
+    >>> clips = np.zeros((2, 4, 32, 32, 3), "uint8")
+    >>> clips[..., 1] = 255
+    >>> batches = [(clips, np.array([1, 2]))]
+    >>> labels = ("red", "green", "blue")
+    >>> evaluate_batches(model, batches, labels=labels, paths=("a", "b")).top1
+    0.5
+    """
+    _check_classes(model, labels)
+    bar = keras.utils.Progbar(len(paths), unit_name="clip", verbose=1 if progress else 0)
+    ids, logits, done = [], [], 0
+    for clips, batch_ids, *weights in batches:
+        batch_ids = np.asarray(batch_ids)
+        batch_logits = _predict(model, np.asarray(clips), len(labels), batch_size)
+        decoded = np.asarray(weights[0]) > 0 if weights else np.ones(len(batch_ids), dtype=bool)
+        batch_paths = paths[done : done + len(batch_ids)]
+        done += len(batch_ids)
+        if done > len(paths):
+            break
+        _check_finite(batch_logits[decoded], [p for p, d in zip(batch_paths, decoded, strict=True) if d])
+        batch_logits[~decoded] = np.nan
+        ids.append(batch_ids)
+        logits.append(batch_logits)
+        hits = (batch_logits.argmax(axis=-1) == batch_ids) & decoded
+        bar.update(done, [("top-1", hits.mean())], finalize=done == len(paths))
+    if done != len(paths):
+        raise ValueError(
+            f"There must be one path for each clip of the batches. "
+            f"Received: {len(paths)} paths, {'at least ' if done > len(paths) else ''}{done} clips"
+        )
+    return EvaluationReport(
+        labels=tuple(labels),
+        paths=tuple(paths),
+        true_ids=np.concatenate(ids) if ids else np.zeros(0),
+        logits=np.concatenate(logits) if logits else np.zeros((0, len(labels))),
+    )
+
+
+def _predict(model, clips, num_classes, batch_size):
+    """A batch's logits as a NumPy array of our own, `(B, num_classes)` float32; of views, the mean probability's."""
+    # A Keras model runs as a compiled graph this way, not operation by operation.
+    predict = model.predict_on_batch if isinstance(model, keras.Model) else model
+    if clips.ndim == 6:
+        views = clips.reshape(-1, *clips.shape[2:])
+        step = batch_size or len(views)
+        parts = [_predict(model, views[i : i + step], num_classes, None) for i in range(0, len(views), step)]
+        return _average(np.concatenate(parts).reshape(*clips.shape[:2], num_classes))
+    # A copy: an interpreter may hand out its own memory, and we write NaN into the rows.
+    logits = np.array(keras.ops.convert_to_numpy(predict(clips)), dtype="float32")
+    if logits.shape != (len(clips), num_classes):
+        raise ValueError(
+            f"The model must give logits ({len(clips)}, {num_classes}) for a batch of {len(clips)} clips and "
+            f"{num_classes} labels. Received: logits.shape={logits.shape}"
+        )
+    return logits
+
+
+def _average(logits):
+    """The logarithm of the mean over views of softmax: (B, V, classes) → (B, classes)."""
+    largest = logits.max(axis=-1, keepdims=True)
+    log_probabilities = logits - largest - np.log(np.exp(logits - largest).sum(axis=-1, keepdims=True))
+    return np.logaddexp.reduce(log_probabilities, axis=1) - np.log(logits.shape[1])
+
+
+def _fit_to(model, protocol):
+    """The model, rebuilt where its frames have another size; an error where it can't take the protocol's clips."""
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 5:
+        return model
+    segments, *size = shape[1:4]
+    if segments not in (None, protocol.num_segments):
+        raise ValueError(f"The model takes clips of {segments} frames. Received: num_segments={protocol.num_segments}")
+    if None in size or tuple(size) == protocol.size:
+        return model
+    if not isinstance(model, keras.Model):
+        height, width = size
+        crops = f"one centre crop or three crops of {height} × {width}" if height == width else "one centre crop"
+        raise ValueError(
+            f"The model's frames have a fixed size, {height} × {width}. It can be evaluated on any number of clips, "
+            f"with {crops}. Received: input_size={protocol.input_size}"
+        )
+    return resize_model(model, protocol.size)
+
+
+def _check_classes(model, labels):
+    shape = getattr(model, "output_shape", None)
+    classes = shape[-1] if isinstance(shape, tuple) else None
+    if classes is not None and classes != len(labels):
+        raise ValueError(
+            f"The model has {classes} classes, the annotations have {len(labels)} labels; they must be the "
+            f"same. Read the annotations with the labels the model was trained with. "
+            f"Received: labels={tuple(labels)}"
+        )
+
+
+def _check_finite(logits, paths):
+    for path, row in zip(paths, logits, strict=True):
+        if not np.isfinite(row).all():
+            raise ValueError(
+                f"The model's logits must be finite; it may have diverged in training. "
+                f"Received: logits={row} for {path}"
+            )

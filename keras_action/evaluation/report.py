@@ -1,0 +1,328 @@
+"""The outcome of an evaluation: logits beside the truth, and the figures that follow."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_action.evaluation.protocol import Protocol
+from keras_action.evaluation.text import make_json, make_summary, make_table
+from keras_action.utils.files import write_whole
+from keras_action.utils.statistics import bootstrap_intervals
+
+
+class WrongClip(NamedTuple):
+    """A clip taken for another class, and the probability the model gave that class; `index` is its place."""
+
+    path: str
+    true: str
+    predicted: str
+    probability: float
+    index: int
+
+
+class ClassResult(NamedTuple):
+    """A class: its clips, those that are right, their share, and the class it is most often taken for, how often.
+
+    The share is NaN for a class without clips, the other class `None` for one that is taken for no other.
+    """
+
+    label: str
+    clips: int
+    right: int
+    accuracy: float
+    taken_for: str | None
+    taken_for_clips: int
+
+
+class ConfusedPair(NamedTuple):
+    """Two classes, and how many clips of each are taken for the other."""
+
+    first: str
+    second: str
+    first_as_second: int
+    second_as_first: int
+
+    @property
+    def clips(self):
+        return self.first_as_second + self.second_as_first
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationReport:
+    """The logits of a set of clips beside the truth, and the figures that follow.
+
+    An undecodable clip has a row of NaN and the prediction -1. It counts as
+    wrong in every accuracy (a model is not better for clips it never saw),
+    and is left out of the confusion matrix. Shares are 0..1.
+
+    Args:
+        labels: The names of the classes; a class's id is its place.
+        paths: The N clips' files.
+        true_ids: Integers `(N,)`.
+        logits: Floats `(N, classes)`; of several views, the logarithms of the mean probabilities.
+        groups: The subject or session of each clip, by name, or `None` where one is unknown. See `intervals`.
+        reversed_pairs: Pairs of classes of which one is the other played backwards.
+        protocol: The `Protocol` by which the videos were seen, or `None`.
+
+    Example:
+
+    >>> report = EvaluationReport(
+    ...     labels=("left", "right"),
+    ...     paths=("a.mp4", "b.mp4"),
+    ...     true_ids=np.array([0, 1]),
+    ...     logits=np.array([[2.0, 0.0], [1.0, 0.0]]),
+    ... )
+    >>> report.top1
+    0.5
+    >>> report.confusion.tolist()
+    [[1, 0], [1, 0]]
+    >>> report.wrong()[0].path
+    'b.mp4'
+    """
+
+    labels: tuple[str, ...]
+    paths: tuple[str, ...]
+    true_ids: np.ndarray
+    logits: np.ndarray
+    groups: tuple[str, ...] | None = None
+    reversed_pairs: tuple[tuple[str, str], ...] = ()
+    protocol: Protocol | None = None
+
+    def __post_init__(self):
+        # The class is frozen; what was given as a list is made what the fields promise.
+        object.__setattr__(self, "labels", tuple(self.labels))
+        object.__setattr__(self, "paths", tuple(map(str, self.paths)))
+        object.__setattr__(self, "true_ids", np.asarray(self.true_ids, dtype="int64"))
+        object.__setattr__(self, "logits", np.asarray(self.logits, dtype="float32"))
+        count, classes = len(self.paths), len(self.labels)
+        if not count:
+            raise ValueError(f"There must be at least one clip to evaluate. Received: paths={self.paths}")
+        if self.true_ids.shape != (count,) or self.logits.shape != (count, classes):
+            raise ValueError(
+                f"For {count} clips of {classes} classes `true_ids` must have the shape ({count},) and "
+                f"`logits` ({count}, {classes}). Received: true_ids.shape={self.true_ids.shape}, "
+                f"logits.shape={self.logits.shape}"
+            )
+        if self.true_ids.min() < 0 or self.true_ids.max() >= classes:
+            raise ValueError(f"`true_ids` must be in 0..{classes - 1}. Received: true_ids={self.true_ids}")
+        if self.groups is not None:
+            object.__setattr__(self, "groups", tuple(self.groups))
+            if len(self.groups) != count:
+                raise ValueError(f"There must be a group for each of {count} clips. Received: {len(self.groups)}")
+        object.__setattr__(self, "reversed_pairs", tuple(map(tuple, self.reversed_pairs)))
+        for pair in self.reversed_pairs:
+            self._pair_ids(pair)
+
+    @property
+    def decoded(self):
+        """Booleans `(N,)`: False where the clip could not be decoded."""
+        return ~np.isnan(self.logits).any(axis=-1)
+
+    @property
+    def predicted_ids(self):
+        """Integers `(N,)`, -1 where the clip could not be decoded."""
+        return np.where(self.decoded, np.argmax(self.logits, axis=-1), -1)
+
+    @property
+    def probabilities(self):
+        """The softmax of the logits, `(N, classes)`, NaN where the clip could not be decoded."""
+        powers = np.exp(self.logits - self.logits.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+    def top_k(self, k):
+        """The share of all clips whose class is among the `k` most likely."""
+        return float(self._hits(k).mean())
+
+    def _hits(self, k):
+        if not 1 <= k <= len(self.labels):
+            raise ValueError(f"`k` must be in 1..{len(self.labels)}, the number of classes. Received: k={k}")
+        # A stable sort breaks ties as argmax does: a dead model, all logits equal, is right by chance only.
+        likeliest = np.argsort(-self.logits, axis=-1, kind="stable")[:, :k]
+        return (likeliest == self.true_ids[:, None]).any(axis=-1) & self.decoded
+
+    @property
+    def top1(self):
+        return self.top_k(1)
+
+    @property
+    def top5(self):
+        """Top-5 accuracy; with fewer than five classes it is 1 but for undecodable clips."""
+        return self.top_k(min(5, len(self.labels)))
+
+    @property
+    def class_accuracy(self):
+        """The share of each class's clips that is right, `(classes,)`; NaN for a class without clips."""
+        count = np.bincount(self.true_ids, minlength=len(self.labels))
+        right = np.bincount(self.true_ids, weights=self.predicted_ids == self.true_ids, minlength=len(self.labels))
+        return np.divide(right, count, out=np.full(len(self.labels), np.nan), where=count > 0)
+
+    @property
+    def mean_class_accuracy(self):
+        """The mean of `class_accuracy` over the classes that have clips."""
+        return float(np.nanmean(self.class_accuracy))
+
+    @cached_property
+    def intervals(self):
+        """The 95 % intervals of `bootstrap`, as they stand in tables and files."""
+        return self.bootstrap()
+
+    @property
+    def has_groups(self):
+        """Whether `bootstrap` draws groups: each clip has one, and there are several."""
+        return self.groups is not None and None not in self.groups and len(set(self.groups)) > 1
+
+    def bootstrap(self, level=0.95, resamples=2000, seed=0):
+        """Percentile intervals by bootstrap of top-1, top-5 and mean class accuracy.
+
+        Where each clip has its group, groups are drawn, all clips of one together: clips of one subject
+        resemble each other, and intervals as if they were independent would be too narrow. With fewer than
+        some ten groups they are rather too narrow still. Where there are no groups, clips are drawn. Where
+        all clips are right, the interval is a point: other clips than these are not known to it. What another
+        training of the model would give is in none.
+
+        Args:
+            level: The share of the resamples whose figures lie in the interval.
+            resamples: How often to draw.
+            seed: The same seed gives the same intervals.
+
+        Returns:
+            A dictionary from `"top1"`, `"top5"` and `"mean_class_accuracy"` to `Interval`s.
+        """
+        classes = len(self.labels)
+        # Of each class wrong clips, those right among the first five alone, and those right.
+        outcomes = sum(self._hits(min(k, classes)).astype(int) for k in (1, 5))
+
+        def figures(counts):
+            counts = np.pad(counts, [(0, 0), (0, classes * 3 - counts.shape[1])]).reshape(-1, classes, 3)
+            totals, right = counts.sum(axis=-1), counts[..., 2]
+            shares = np.divide(right, totals, out=np.zeros(right.shape), where=totals > 0)
+            mean = shares.sum(axis=1) / (totals > 0).sum(axis=1)
+            all_clips = totals.sum(axis=1)
+            return np.stack([right.sum(axis=1) / all_clips, counts[..., 1:].sum(axis=(1, 2)) / all_clips, mean], axis=1)
+
+        intervals = bootstrap_intervals(
+            figures,
+            self.true_ids * 3 + outcomes,
+            np.unique(self.groups, return_inverse=True)[1] if self.has_groups else None,
+            level=level,
+            resamples=resamples,
+            seed=seed,
+        )
+        return dict(zip(("top1", "top5", "mean_class_accuracy"), intervals, strict=True))
+
+    def class_results(self):
+        """A `ClassResult` for each class, in the order of the labels."""
+        confusion, shares = self.confusion, self.class_accuracy
+        totals = np.bincount(self.true_ids, minlength=len(self.labels))
+        others = confusion - np.diag(np.diag(confusion))
+        return [
+            ClassResult(
+                label=label,
+                clips=int(totals[i]),
+                right=int(confusion[i, i]),
+                accuracy=float(shares[i]),
+                taken_for=self.labels[others[i].argmax()] if others[i].any() else None,
+                taken_for_clips=int(others[i].max()),
+            )
+            for i, label in enumerate(self.labels)
+        ]
+
+    @property
+    def confusion(self):
+        """Counts of clips `(classes, classes)`: the true class gives the row, the predicted the column."""
+        classes = len(self.labels)
+        cells = self.true_ids[self.decoded] * classes + self.predicted_ids[self.decoded]
+        return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+    def confused_pairs(self, count=20):
+        """The pairs of classes that are taken for each other, as `ConfusedPair`s, those of most clips first."""
+        confusion = self.confusion
+        both = np.triu(confusion + confusion.T, k=1)
+        worst = np.argsort(-both, axis=None, kind="stable")[:count]
+        return [
+            ConfusedPair(self.labels[i], self.labels[j], int(confusion[i, j]), int(confusion[j, i]))
+            for i, j in zip(*np.unravel_index(worst, both.shape), strict=True)
+            if both[i, j]
+        ]
+
+    def confusion_within(self, pairs):
+        """The 2 × 2 part of the confusion matrix that belongs to each pair of classes.
+
+        Args:
+            pairs: Pairs of names of classes.
+
+        Returns:
+            A dictionary from each pair to its counts `(2, 2)`.
+        """
+        confusion = self.confusion
+        ids = {tuple(pair): self._pair_ids(pair) for pair in pairs}
+        return {pair: confusion[np.ix_(numbers, numbers)] for pair, numbers in ids.items()}
+
+    def _pair_ids(self, pair):
+        first, second = pair
+        if first == second or not {first, second} <= set(self.labels):
+            raise ValueError(
+                f"A pair must be two different ones of the classes {self.labels}. Received: {(first, second)}"
+            )
+        return [self.labels.index(first), self.labels.index(second)]
+
+    def pair_accuracy(self, pairs=None):
+        """How well the two classes of each pair are told apart.
+
+        Of the clips of either class that were taken for either class, the
+        share that was taken for the right one. For two gestures that differ
+        only in time's direction, a model blind to order is at chance, 0.5.
+
+        Args:
+            pairs: Pairs of names of classes; by default `reversed_pairs`.
+
+        Returns:
+            A dictionary from each pair to its share; NaN where no clip counts.
+        """
+        matrices = self.confusion_within(self.reversed_pairs if pairs is None else pairs)
+        return {
+            pair: float(np.trace(matrix) / matrix.sum()) if matrix.any() else float("nan")
+            for pair, matrix in matrices.items()
+        }
+
+    def wrong(self):
+        """The decoded clips that were taken for another class, as `WrongClip`s, most confident first."""
+        predicted, probabilities = self.predicted_ids, self.probabilities
+        indices = np.flatnonzero(self.decoded & (predicted != self.true_ids))
+        clips = [
+            WrongClip(
+                path=self.paths[i],
+                true=self.labels[self.true_ids[i]],
+                predicted=self.labels[predicted[i]],
+                probability=float(probabilities[i, predicted[i]]),
+                index=int(i),
+            )
+            for i in indices
+        ]
+        return sorted(clips, key=lambda clip: -clip.probability)
+
+    @property
+    def undecodable(self):
+        """The paths of the clips that could not be decoded."""
+        return tuple(self.paths[i] for i in np.flatnonzero(~self.decoded))
+
+    def to_json(self):
+        """All figures and each clip's outcome as a JSON text; what does not exist is null."""
+        return make_json(self)
+
+    def save_json(self, path):
+        """Write `to_json()` to `path`, whole or not at all."""
+        write_whole(path, self.to_json() + "\n")
+
+    def summary(self):
+        """The figures in a few lines: accuracies, what is most confused, time's direction."""
+        return make_summary(self)
+
+    def table(self):
+        """The summary and a line for each class, as text of fixed width."""
+        return make_table(self)
+
+    def __str__(self):
+        return self.table()

@@ -1,0 +1,183 @@
+"""What models look at in a video: its clip as they see it, and the maps of one or several models over it."""
+
+import os
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_action.data import Annotations, Clip, DecodingError, FailureLog, evaluation_dataset, probe
+from keras_action.explain.cam import check_clips, class_activation_maps, find_map_layer, grad_cam
+from keras_action.explain.masks import excitation_masks, find_action_layer
+from keras_action.training.model_files import ModelFile, open_model
+
+METHODS = {"cam": "CAM, logit", "grad-cam": "Grad-CAM", "masks": "mask"}
+CENTERS = {"masks": 0.5}  # what a sigmoid gives that knows nothing
+DISPLAY_SIZE = 160  # pixels of the frames' longer side in a picture, where the model sees fewer
+FRAMES_PER_SECOND = 8  # of an animation, where it is not known how long the clip takes
+_PATHS = {"ste": "STE", "ce": "CE", "me": "ME"}
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Maps over one clip, ready to be drawn.
+
+    Attributes:
+        frames: uint8 `(T, H, W, 3)`, the clip as the models see it, but not coarser than a picture needs.
+        maps: Dict from a row's title to `(T, h, w)`, or `(T, C)` for masks of channels.
+        title: What the clip is.
+        unit: What the maps' values are.
+        seconds: How long the clip takes; `None` where frames in a folder do not tell.
+        center: Of the scales, a value from which maps differ to both sides; `None` where 0 is nothing.
+    """
+
+    frames: np.ndarray
+    maps: dict[str, np.ndarray]
+    title: str
+    unit: str
+    seconds: float | None
+    center: float | None
+
+    def figure(self, columns=None):
+        """A `matplotlib.figure.Figure`, as `keras_action.plots.activation_figure` draws it."""
+        from keras_action.plots import activation_figure
+
+        return activation_figure(
+            self.maps, self.frames, title=self.title, unit=self.unit, center=self.center, columns=columns
+        )
+
+    def save(self, path, columns=None, dpi=144):
+        """Writes a picture (.png, .svg, .pdf) or an animation (.gif, .webp, .mp4), whole or not at all."""
+        from keras_action.plots import save_activation_animation, save_figure
+        from keras_action.plots.activations import ANIMATIONS
+
+        if os.path.splitext(path)[1].lower() in ANIMATIONS:
+            seconds = self.seconds or len(self.frames) / FRAMES_PER_SECOND
+            looks = {"title": self.title, "unit": self.unit, "center": self.center}
+            save_activation_animation(path, self.maps, self.frames, seconds=seconds, **looks)
+        else:
+            save_figure(self.figure(columns), path, dpi)
+
+
+def visualize(models, video, method="cam", *, layers=(None,), class_name=None, label=None, start=None, end=None):
+    """Compute what one or several models look at in a video.
+
+    The clip is the one that `keras_action.evaluate` would look at, the middle frame of each segment and the centre of
+    each frame (or the whole, squashed, where the run was trained so).
+
+    Args:
+        models: Dict from the name of a row to a Keras model file, as `keras_action.open_model` takes it, or to what
+            it returns. All must take as many frames.
+        video: Path of a video or of a frame folder.
+        method: `"cam"`, `"grad-cam"` or `"masks"`: see `class_activation_maps`, `grad_cam` and `excitation_masks`.
+        layers: For the last two, layers to look at, as these functions take them; a row for each.
+        class_name: The class whose maps are drawn, a label or an id; `None` for the one that each model predicts.
+        label: The true class, for the titles.
+        start: Seconds at which the gesture begins in the video; `None`: at its beginning.
+        end: Seconds at which it ends; `None`: at its end.
+
+    Returns:
+        An `Activations`; its `figure()` is a Matplotlib figure.
+
+    Raises:
+        ValueError: If models and arguments don't fit each other.
+        keras_action.data.DecodingError: If the video can't be decoded.
+
+    Example:
+
+    ```python
+    activations = keras_action.visualize({"TSN": "runs/tsn", "ACTION-Net": "runs/action"}, "swipe.mp4")
+    activations.figure()  # a notebook shows it
+    activations.save("swipe.gif")
+    ```
+    """
+    if method not in METHODS:
+        raise ValueError(f"`method` must be one of {tuple(METHODS)}. Received: method={method!r}")
+    opened = {name: m if isinstance(m, ModelFile) else open_model(m) for name, m in models.items()}
+    segments = {name: model.num_segments for name, model in opened.items()}
+    views = {(model.sampling, model.squash) for model in opened.values()}
+    if len(set(segments.values())) != 1 or len(views) != 1:
+        raise ValueError(
+            "There must be a model, and all must see the same frames of a clip. Received: models of "
+            f"{segments} frames, (sampling, squash) = {sorted(views)}"
+        )
+    part = Clip(os.fspath(video), "", start, end)
+    maps = {}
+    for name, model in opened.items():
+        inputs = check_clips(model.model, read_as_evaluated(part, model))
+        maps |= _rows(name, model, inputs, method, layers, class_name, label)
+    first = next(iter(opened.values()))
+    scale = max(1, DISPLAY_SIZE / max(first.input_size))
+    frames = read_as_evaluated(part, first, tuple(round(side * scale) for side in first.input_size))[0]
+    title = label or os.path.basename(os.path.normpath(video))
+    return Activations(frames, maps, title, METHODS[method], _seconds(part), CENTERS.get(method))
+
+
+def _rows(name, model, inputs, method, layers, class_name, label):
+    """The maps of one model, and of a class, by the titles of their rows."""
+    if method == "masks":
+        return _mask_rows(name, model.model, inputs, layers)
+    logits = keras.ops.convert_to_numpy(model.model(inputs, training=False))[0].astype("float64")
+    probabilities = np.exp(logits - logits.max())
+    probabilities /= probabilities.sum()
+    names = list(model.labels or map(str, range(len(logits))))
+    predicted = int(probabilities.argmax())
+    shown = predicted if class_name is None else _class_id(class_name, names)
+
+    head = f"{name}: {names[shown]} {probabilities[shown]:.0%}"
+    true = names.index(label) if label in names else shown
+    others = {true: "true", predicted: "predicted"}
+    notes = [f"{note}: {names[i]} {probabilities[i]:.0%}" for i, note in others.items() if i != shown]
+    head += f" ({', '.join(notes)})" if notes else ""
+    if method == "cam":
+        return {head: class_activation_maps(model.model, inputs, shown)[0]}
+    maps = {}
+    for layer in (find_map_layer(model.model, layer) for layer in layers):
+        values = grad_cam(model.model, inputs, layer, shown)[0]
+        maps[f"{head}, {layer} ({_size(values)})"] = values
+    return maps
+
+
+def _mask_rows(name, model, inputs, layers):
+    maps = {}
+    for module in (find_action_layer(model, layer).name for layer in layers):
+        for path, values in excitation_masks(model, inputs, module).items():
+            maps[f"{name}: {_PATHS[path]} of {module} ({_size(values[0])})"] = values[0]
+    return maps
+
+
+def _size(values):
+    return f"{values.shape[1]} × {values.shape[2]}" if values.ndim == 3 else f"{values.shape[1]} channels"
+
+
+def _class_id(name, names):
+    if name in names:
+        return names.index(name)
+    if isinstance(name, int) and 0 <= name < len(names):
+        return name
+    raise ValueError(f"`class_name` must be one of {names}. Received: class_name={name!r}")
+
+
+def read_as_evaluated(part, model, input_size=None):
+    """A `keras_action.data.Clip` as `keras_action.evaluate` shows it to a `ModelFile`, uint8 `(1, T, H, W, 3)`."""
+    failures = FailureLog(max_share=1)
+    batches = evaluation_dataset(
+        Annotations((part,), (part.label,)),
+        num_segments=model.num_segments,
+        input_size=input_size or model.input_size,
+        batch_size=1,
+        sampling=model.sampling,
+        squash=model.squash,
+        failures=failures,
+    )
+    ((clips, _, _),) = batches.as_numpy_iterator()
+    if len(failures):
+        raise DecodingError(failures.summary())
+    return clips
+
+
+def _seconds(part):
+    if os.path.isdir(part.path):
+        return None
+    end = probe(part.path).duration if part.end is None else part.end
+    return end - (part.start or 0)

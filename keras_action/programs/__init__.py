@@ -1,0 +1,1 @@
+"""The command `keras-action`, and what its programs share."""

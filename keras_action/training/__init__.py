@@ -1,0 +1,10 @@
+"""Training: recipes, and runs that resume."""
+
+from keras_action.training.build import build_model
+from keras_action.training.distribution import STRATEGIES
+from keras_action.training.fit import train
+from keras_action.training.model_files import ModelFile, open_model
+from keras_action.training.recipe import Recipe
+from keras_action.training.run import Run, read_run
+
+__all__ = ["STRATEGIES", "ModelFile", "Recipe", "Run", "build_model", "open_model", "read_run", "train"]

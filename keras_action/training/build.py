@@ -1,0 +1,254 @@
+"""What a recipe is made into: the model, its optimiser, the batches."""
+
+import contextlib
+import dataclasses
+
+import keras
+
+from keras_action.data import Annotations, evaluation_dataset, mirrored_ids, reversed_ids, training_dataset
+from keras_action.models import build_action_net, build_tsm, build_tsn
+from keras_action.models.backbones import get_backbone
+from keras_action.optimizers import AdamW, ParameterGroupSGD
+from keras_action.optimizers.schedules import CosineDecay, StepDecay
+from keras_action.training.trainable import set_trainable
+from keras_action.training.transfer import misfits, open_start, take_weights
+
+_BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
+_VALIDATION_CACHE_BYTES = 1024**3
+
+
+@contextlib.contextmanager
+def precision(recipe):
+    """Within it, models are built and loaded in a recipe's precision.
+
+    For loading it matters too: only where the policy of a model is float16 does Keras wrap the optimiser to scale the
+    loss, and the saved state is that of the wrapped one.
+    """
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def build_model(recipe, num_classes, labels=None):
+    """The model of a recipe, in its precision, not compiled.
+
+    Args:
+        recipe: The `Recipe`.
+        num_classes: Integer, the number of classes.
+        labels: Their names, where they are known: of the model that it starts from the classifier is taken over only
+            for the same ones.
+
+    Raises:
+        FileNotFoundError: where the file that it starts from is not there.
+        ValueError: where the weights that it starts with do not fit.
+    """
+    model = _fresh_model(recipe, num_classes) if recipe.start_from is None else _started(recipe, num_classes, labels)
+    if recipe.synchronized_batch_norm:
+        synchronize_batch_norm(model)
+    return model
+
+
+def _started(recipe, num_classes, labels):
+    """The recipe's model with the weights of `start_from`, in the geometry that these have."""
+    with precision(recipe):
+        kind = "action" if recipe.model == "action_net" else recipe.model
+        start, start_labels = open_start(recipe.start_from, recipe.num_segments, kind)
+    geometries = [recipe.geometry] if recipe.geometry else get_backbone(recipe.backbone).geometries
+    first = None
+    for geometry in geometries:
+        model = _fresh_model(dataclasses.replace(recipe, weights=None, geometry=geometry), num_classes)
+        reasons = misfits(model, start)
+        if not reasons:
+            take_weights(model, start, recipe.start_from, labels, start_labels)
+            return model
+        first = first or reasons
+    more = f", and {len(first) - 3} more" if len(first) > 3 else ""
+    raise ValueError(
+        f"The model to start from does not fit the recipe's: {'; '.join(first[:3])}{more}. "
+        f"Received: start_from={recipe.start_from!r}, model={recipe.model!r}, backbone={recipe.backbone!r}"
+    )
+
+
+def _fresh_model(recipe, num_classes):
+    options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
+    if recipe.model == "action_net":
+        options["paths"] = recipe.paths
+    if recipe.shift != "default" and recipe.model != "tsn":
+        options["shift"] = None if recipe.shift == "none" else recipe.shift
+    with precision(recipe):
+        return _BUILDERS[recipe.model](
+            recipe.backbone,
+            num_classes=num_classes,
+            num_segments=recipe.num_segments,
+            input_size=recipe.input_size,
+            weights=recipe.weights,
+            geometry=recipe.geometry,
+            stages=recipe.stages,
+            location=recipe.location,
+            zero_init_residual=recipe.zero_init_residual,
+            unit_gain=recipe.unit_gain and recipe.weights is not None,
+            dropout=recipe.dropout,
+            causal=recipe.causal,
+            **options,
+        )
+
+
+def synchronize_batch_norm(model):
+    """Has batch normalisation take its statistics over all replicas of TensorFlow's MirroredStrategy.
+
+    A file keeps this of the model's own layers, but not of those inside ACTION's.
+    """
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def compile_model(model, recipe, steps, frozen, jit_compile="auto"):
+    """Compiles a model for one of the two phases of a recipe.
+
+    Args:
+        model: A Keras model.
+        recipe: The `Recipe`.
+        steps: Integer, the batches of an epoch.
+        frozen: Whether for the frozen epochs, at their constant rate, or for those after them.
+        jit_compile: What is done where the recipe leaves it open.
+    """
+    set_trainable(
+        model,
+        backbone=not frozen,
+        frozen_stages=recipe.frozen_stages,
+        partial_batch_norm=recipe.partial_batch_norm,
+    )
+    rate = recipe.peak_learning_rate if frozen else make_schedule(recipe, steps)
+    model.compile(
+        optimizer=make_optimizer(recipe, rate, average=not frozen),
+        **loss_and_metrics(recipe),
+        jit_compile=jit_compile if recipe.jit_compile is None else recipe.jit_compile,
+    )
+
+
+def loss_and_metrics(recipe):
+    """The loss and the metrics of a recipe, as arguments of `compile`."""
+    return {
+        "loss": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+        "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
+    }
+
+
+def make_schedule(recipe, steps):
+    """The learning rate after the frozen epochs: a linear warm-up, then a cosine or steps down.
+
+    Args:
+        recipe: The `Recipe`.
+        steps: Integer, the batches of an epoch.
+    """
+    warmup, peak = round(recipe.warmup_epochs * steps), recipe.peak_learning_rate
+    if recipe.schedule == "steps":
+        boundaries = [(epoch - recipe.frozen_epochs) * steps for epoch in recipe.decay_epochs]
+        return StepDecay(peak, boundaries, recipe.decay_factor, warmup)
+    return CosineDecay(peak, max(1, (recipe.epochs - recipe.frozen_epochs) * steps - warmup), warmup)
+
+
+def make_optimizer(recipe, learning_rate, average=True):
+    """The optimiser of a recipe; `average` says whether it keeps the moving average of the weights, if there is one."""
+    options = {
+        "learning_rate": learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "global_clipnorm": recipe.clipnorm,
+        "gradient_accumulation_steps": recipe.accumulation_steps if recipe.accumulation_steps > 1 else None,
+    }
+    if recipe.ema and average:
+        options |= {"use_ema": True, "ema_momentum": recipe.ema}
+    if recipe.optimizer == "sgd":
+        return ParameterGroupSGD(momentum=recipe.momentum, **options)
+    return AdamW(**options)
+
+
+def training_batches(recipe, annotations, **options):
+    """The batches that a recipe trains on: `keras_action.data.training_dataset` with the recipe's settings.
+
+    Returns:
+        A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures.
+    """
+    labels = annotations.labels
+    settings = {
+        "num_segments": recipe.num_segments,
+        "input_size": recipe.input_size,
+        "batch_size": recipe.clips_per_step,
+        "accumulation_steps": recipe.accumulation_steps,
+        "seed": recipe.seed,
+        "sampling": recipe.sampling,
+        "squash": recipe.squash,
+        "crop_scales": recipe.crop_scales,
+        "color_jitter": recipe.color_jitter,
+        "rand_augment_ops": recipe.rand_augment_ops,
+        "rand_augment_magnitude": recipe.rand_augment_magnitude,
+        "flip_ids": mirrored_ids(labels, _pairs(recipe.flip_pairs)) if recipe.flip else None,
+        "reversal_ids": reversed_ids(labels, _pairs(recipe.reversal_pairs)) if recipe.reversal else None,
+        "mix_up": recipe.mix_up,
+        "cut_mix": recipe.cut_mix,
+        "decoder": recipe.decoder,
+        "cache": recipe.cache,
+    }
+    batches = training_dataset(annotations, **{**settings, **options})
+    return batches if recipe.mix_up or recipe.cut_mix else batches.map(_one_hot(len(labels)))
+
+
+def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
+    """The batches that a recipe is validated on: of each clip the middle frames and the centre.
+
+    All batches are full, by black clips at the end, as a device of several must not be left without any.
+
+    Args:
+        recipe: The `Recipe`.
+        annotations: The `Annotations`.
+        failures: A `FailureLog`, or None for a new one.
+        shard: (i, n): the part of process i of n that validate together; all have the same number of batches.
+
+    Returns:
+        A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), one-hot labels, float32 (B, classes), and weights, float32
+        (B,). These are 0 for clips that cannot be decoded and for black ones. All others have the same, a bit above 1
+        where there are black ones: Keras divides the sum of the weighted losses by the number of clips.
+    """
+    import tensorflow as tf
+
+    index, count = shard
+    part = Annotations(annotations.clips[index::count], annotations.labels)
+    size, steps = recipe.clips_per_step // count, -(-len(annotations) // recipe.clips_per_step)
+    batches = evaluation_dataset(
+        part,
+        num_segments=recipe.num_segments,
+        input_size=recipe.input_size,
+        batch_size=size,
+        sampling=recipe.sampling,
+        squash=recipe.squash,
+        decoder=recipe.decoder,
+        failures=failures,
+    )
+    size_bytes = len(part) * recipe.num_segments * recipe.input_size**2 * 3
+    if recipe.cache and size_bytes <= _VALIDATION_CACHE_BYTES:
+        batches = batches.cache()
+    clip = (recipe.num_segments, recipe.input_size, recipe.input_size, 3)
+    black = (tf.zeros(clip, tf.uint8), tf.zeros((), tf.int32), tf.zeros(()))
+    blacks = tf.data.Dataset.from_tensors(black).repeat(steps * size - len(part))
+    batches = batches.unbatch().concatenate(blacks).batch(size, drop_remainder=True)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(steps))  # or Keras warns that they are over
+    weight = steps * recipe.clips_per_step / len(annotations)
+    batches = batches.map(lambda clips, labels, weights: (clips, labels, weights * weight))
+    return batches.map(_one_hot(len(annotations.labels))).prefetch(tf.data.AUTOTUNE)
+
+
+def _pairs(texts):
+    return None if texts is None else [tuple(text.split(":")) for text in texts]
+
+
+def _one_hot(num_classes):
+    import tensorflow as tf
+
+    def convert(clips, labels, *weights):
+        return (clips, tf.one_hot(labels, num_classes), *weights)
+
+    return convert

@@ -1,0 +1,179 @@
+"""Callbacks of a training run that can be killed at any moment and goes on where it was."""
+
+import csv
+import os
+import time
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_action.training.distribution import undistributed
+from keras_action.training.run import BEST, LAST, LOG
+from keras_action.utils.files import write_csv
+
+_EPOCHS = "keras_action_epochs.txt"
+
+
+def finished_epochs(folder):
+    """How many epochs the `last.keras` of a run has behind it; 0 where there is none.
+
+    Raises:
+        ValueError: If the file was not written by a run.
+    """
+    path = Path(folder) / LAST
+    if not path.is_file():
+        return 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return int(archive.read(_EPOCHS))
+    except (KeyError, zipfile.BadZipFile):
+        raise ValueError(
+            f"The folder of a run must hold the {LAST} of that run, or none. Received: {path}, which no run has written"
+        ) from None
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes `last.keras` after each epoch, and `best.keras` when validation accuracy rose; each whole or not at all.
+
+    Args:
+        folder: The run's folder.
+        best: The highest validation accuracy so far.
+        monitor: Name of the value that decides what is best; higher is better. Without validation, the last is best.
+        average: The `SwapEMAWeights` of the run, where the best is to hold the average of the weights.
+        writes: Whether to write at all: of several processes that train together, one does.
+    """
+
+    def __init__(self, folder, best=-1.0, monitor="val_accuracy", average=None, writes=True):
+        super().__init__()
+        self.average = average
+        self.writes = writes
+        self.folder = Path(folder)
+        self.best = best
+        self.monitor = monitor
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get(self.monitor)
+        if value is None or value > self.best:
+            self._save_best()
+            self.best = self.best if value is None else value
+        # Last: it says which epochs are done, so all else of this epoch must be on disk by now.
+        self._save(LAST, epochs=epoch + 1)
+
+    def _save_best(self):
+        if self.average is None:
+            self._save(BEST)
+            return
+        # What it does before a validation and after it: put the average in, and take it out.
+        self.average.on_test_begin()
+        try:
+            self._save(BEST)
+        finally:
+            self.average.on_test_end()
+
+    def _save(self, name, epochs=None):
+        if not self.writes:
+            return
+        part = self.folder / f"part-{name}"  # Keras insists on the ending
+        with undistributed():  # saving makes an optimiser, to see what any has
+            self.model.save(part)
+        if epochs is not None:
+            # Into the same file, so that no kill can part the two. The optimiser's steps would not tell: with
+            # float16 it does not count those that it skips.
+            with zipfile.ZipFile(part, "a") as archive:
+                archive.writestr(_EPOCHS, str(epochs))
+        os.replace(part, self.folder / name)
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Writes `log.csv`: a row an epoch, with the learning rate at its end and clips a second.
+
+    Callbacks after it, such as TensorBoard's, find these two in their logs.
+
+    Args:
+        folder: The run's folder.
+        rows: The rows of earlier epochs, as `read_log` gives them.
+        clips_per_epoch: Integer, to know the clips a second.
+        writes: Whether to write the file, or only the logs.
+    """
+
+    def __init__(self, folder, rows=(), clips_per_epoch=None, writes=True):
+        super().__init__()
+        self.path = Path(folder) / LOG
+        self.rows = list(rows)
+        self.clips_per_epoch = clips_per_epoch
+        self.writes = writes
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._started = time.monotonic()
+        self._trained = None
+
+    def on_test_begin(self, logs=None):
+        self._trained = time.monotonic()  # validation inside an epoch: its training is over
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        if self.clips_per_epoch:
+            logs["clips_per_second"] = self.clips_per_epoch / ((self._trained or time.monotonic()) - self._started)
+        self.rows.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
+        if self.writes:
+            names = list(dict.fromkeys(name for row in self.rows for name in row))
+            write_csv(self.path, names, ([row.get(name, "") for name in names] for row in self.rows))
+
+
+class SeedEpochs(keras.callbacks.Callback):
+    """Seeds dropout anew for each epoch, so that a run that goes on drops what it would have dropped.
+
+    Keras' files do not hold the state of a layer's random numbers.
+
+    Args:
+        seed: Integer, the run's seed.
+    """
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for number, layer in enumerate(self.model.layers):
+            if hasattr(layer, "seed_generator"):
+                state = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
+                layer.seed_generator.state.assign(state.astype("uint32") % 2**31)
+
+
+class StopOnBadLoss(keras.callbacks.Callback):
+    """Stops a run whose loss is no longer finite, and names the clips at which it happened.
+
+    Args:
+        clips_of_step: A function from epoch and step, both from 0, to the names of a batch's clips.
+    """
+
+    def __init__(self, clips_of_step):
+        super().__init__()
+        self.clips_of_step = clips_of_step
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.isfinite(loss):
+            clips = "\n".join(f"  {name}" for name in self.clips_of_step(self.epoch, batch))
+            raise FloatingPointError(
+                f"The loss is no longer finite in step {batch + 1} of epoch {self.epoch + 1}: a lower learning rate "
+                f"may help. Received: loss={loss}, with the clips\n{clips}"
+            )
+
+
+def read_log(folder, before_epoch=None):
+    """The rows of a run's `log.csv` as dicts of floats, up to an epoch; none where there is no log."""
+    path = Path(folder) / LOG
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    for row in rows:
+        row["epoch"] = int(row["epoch"])
+    return [row for row in rows if before_epoch is None or row["epoch"] < before_epoch]

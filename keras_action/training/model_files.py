@@ -1,0 +1,140 @@
+"""Opening a model to evaluate, whatever file it comes from."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from keras_action.training.recipe import Recipe
+
+TORCH_SUFFIXES = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".tar")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """A model that is ready to predict, and what its file tells.
+
+    Attributes:
+        path: Path of the file.
+        model: From clips `(B, T, H, W, 3)`, RGB 0..255, to logits `(B, classes)`: a Keras model, or, of a LiteRT file,
+            a `keras_action.litert.LiteRTModel`.
+        num_segments: T, the frames of one clip.
+        input_size: `(height, width)` of the frames.
+        labels: Names of the classes, or `None` where they are not known.
+        recipe: The `keras_action.Recipe` of a training run, or of the one that a LiteRT file was made of; `None` where
+            it is not known.
+        clip_seconds: The median length of the training clips, or `None`.
+    """
+
+    path: Path
+    model: Callable
+    num_segments: int
+    input_size: tuple[int, int]
+    labels: tuple[str, ...] | None
+    recipe: Recipe | None
+    clip_seconds: float | None = None
+
+    @property
+    def sampling(self):
+        """Which frames make a clip, as the model was trained, if that is known."""
+        return self.recipe.sampling if self.recipe else "segments"
+
+    @property
+    def squash(self):
+        """Whether the model was trained on whole frames, their proportions lost, as far as is known."""
+        return bool(self.recipe and self.recipe.squash)
+
+
+def open_model(path, *, num_segments=None, labels=None, kind=None):
+    """The model of a training run, of a `.keras` file, of a PyTorch checkpoint or of a LiteRT file.
+
+    Args:
+        path: A run's folder or one of its `.keras` files, whose `run.json` tells the labels; any other `.keras` file;
+            a PyTorch file as `keras_action.load_torch_checkpoint` takes it (`.pth`, `.pth.tar`, `.pt`, `.npz`); or a
+            `.tflite` file that takes clips.
+        num_segments: T, which a PyTorch file does not tell; for others `None`, or what they tell.
+        labels: Names of the classes; `None` for those that the file tells, if it does.
+        kind: For a PyTorch file, as in `keras_action.load_torch_checkpoint`.
+
+    Returns:
+        A `ModelFile`.
+
+    Raises:
+        FileNotFoundError: where there is no such file or run.
+        ValueError: where it is none of these, or is not what the arguments say.
+
+    Example:
+
+    >>> opened = keras_action.open_model("checkpoint.pth.tar", num_segments=8)
+    >>> keras_action.evaluate(opened.model, annotations, num_segments=8, input_size=opened.input_size)
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no such model. Received: {path}")
+    is_torch = path.is_file() and path.suffix in TORCH_SUFFIXES
+    if kind is not None and not is_torch:
+        raise ValueError(f"`kind` is for a PyTorch checkpoint. Received: kind={kind!r}, path={path}")
+    known, recipe, clip_seconds = None, None, None
+    if is_torch:
+        model = _load_torch(path, num_segments, kind)
+    elif path.suffix == ".tflite":
+        from keras_action.litert import LiteRTModel
+
+        model = LiteRTModel(path, num_threads=os.cpu_count())
+        if model.metadata:
+            known, clip_seconds = model.metadata.labels, model.metadata.clip_seconds
+            recipe = _recipe_of(path, model.metadata)
+    elif path.is_dir() or path.suffix == ".keras":
+        model, known, recipe, clip_seconds = _load_keras(path)
+    else:
+        raise ValueError(
+            "A model is a training run's folder, a .keras file, a .tflite file, or a PyTorch checkpoint "
+            f"({', '.join(TORCH_SUFFIXES)}). Received: {path}"
+        )
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 5 or None in shape[1:]:
+        raise ValueError(f"The model must take clips (B, T, H, W, 3). Received: {path}, which takes {shape}")
+    if num_segments not in (None, shape[1]):
+        raise ValueError(f"The model takes clips of {shape[1]} frames. Received: num_segments={num_segments}, {path}")
+    labels = known if labels is None else tuple(labels)
+    if labels is not None and len(labels) != model.output_shape[-1]:
+        raise ValueError(
+            f"The model has {model.output_shape[-1]} classes, so it needs as many labels. "
+            f"Received: {len(labels)} labels, {path}"
+        )
+    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe, clip_seconds)
+
+
+def _recipe_of(path, metadata):
+    """The recipe that a LiteRT file carries, or `None`; fields that only other versions have do not matter."""
+    if metadata.recipe is None:
+        return None
+    names = {field.name for field in dataclasses.fields(Recipe)}
+    try:
+        return Recipe.from_dict({name: value for name, value in metadata.recipe.items() if name in names})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: the recipe in its metadata can't be read: {error}") from error
+
+
+def _load_torch(path, num_segments, kind):
+    from keras_action.models import load_torch_checkpoint
+
+    if num_segments is None:
+        raise ValueError(
+            "A PyTorch checkpoint does not tell how many frames its clips have: say it with `num_segments` "
+            f"(--num-segments). Received: {path}"
+        )
+    return load_torch_checkpoint(path, num_segments=num_segments, kind=kind)
+
+
+def _load_keras(path):
+    """The model, and, if it is a run's, labels, recipe and length of its clips."""
+    import keras
+
+    import keras_action.layers  # noqa: F401  Registers the layers that the file names.
+    from keras_action.training.run import DESCRIPTION, read_run
+
+    if path.is_dir() or (path.parent / DESCRIPTION).is_file():
+        run = read_run(path)
+        return run.load_model(), run.labels, run.recipe, run.clip_seconds
+    return keras.saving.load_model(path, compile=False), None, None, None

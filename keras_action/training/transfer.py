@@ -1,0 +1,115 @@
+"""A model that starts with the weights of another one that was trained before: other classes, or looking only back."""
+
+import keras
+
+from keras_action.layers import Action, TemporalShift
+from keras_action.layers.temporal_shift import causal_kernel
+from keras_action.models.insertion import finalize_normalizations
+from keras_action.training.distribution import is_main_process
+from keras_action.training.model_files import TORCH_SUFFIXES, open_model
+
+CLASSIFIER = "classifier"
+
+# What two layers of the same name must have in common, besides their class and the shapes of their weights.
+_SETTINGS = ("strides", "padding", "epsilon", "scale", "offset", "paths", "shift", "mode", "shift_divisor")
+
+
+def open_start(path, num_segments, kind):
+    """The model whose weights another one starts with, and its labels or `None`.
+
+    Args:
+        path: Path of a training run, of a `.keras` file or of a PyTorch checkpoint.
+        num_segments: T, which a PyTorch checkpoint does not tell.
+        kind: What the model that starts with it is, which a PyTorch checkpoint does not always tell, and must be too:
+            as `kind` of `keras_action.load_torch_checkpoint`.
+
+    Raises:
+        FileNotFoundError: where there is none.
+        ValueError: where it is no Keras model of clips.
+    """
+    is_torch = str(path).endswith(TORCH_SUFFIXES)
+    opened = open_model(path, **({"num_segments": num_segments, "kind": kind} if is_torch else {}))
+    if not isinstance(opened.model, keras.Model):
+        raise ValueError(
+            f"Training starts from a training run, a .keras file or a PyTorch checkpoint. Received: start_from={path}"
+        )
+    return opened.model, opened.labels
+
+
+def misfits(model, start):
+    """What keeps `model` from taking the weights of `start`: a list of sentences, empty where they fit.
+
+    The classifier, the number of frames, their size, dropout and precision may differ, and the temporal layers of
+    `model` may look only back where those of `start` do not.
+    """
+    ours, theirs = _described(model), _described(start)
+    reasons = [f"it has no layer {name!r}" for name in ours if name not in theirs]
+    reasons += [f"it has a layer {name!r} too many" for name in theirs if name not in ours]
+    for name, description in ours.items():
+        for what, value in description.items():
+            other = theirs.get(name, description)[what]
+            if value != other:
+                reasons.append(f"its layer {name!r} has {what} {other}, where {value} is needed")
+    for layer in model.layers:
+        if layer.name in theirs and _is_causal(start.get_layer(layer.name)) and not _is_causal(layer):
+            reasons.append(f"its layer {layer.name!r} looks only back, and is to look ahead")
+    return reasons
+
+
+def take_weights(model, start, path, labels=None, start_labels=None):
+    """Gives a model the weights of another one; the classifier's only where the classes are the same.
+
+    A learnable shift that looks only back takes over one that does not by `causal_kernel`. All other weights are
+    taken as they are.
+
+    Args:
+        model: A model of `build_action_net`, `build_tsm` or `build_tsn`.
+        start: Another one, of which `misfits` says nothing.
+        path: Where it comes from, for the line that says what was done.
+        labels: Names of the classes of `model`, where they are known.
+        start_labels: Those of `start`.
+    """
+    for layer in model.layers:
+        if layer.weights and layer.name != CLASSIFIER:
+            old = start.get_layer(layer.name)
+            layer.set_weights(old.get_weights())
+            finalize_normalizations(layer)
+            if _is_causal(layer) and not _is_causal(old):
+                _look_back(layer)
+    count, old_count = model.output_shape[-1], start.output_shape[-1]
+    same = count == old_count and (None in (labels, start_labels) or tuple(labels) == tuple(start_labels))
+    if same:
+        model.get_layer(CLASSIFIER).set_weights(start.get_layer(CLASSIFIER).get_weights())
+    if is_main_process():
+        new = f"a new classifier for {count} classes, other than the {old_count} there"
+        classes = "the same classes" if same else new
+        print(f"Starting with the weights of {path}: {classes}.")
+
+
+def _described(model):
+    """Name → what must be the same, of all layers that have weights, look into other frames, or scale the input."""
+    described = {}
+    for layer in model.layers:
+        kept = layer.weights or isinstance(layer, (Action, TemporalShift, keras.layers.Rescaling))
+        if kept and layer.name != CLASSIFIER:
+            config = layer.get_config()
+            described[layer.name] = {
+                "class": type(layer).__name__,
+                "weights": [tuple(weight.shape) for weight in layer.weights],
+                **{name: _plain(config[name]) for name in _SETTINGS if name in config},
+            }
+    return described
+
+
+def _plain(value):
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _is_causal(layer):
+    return getattr(layer, "causal", False)
+
+
+def _look_back(layer):
+    shift = layer.temporal_shift if isinstance(layer, Action) else layer
+    if getattr(shift, "mode", None) == "learnable":
+        shift.kernel.assign(causal_kernel(keras.ops.convert_to_numpy(shift.kernel)))

@@ -1,0 +1,40 @@
+"""Code that runs as soon as another module is imported."""
+
+import importlib.abc
+import importlib.util
+import sys
+
+
+def when_imported(name, action):
+    """Calls `action()` once: at once if the module `name` has been imported, or else right after its first import.
+
+    (`wrapt.when_imported` does the same, but importing wrapt takes longer than all of `import keras_action`.)
+    """
+    if name in sys.modules:
+        action()
+    else:
+        sys.meta_path.insert(0, _Finder(name, action))
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds one module as the other finders do, and has its loader call `action` after executing it."""
+
+    def __init__(self, name, action):
+        self._name, self._action = name, action
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is None:  # not installed: a later import may find it
+            sys.meta_path.insert(0, self)
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            self._action()
+
+        spec.loader.exec_module = exec_module
+        return spec

@@ -1,0 +1,80 @@
+"""Gestures in a long video: what is where, and the CSV that says it."""
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_action.utils.files import write_csv
+
+# What data sets call the class that is no gesture; compared without regard to case.
+IGNORED_LABELS = ("none", "no gesture", "doing other things")
+
+_COLUMNS = ("label", "start", "end")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A gesture in a stream: `label` from `start` to `end`, in seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+def read_segments(path):
+    """Read true gestures from a CSV with the columns `label,start,end` (seconds).
+
+    Args:
+        path: The CSV file.
+
+    Returns:
+        A tuple of `Segment`.
+
+    Raises:
+        ValueError: If a column is missing or a line can't be read; the message
+            names the file and the line.
+        OSError: If the file can't be read.
+    """
+    path = Path(path)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        try:
+            columns = reader.fieldnames or []
+            missing = [name for name in _COLUMNS if name not in columns]
+            if missing:
+                raise ValueError(f"{path}: columns {missing} are missing. Received: {columns}")
+            return tuple(_read_row(row, f"{path}, line {reader.line_num}") for row in reader)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{path} is not a CSV file with the columns label,start,end: {error}") from error
+
+
+def write_segments(path, segments):
+    """Write gestures as the CSV that `read_segments` reads, times to the millisecond; whole or not at all."""
+    rows = ((segment.label, round(segment.start, 3), round(segment.end, 3)) for segment in segments)
+    return write_csv(path, _COLUMNS, rows)
+
+
+def is_ignored(label, ignore=IGNORED_LABELS):
+    """Whether a label is among those to ignore, whatever its case."""
+    return label.casefold() in {other.casefold() for other in ignore}
+
+
+def truth_path(video):
+    """Where the truth of a video lies: `stream.mp4.csv` beside `stream.mp4`."""
+    video = Path(video)
+    return video.with_name(f"{video.name}.csv")
+
+
+def _read_row(row, where):
+    label = (row["label"] or "").strip()
+    try:
+        start, end = float(row["start"]), float(row["end"])
+    except (TypeError, ValueError):
+        start = end = math.nan
+    if not label or not 0 <= start < end < math.inf:
+        raise ValueError(
+            f"{where}: expected a label and 0 <= start < end in seconds. "
+            f"Received: label={row['label']!r}, start={row['start']!r}, end={row['end']!r}"
+        )
+    return Segment(label, start, end)

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from keras_action.evaluation.comparison import compare
+from keras_action.evaluation.report import EvaluationReport
+
+LABELS = ("a", "b")
+
+
+def report(right, **fields):
+    """Of a model that is right for these clips: half of them of class a."""
+    right = np.asarray(right, bool)
+    true = np.arange(len(right)) % 2
+    logits = np.eye(2)[np.where(right, true, 1 - true)]
+    return EvaluationReport(
+        labels=LABELS, paths=tuple(map(str, range(len(right)))), true_ids=true, logits=logits, **fields
+    )
+
+
+def test_means_differences_and_intervals():
+    rng = np.random.default_rng(0)
+    base = rng.random(400) < 0.5
+    better = base | (rng.random(400) < 0.3)  # right wherever the other is, too
+    rows = compare({"TSN": [report(base), report(base)], "ACTION": [report(better), report(base)]})
+    assert [row.name for row in rows] == ["TSN", "ACTION"]
+    assert rows[0].top1 == pytest.approx((base.mean(), base.mean()))
+    assert rows[1].mean == pytest.approx((better.mean() + base.mean()) / 2)
+    assert rows[0].difference == 0 and rows[0].difference_interval == (0, 0)
+    # 0.05 is twice the standard error of 400 clips at a half.
+    assert rows[0].interval.high - rows[0].interval.low == pytest.approx(0.1, rel=0.15)
+    # The clips of both are the same: the difference is known better than either.
+    width = rows[1].difference_interval.high - rows[1].difference_interval.low
+    assert rows[1].difference_interval.low > 0 and width < 0.06
+    assert np.isnan(rows[0].pairs)
+
+
+def test_groups_are_drawn_whole():
+    right = np.repeat([1, 0], 200)
+    groups = ("first",) * 200 + ("second",) * 200
+    (row,) = compare({"TSN": [report(right, groups=groups)]})
+    assert row.interval == (0, 1)
+
+
+def test_pairs():
+    (row,) = compare({"TSN": [report([1, 1, 1, 0], reversed_pairs=(("a", "b"),))]})
+    assert row.pairs == 0.75
+
+
+def test_other_clips_are_an_error():
+    with pytest.raises(ValueError, match="Received: other ones for TSM"):
+        compare({"TSN": [report([1, 0])], "TSM": [report([1, 0, 1])]})
+
+
+def test_the_reference_may_be_named():
+    rows = compare({"TSN": [report([1, 0])], "ACTION": [report([1, 1])]}, reference="ACTION")
+    assert [row.difference for row in rows] == [-0.5, 0]

@@ -1,0 +1,47 @@
+import importlib
+import sys
+
+import numpy as np
+import pytest
+
+import training.recipes
+from tests import tiny
+
+
+@pytest.fixture
+def recipes(monkeypatch):
+    """The tiny backbone, and a recipe for it under the name `tiny`."""
+    tiny.register(monkeypatch)
+    module = type(sys)("training.recipes.tiny")
+    module.recipe = tiny.recipe
+    monkeypatch.setitem(sys.modules, "training.recipes.tiny", module)
+    monkeypatch.setattr(training.recipes, "tiny", module, raising=False)
+    assert importlib.import_module("training.recipes.tiny") is module
+
+
+@pytest.fixture(scope="session")
+def color_run(tmp_path_factory):
+    """A training run's folder with a model that names the colour of a clip of one second."""
+    from tests.litert.color_model import write_color_run
+
+    return write_color_run(tmp_path_factory.mktemp("runs") / "colors")
+
+
+@pytest.fixture(scope="session")
+def color_streams(tmp_path_factory):
+    """Two videos of colours, each with its truth beside it."""
+    pytest.importorskip("av", reason="the extra video is not installed")
+    from keras_action.data import write_video
+    from keras_action.utils.intervals import Segment, truth_path, write_segments
+
+    folder, paths = tmp_path_factory.mktemp("streams"), []
+    for number, order in enumerate((("red", "green", "blue"), ("blue", "red", "red"))):
+        frames, truth = np.full((90, 48, 64, 3), 30, "uint8"), []
+        for place, label in enumerate(order):
+            start = 15 + 25 * place
+            frames[start : start + 10, ..., ("red", "green", "blue").index(label)] = 220
+            truth.append(Segment(label, start / 10, start / 10 + 1))
+        paths.append(folder / f"stream_{number}.mp4")
+        write_video(paths[-1], frames, fps=10)
+        write_segments(truth_path(paths[-1]), truth)
+    return paths

@@ -1,0 +1,126 @@
+"""The programs as a user runs them; what they call is tested beside the library's files."""
+
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from training import evaluate, join, train
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = (
+    "training.train",
+    "training.evaluate",
+    "training.join",
+    "training.prepare",
+    "training.synthesize",
+    "training.tune",
+    "training.demo",
+    "training.experiments",
+    "training.tables",
+    "training.visualize",
+    "benchmarks.data",
+    "benchmarks.first_use",
+    "benchmarks.litert",
+    "benchmarks.litert_operators",
+    "benchmarks.map_motion",
+    "benchmarks.litert_streaming",
+    "benchmarks.prepare",
+    "benchmarks.training_step",
+    "export.convert",
+    "export.recognize",
+    "export.web",
+    "export.verify",
+    "export.quantize_aware",
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_reads_well_and_needs_no_tensorflow(program):
+    code = f"import sys; sys.argv = ['x', '--help']; import {program} as p\ntry: p.main()\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "examples:" in done.stdout and f"python -m {program}" in done.stdout
+    assert not {"tensorflow", "keras", "jax", "torch"} & set(done.stdout.split())
+
+
+def test_train_then_evaluate(recipes, tmp_path, capsys):
+    csv = str(tiny.write_videos(tmp_path, per_class=8, broken=(5,)))
+    run = tmp_path / "run"
+    arguments = ["--recipe", "tiny", "--train", csv, "--val", csv, "--output", str(run), "--no-tensorboard"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        train.main([*arguments, "--set", "epochs=8", "learning_rate=0.05"])
+        evaluate.main([str(run), "--data", csv, "--pairs", "bright,dark"])
+    assert (run / "curves.png").stat().st_size > 1000
+    assert (run / "confusion.png").stat().st_size > 1000
+    results = json.loads((run / "evaluation.json").read_text())
+    assert results["clips"] == 16 and len(results["undecodable"]) == 1
+    assert results["top1"] == 15 / 16  # the broken one counts as wrong, all others are easy
+    out = capsys.readouterr().out
+    assert "not decoded: " in out and "dark_5.mp4" in out
+    assert "In the training set, 1 of 16 clips could not be decoded" in out
+    assert "bright against dark: 100.0%" in out
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("path,name\na.mp4,bright\n", r"clips\.csv"),
+        ("path,label\nbright_0.mp4,\n", r"clips\.csv, line 2"),
+        ("path,label,start,end\nbright_0.mp4,bright,0,0.5\ndark_1.mp4,dark,0.5,99\n", r"clips\.csv, line 3"),
+        ("path,label\n", r"clips\.csv"),
+    ],
+)
+def test_bad_annotations_end_with_file_and_line(recipes, rows, message, tmp_path):
+    csv = tiny.write_videos(tmp_path, per_class=2)
+    csv.write_text(rows)
+    with pytest.raises(SystemExit, match=rf"error: .*{message}"):
+        train.main(["--recipe", "tiny", "--train", str(csv), "--output", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_and_missing_labels_in_validation(recipes, tmp_path):
+    csv = tiny.write_videos(tmp_path, per_class=4)
+    arguments = ["--recipe", "tiny", "--train", str(csv), "--output", str(tmp_path / "run"), "--val"]
+    val = tmp_path / "val.csv"
+    val.write_text("path,label\nbright_0.mp4,bright\nbright_2.mp4,dim\n")
+    with pytest.raises(SystemExit, match=r"val\.csv, line 3.*dim"):
+        train.main([*arguments, str(val)])
+    val.write_text("path,label\nbright_0.mp4,bright\n")
+    with pytest.raises(SystemExit, match=r"val\.csv.*dark"):
+        train.main([*arguments, str(val)])
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--recipe", "unknown"], "Received: unknown"),
+        (["--recipe", "tiny", "--set", "epoch=3"], "Did you mean 'epochs'"),
+        (["--recipe", "tiny", "--set", "weights=missing.npz"], "missing.npz"),
+        (["--recipe", "tiny", "--set", "batch_size=64"], "batch_size=64, 8 clips"),
+    ],
+)
+def test_bad_arguments_of_train(recipes, extra, message, tmp_path):
+    csv = tiny.write_videos(tmp_path, per_class=4)
+    with pytest.raises(SystemExit, match=message):
+        train.main(["--train", str(csv), "--output", str(tmp_path / "run"), *extra])
+
+
+def test_bad_arguments_of_evaluate(tmp_path):
+    with pytest.raises(SystemExit, match=r"holds run\.json"):
+        evaluate.main([str(tmp_path), "--data", "x.csv"])
+    with pytest.raises(SystemExit):
+        evaluate.main([str(tmp_path), "--data", "x.csv", "--pairs", "left"])
+
+
+def test_join(tmp_path, capsys):
+    csv = tiny.write_videos(tmp_path, per_class=2)
+    join.main(["--data", str(csv), "--output", str(tmp_path / "joined.mp4"), "--ignore", "dark"])
+    assert "4 clips, 2 of them gestures" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="error: "):
+        join.main(["--data", str(tmp_path / "none.csv"), "--output", str(tmp_path / "x.mp4")])

@@ -1,0 +1,103 @@
+import dataclasses
+import importlib
+import json
+import pkgutil
+
+import numpy as np
+import pytest
+
+import training.recipes
+from keras_action.training.recipe import Recipe
+from training.recipes import load_recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("epochs=3", "epochs", 3),
+        ("learning_rate=1e-2", "learning_rate", 0.01),
+        ("weights=none", "weights", None),
+        ("weights=a=b.npz", "weights", "a=b.npz"),
+        ("cache=true", "cache", True),
+        ("crop_scales=1,0.875", "crop_scales", (1.0, 0.875)),
+        ("flip_pairs=a:b,c:c", "flip_pairs", ("a:b", "c:c")),
+        ("flip_pairs=", "flip_pairs", ()),
+        ("flip_pairs=none", "flip_pairs", None),
+        ("mixed_precision=mixed_float16", "mixed_precision", "mixed_float16"),
+    ],
+)
+def test_override_from_text(text, field, value):
+    assert getattr(Recipe().override([text]), field) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch=3", "Did you mean 'epochs'"),
+        ("epochs", "must be `field=value`"),
+        ("epochs=three", "`epochs` must be of type int"),
+        ("epochs=0", "`epochs` must be above 0"),
+        ("cache=yes", "`cache` must be of type bool"),
+        ("dropout=1.5", "from 0 to 1"),
+        ("mix_up=-1", "`mix_up` must be 0 or more"),
+        ("reversal_pairs=up,down", "`reversal_pairs` must be names with a colon"),
+        ("model=slowfast", "`model` must be one of"),
+    ],
+)
+def test_bad_override(text, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe().override([text])
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    recipe = Recipe(
+        stages=np.arange(3, 5), learning_rate=np.float32(0.5), crop_scales=(np.float64(1), 0.5), epochs=np.int64(3)
+    )
+    assert (recipe.stages, recipe.learning_rate, recipe.crop_scales, recipe.epochs) == ((3, 4), 0.5, (1.0, 0.5), 3)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert Recipe(stages=3).stages == (3,)
+
+
+def test_a_misspelt_field_is_an_error():
+    with pytest.raises(TypeError):
+        Recipe(epoch=3)
+    with pytest.raises(ValueError, match="no such fields: \\['epoch'\\]"):
+        Recipe.from_dict({"epoch": 3})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Recipe().epochs = 3
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(training.recipes.__path__)])
+def test_every_recipe_survives_json(name):
+    module = importlib.import_module(f"training.recipes.{name}")
+    assert "python -m" in module.__doc__ or "make " in module.__doc__
+    for make in (module.recipe, getattr(module, "paper", None), getattr(module, "released_code", None)):
+        if make is not None:
+            recipe = make()
+            assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize("name", ["egogesture", "jester", "something_something"])
+def test_the_papers_recipes(name):
+    paper, released = load_recipe(name), load_recipe(f"{name}:released_code")
+    assert paper == load_recipe(f"{name}:paper") != released
+    assert (paper.batch_size, paper.peak_learning_rate) == (64, 0.01)
+    long = load_recipe(name, ["num_segments=16"])
+    assert (long.num_segments, long.batch_size, long.peak_learning_rate) == (16, 48, 0.01)
+    small = load_recipe(name, ["batch_size=16", "backbone=mobilenet_v2"])
+    assert (small.backbone, small.peak_learning_rate) == ("mobilenet_v2", pytest.approx(0.0025))
+    assert load_recipe(name, ["num_segments=16", "batch_size=96"]).peak_learning_rate == pytest.approx(0.02)
+    assert released.sampling == "released" and released.squash == (name == "egogesture")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("egogestures", "no recipe of this name"),
+        ("egogesture:code", "The recipes of egogesture are recipe, paper, released_code"),
+        ("small:Recipe", "The recipes of small are recipe"),
+    ],
+)
+def test_unknown_recipes(name, message):
+    with pytest.raises(ValueError, match=message):
+        load_recipe(name)

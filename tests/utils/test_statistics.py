@@ -1,0 +1,55 @@
+import doctest
+
+import numpy as np
+import pytest
+
+from keras_action.utils import statistics as bootstrap
+from keras_action.utils.statistics import bootstrap_intervals
+
+
+def share(counts):
+    return counts[:, 1:] / counts.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("share_right", "count"), [(0.5, 400), (0.9, 1000)])
+def test_a_share_has_the_normal_interval(share_right, count):
+    hits = (np.arange(count) < share_right * count).astype(int)
+    [(low, high)] = bootstrap_intervals(share, hits)
+    half = 1.96 * np.sqrt(share_right * (1 - share_right) / count)
+    assert low == pytest.approx(share_right - half, abs=0.15 * half)
+    assert high == pytest.approx(share_right + half, abs=0.15 * half)
+
+
+def test_units_alone_are_as_none():
+    hits = np.arange(300) % 2
+    [alone] = bootstrap_intervals(share, hits)
+    [units] = bootstrap_intervals(share, hits, np.arange(300))
+    np.testing.assert_allclose(alone, units, atol=0.01)
+
+
+def test_units_that_are_all_right_or_all_wrong_count_as_one_observation_each():
+    subjects = np.arange(200) // 10
+    [(low, high)] = bootstrap_intervals(share, subjects % 2, subjects)
+    [(expected_low, expected_high)] = bootstrap_intervals(share, np.arange(20) % 2)
+    np.testing.assert_allclose((low, high), (expected_low, expected_high), atol=0.051)
+    assert high - low > 0.35
+
+
+def test_seed_level_and_number_of_resamples():
+    hits = np.arange(50) % 2
+    assert bootstrap_intervals(share, hits) == bootstrap_intervals(share, hits)
+    assert bootstrap_intervals(share, hits) != bootstrap_intervals(share, hits, resamples=500, seed=1)
+    [(low, high)] = bootstrap_intervals(share, hits, level=0.5)
+    [(wide_low, wide_high)] = bootstrap_intervals(share, hits, level=0.99)
+    assert wide_low < low < 0.5 < high < wide_high
+
+
+@pytest.mark.parametrize("options", [{"level": 0}, {"level": 1}, {"resamples": 0}])
+def test_errors(options):
+    [(name, value)] = options.items()
+    with pytest.raises(ValueError, match=f"Received: .*{name}={value}"):
+        bootstrap_intervals(share, [0, 1], **options)
+
+
+def test_docstring():
+    assert doctest.testmod(bootstrap).failed == 0

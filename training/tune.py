@@ -1,0 +1,143 @@
+"""Find the event settings of a recogniser on streams whose truth is known, and write them for recognisers to load.
+
+examples:
+  python -m training.join --data videos/val.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
+  python -m training.tune gesture.tflite --streams tune_*.mp4 --output events.json
+  python -m training.tune runs/mine --streams tune_*.mp4 --output events.json --max-false-alarms 0.5 \\
+      --windows 2.4 1.7,3.4 --firing early --cache cache
+  python -m export.recognize gesture.tflite --video some.mp4 --settings events.json
+
+Each VIDEO has its truth beside it, VIDEO.csv (label,start,end). The model runs once over each; the search looks at its
+logits only. Beside the settings comes a picture of detections over false alarms. With several streams each is also
+judged by settings found on the others, which is the figure to trust: but streams of the model's own training clips
+flatter it all the same.
+"""
+
+import argparse
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+from keras_action.programs.arguments import parse_lengths, read_labels
+from training.streams import add_stream_arguments, read_streams
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m training.tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", metavar="MODEL", help="a .tflite file, a run's folder, a .keras file")
+    parser.add_argument(
+        "--streams", nargs="+", required=True, metavar="VIDEO", help="videos with VIDEO.csv beside them"
+    )
+    parser.add_argument("--output", required=True, metavar="JSON", help="the settings to write")
+    parser.add_argument("--curve", metavar="PICTURE", help="detections over false alarms (default: OUTPUT with .png)")
+    parser.add_argument("--max-false-alarms", type=float, default=1.0, help="allowed, a minute of stream (default: 1)")
+    parser.add_argument(
+        "--firing", choices=("late", "early"), default="late", help="when events fire (default: late, at their end)"
+    )
+    parser.add_argument(
+        "--windows",
+        nargs="+",
+        type=parse_lengths,
+        metavar="SECONDS[,SECONDS…]",
+        help="lengths of windows to try, each one length or several that compete (default: the model's clips)",
+    )
+    parser.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
+    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
+    parser.add_argument("--ignore", nargs="*", help="labels that mean nothing (default: none and its like)")
+    add_stream_arguments(parser)
+    return parser
+
+
+def main(argv=None):
+    arguments = make_parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from keras_action import plots
+
+    try:
+        settings, curves, chosen = _tune(arguments)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    settings.save(arguments.output)
+    picture = Path(arguments.curve) if arguments.curve else Path(arguments.output).with_suffix(".png")
+    written = [arguments.output]
+    try:
+        figure = plots.operating_curve_figure(curves, chosen, max_false_alarms=arguments.max_false_alarms)
+        plots.save_figure(figure, picture)
+        written.append(str(picture))
+    except ImportError as error:
+        print(f"No picture: {error}")
+    print(f"Written: {', '.join(written)}")
+
+
+def _tune(arguments):
+    """The settings; and by the name of the windows the operating curves, and the threshold found on each."""
+    from keras_action.recognition import cross_validate, evaluate_streams, operating_curve, tune_events
+    from keras_action.recognition.tuning import score
+
+    best, curves, chosen = None, {}, {}
+    for windows in arguments.windows or [None]:
+        recognizer = _make_recognizer(arguments, windows)
+        name = _name(recognizer)
+        print(f"Windows: {name}", flush=True)
+        streams = read_streams(
+            recognizer,
+            arguments.model,
+            arguments.streams,
+            arguments.cache,
+            say=lambda line: print(f"  {line}", flush=True),
+        )
+        limits = (recognizer.clip_seconds, arguments.max_false_alarms)
+        settings = tune_events(streams, recognizer.settings, *limits)
+        reports = {
+            "before": evaluate_streams(streams, recognizer.settings),
+            "tuned": evaluate_streams(streams, settings),
+        }
+        if len(streams) > 1:
+            reports["on others"] = cross_validate(streams, recognizer.settings, *limits)
+        for kind, report in reports.items():
+            print(f"  {kind + ':':<11}{report.summary()}", flush=True)
+        curves[name], chosen[name] = operating_curve(streams, settings), settings.on_threshold
+        value = score(list(reports.values())[-1], arguments.max_false_alarms)
+        if best is None or value > best[0]:
+            best = (value, name, settings, reports["tuned"])
+    _, name, settings, report = best
+    print(f"\nChosen: {name}\n{report}\n")
+    for field, value in settings.to_dict().items():
+        print(f"{field:<17} {value}")
+    return settings, curves, chosen
+
+
+def _make_recognizer(arguments, windows):
+    from keras_action.recognition import GestureRecognizer
+
+    recognizer = GestureRecognizer(
+        arguments.model,
+        labels=read_labels(arguments.labels),
+        clip_seconds=arguments.clip_seconds,
+        stride=arguments.stride,
+        window_seconds=windows,
+        num_threads=arguments.num_threads,
+    )
+    changes = {"firing": arguments.firing}
+    if arguments.ignore is not None:
+        changes["ignore"] = tuple(arguments.ignore)
+    # What was asked for travels with the settings; what was not is the recogniser's own affair.
+    if windows is not None:
+        changes["window_seconds"] = windows
+    if arguments.stride is not None:
+        changes["stride"] = arguments.stride
+    recognizer.settings = dataclasses.replace(recognizer.settings, **changes)
+    return recognizer
+
+
+def _name(recognizer):
+    if recognizer.window_seconds is None:
+        return "streaming model"
+    return " + ".join(f"{length:g}" for length in recognizer.window_seconds) + " s"
+
+
+if __name__ == "__main__":
+    main()
