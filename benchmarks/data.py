@@ -31,12 +31,12 @@ _LABEL = "clip"
 
 def write_clips(folder, num_clips=48, num_frames=40, size=(256, 340), fps=12):
     """Writes generated clips with noise as videos; returns their `Annotations`."""
-    from keras_action.data import GESTURES, Annotations, Clip, render_gesture, write_video
+    from keras_action.data import SYNTHETIC_GESTURES, Annotations, Clip, render_gesture, write_video
 
     clips, rng = [], np.random.default_rng(0)
     for i in range(num_clips):
         path = Path(folder) / f"{i}.mp4"
-        frames = render_gesture(GESTURES[i % len(GESTURES)], i, num_frames, size)
+        frames = render_gesture(SYNTHETIC_GESTURES[i % len(SYNTHETIC_GESTURES)], i, num_frames, size)
         noisy = (np.clip(frame + rng.normal(0, _NOISE, frame.shape), 0, 255).astype(np.uint8) for frame in frames)
         write_video(path, noisy, fps=fps, crf=18)
         clips.append(Clip(str(path), _LABEL))

@@ -12,7 +12,7 @@ touches it.
 
 The weights are random. Each batch normalisation has the statistics of its own input on random pixels, so that the
 activations of all layers are of order one, as in a trained model, and int8 has ranges to measure. What takes time does
-not depend on the weights. A backbone is in the paper's geometry, torchvision's, where it has it (MobileNetV2 and the
+not depend on the weights. A backbone is in the paper's variant, torchvision's, where it has it (MobileNetV2 and the
 ResNets); all others are in the one that they have.
 
 `--forms` takes the steps of `keras_action.litert.deployment` back, one or all of them (benchmarks/litert_forms.py):
@@ -112,7 +112,7 @@ def build_model(backbone, method, num_segments=8, input_size=224, num_classes=83
     """A model of random weights whose batch normalisations have the statistics of random pixels.
 
     Args:
-        backbone: Name of the backbone, in the paper's geometry where it has it.
+        backbone: Name of the backbone, in the paper's variant where it has it.
         method: One of `training.methods.METHODS`.
     """
     import keras

@@ -73,7 +73,7 @@ def main(argv=None):
     from keras_action.data import DecodingError, read_data_set
 
     try:
-        models = {name: keras_action.open_model(path) for name, path in named_models(arguments.models)}
+        models = {name: keras_action.load_model(path) for name, path in named_models(arguments.models)}
         print(f"| | clips | {' | '.join(COLUMNS)} |\n| --- | ---: |{' ---: |' * len(COLUMNS)}")
         for name, model in models.items():
             annotations = read_data_set(arguments.data, labels=model.labels, allow_empty_classes=True)

@@ -81,7 +81,7 @@ def make_clips(folder, count, source=None):
 
     num_frames, clips = round(SECONDS * FPS), []
     for i in range(count):
-        label = data.GESTURES[i % len(data.GESTURES)]
+        label = data.SYNTHETIC_GESTURES[i % len(data.SYNTHETIC_GESTURES)]
         if source is None:
             frames = data.render_gesture(label, seed=i, num_frames=num_frames, size=SIZE)
         else:
@@ -92,7 +92,7 @@ def make_clips(folder, count, source=None):
         write_webm(path, frames)
         clips.append(data.Clip(str(path), label))
         _note(f"made {i + 1} of {count} clips")
-    return data.Annotations(tuple(clips), data.GESTURES)
+    return data.Annotations(tuple(clips), data.SYNTHETIC_GESTURES)
 
 
 def _fill(frames):

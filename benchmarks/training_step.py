@@ -76,7 +76,7 @@ def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size
     """For each method a function that makes one step of training, or one pass of inference, on random clips.
 
     Args:
-        backbone: Name of the backbone, in the paper's geometry where it has it.
+        backbone: Name of the backbone, in the paper's variant where it has it.
         methods: Names of `METHODS`.
         kind: `"training"`: forward, backward and SGD with momentum on one batch; or `"inference"`.
     """

@@ -21,7 +21,7 @@ def read_model(path, arguments):
 
     import keras_action
 
-    opened = keras_action.open_model(
+    opened = keras_action.load_model(
         path, num_segments=arguments.num_segments, labels=read_labels(arguments.labels), kind=arguments.kind
     )
     if not isinstance(opened.model, keras.Model):
@@ -39,12 +39,12 @@ def training_clips(opened, data, seed):
         "num_segments": opened.num_segments,
         "input_size": opened.input_size,
         "batch_size": 1,
-        "accumulation_steps": 1,
+        "gradient_accumulation_steps": 1,
         "seed": seed,
     }
     if opened.recipe is None:
         return training_dataset(annotations, **settings).as_numpy_iterator()
-    settings |= {"mix_up": 0.0, "cut_mix": 0.0, "cache": False}
+    settings |= {"mixup_alpha": 0.0, "cutmix_alpha": 0.0, "cache": False}
     return training_batches(opened.recipe, annotations, **settings).as_numpy_iterator()
 
 
@@ -64,7 +64,7 @@ def evaluation_clips(opened, data, count):
         input_size=opened.input_size,
         batch_size=1,
         sampling=opened.sampling,
-        squash=opened.squash,
+        crop_to_aspect_ratio=opened.crop_to_aspect_ratio,
     ).as_numpy_iterator()
 
 

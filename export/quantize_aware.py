@@ -37,12 +37,12 @@ def make_parser():
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from keras_action import read_run
+    from keras_action import load_run
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
     from keras_action.training.quantization_aware import fine_tune
 
     try:
-        run = read_run(arguments.run)
+        run = load_run(arguments.run)
         training = read_data_set(arguments.train, labels=run.labels)
         validation = None
         if arguments.val:

@@ -127,10 +127,10 @@ def _recognize(arguments):
     from export.actions import Actions
     from export.display import Film
     from export.live import FrameClock, Monitor
-    from keras_action.recognition import match_events, read_segments
+    from keras_action.recognition import match_events, read_intervals
 
     lines = sys.stderr if "-" in (arguments.json, arguments.json_lines) else sys.stdout
-    truth = None if arguments.truth is None else read_segments(arguments.truth)
+    truth = None if arguments.truth is None else read_intervals(arguments.truth)
     clock = FrameClock()
     monitor = Monitor(_make_recognizer(arguments, clock))
     # What commands print must not get between the lines of JSON.
@@ -163,11 +163,11 @@ def _recognize(arguments):
             if is_live:
                 session.run_live(wanted, clock)
             elif film is not None:
-                from keras_action.data import probe, write_video
+                from keras_action.data import video_info, write_video
 
                 with _interrupts_stop(session):
                     pictures = (film.picture(frame, seconds) for seconds, frame in session.run(wanted))
-                    write_video(arguments.record, pictures, arguments.fps or probe(arguments.video).fps)
+                    write_video(arguments.record, pictures, arguments.fps or video_info(arguments.video).fps)
                 if session.is_stopped:
                     print("interrupted", file=lines)
             else:
@@ -329,14 +329,14 @@ def _write_json(arguments, source, events, report):
 
 def _write_labelled(arguments, events, seconds):
     """Writes the part of the video that was looked at, which ends with the frame at this time."""
-    from keras_action.data import iter_frames, probe, write_video
+    from keras_action.data import iter_frames, video_info, write_video
     from keras_action.recognition import draw_events
 
     # The video is read once more: an event is known only when it has ended.
     with contextlib.closing(iter_frames(arguments.video)) as frames:
         seen = itertools.takewhile(lambda item: item[0] <= seconds, frames)
         labelled = (draw_events(frame, timestamp, events) for timestamp, frame in seen)
-        write_video(arguments.output_video, labelled, fps=probe(arguments.video).fps)
+        write_video(arguments.output_video, labelled, fps=video_info(arguments.video).fps)
 
 
 if __name__ == "__main__":

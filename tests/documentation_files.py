@@ -31,20 +31,20 @@ def write_videos(folder):
         (folder / f"{split}.csv").write_text("\n".join(rows) + "\n")
 
 
-def write_stream(path):
+def write_synthetic_stream(path):
     """A video of four gestures, with its truth beside it."""
-    from keras_action.data import Segment, write_video
-    from keras_action.utils.intervals import truth_path, write_segments
+    from keras_action.data import Interval, write_video
+    from keras_action.utils.intervals import truth_path, write_intervals
 
     labels = ("none", "wave", "none", "clap", "none", "push", "none", "wave", "none")
     write_video(path, np.concatenate([frames_of(label, 12, seed) for seed, label in enumerate(labels)]), fps=10)
-    truth = [Segment(label, 1.2 * i, 1.2 * i + 1.2) for i, label in enumerate(labels) if label != "none"]
-    write_segments(truth_path(path), truth)
+    truth = [Interval(label, 1.2 * i, 1.2 * i + 1.2) for i, label in enumerate(labels) if label != "none"]
+    write_intervals(truth_path(path), truth)
 
 
 def write_streams(folder):
     for number in range(2):
-        write_stream(folder / f"tune_{number}.mp4")
+        write_synthetic_stream(folder / f"tune_{number}.mp4")
 
 
 def write_run(folder):
@@ -136,7 +136,7 @@ def write_torch_checkpoint(path):
     from keras_action.weights.torch_names import FAMILIES
 
     names = next(family for family in FAMILIES if family.backbone({"features.0.0.weight", "features.17.conv.0.weight"}))
-    model = keras_action.build_action_net("mobilenet_v2", len(LABELS), input_size=64, geometry="torchvision")
+    model = keras_action.build_action_net("mobilenet_v2", len(LABELS), input_size=64, variant="torchvision")
     wrapped = {_preceded(layer) for layer in model.layers if layer.name.endswith("_action")}
     state = {}
     for layer in model.layers:
@@ -180,7 +180,7 @@ def _write_frames(folder, clips, name="{:05}.jpg", count=8):
 
 MAKERS = {
     "videos": write_videos,
-    "some.mp4": write_stream,
+    "some.mp4": write_synthetic_stream,
     "streams": write_streams,
     "runs/mine": write_run,
     "runs": write_untrained_runs,

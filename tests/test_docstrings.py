@@ -20,18 +20,18 @@ GIVEN |= {"action_report", "tsn_report"}
 # Why an example is not run, or is run by the slow test: the last part of its name.
 REASONS = {
     "it needs a data set": "read_data_set read_annotations split_annotations read_jester read_something_something "
-    "read_egogesture read_shards write_shards read_shard_jpegs join_clips cut_windows list_frames read_frame_folder",
-    "it needs a video": "frame_decoder read_frames probe LogitTrack match_events StreamReport tune_events",
-    "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mix_up evaluate train "
+    "read_egogesture read_shards write_shards read_shard_jpegs join_clips sample_windows list_frames read_frame_folder",
+    "it needs a video": "frame_decoder read_frames video_info LogitSequence match_events StreamReport tune_events",
+    "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mixup evaluate train "
     "evaluation_page HtmlReport visualize compare quantization_aware fine_tune ParameterGroupSGD Complexity",
-    "it needs a file": "load_torch_checkpoint read_torch_file read_run open_model convert verify quantization_error "
+    "it needs a file": "load_torch_checkpoint read_torch_file load_run load_model convert verify quantization_error "
     "LiteRTModel LiteRTStream describe inspect_file GestureRecognizer",
     "it needs a video's frames": "StreamingStep streaming_model",
 }
 NOT_RUN = {name: reason for reason, names in REASONS.items() for name in names.split()}
 SLOW = "class_activation_maps grad_cam excitation_masks build_action_net build_tsm build_tsn BNInception resize_model"
 SLOW = {*SLOW.split(), "complexity", "deployment_model", "insertion_points", "insert_layers", "parameter_groups"}
-SLOW |= {"write_dataset", "write_stream"}
+SLOW |= {"write_synthetic_dataset", "write_synthetic_stream"}
 
 
 def public():

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_action.data import write_video
-from keras_action.models.backbones import BACKBONES, Backbone, Geometry, Preprocessing
+from keras_action.models.backbones import BACKBONES, Backbone, Preprocessing, Variant
 from keras_action.training.recipe import Recipe
 
 
@@ -22,9 +22,9 @@ def tiny_backbone(input_shape, include_top, weights, alpha=1.0, stem_norm=False)
 
 def register(monkeypatch):
     """Makes two backbones known: `tiny`, and `tiny_norm` with a normalisation before the first block, as real ones."""
-    geometry = Geometry(Preprocessing((1 / 255,) * 3, (-0.5,) * 3))
+    variant = Variant(Preprocessing((1 / 255,) * 3, (-0.5,) * 3))
     for name, constructor in (("tiny", tiny_backbone), ("tiny_norm", functools.partial(tiny_backbone, stem_norm=True))):
-        monkeypatch.setitem(BACKBONES, name, Backbone(constructor, {"keras": geometry}))
+        monkeypatch.setitem(BACKBONES, name, Backbone(constructor, {"keras": variant}))
 
 
 def recipe(**fields):

@@ -49,8 +49,8 @@ def main(argv=None):
     folder = Path(arguments.output)
     try:
         recipe = demo.recipe().override([f"seed={arguments.seed}", *arguments.set])
-        say(f"Making {arguments.clips_per_class} videos of each of {len(data.GESTURES)} gestures")
-        csvs = data.write_dataset(folder / "videos", arguments.clips_per_class, seed=arguments.seed)
+        say(f"Making {arguments.clips_per_class} videos of each of {len(data.SYNTHETIC_GESTURES)} gestures")
+        csvs = data.write_synthetic_dataset(folder / "videos", arguments.clips_per_class, seed=arguments.seed)
         training = data.read_annotations(csvs[0])
         validation = data.read_annotations(csvs[1], labels=training.labels)
 
@@ -132,7 +132,7 @@ def recognise(file, folder, seed):
     from keras_action.recognition import match_events
 
     video = folder / "stream.mp4"
-    truth = data.write_stream(video, seed=seed + 10_000, gestures=STREAM)
+    truth = data.write_synthetic_stream(video, seed=seed + 10_000, gestures=STREAM)
     recognizer = keras_action.GestureRecognizer(file)
     events = []
     for timestamp, frame in data.iter_frames(video):
@@ -179,9 +179,9 @@ def write_report(
         ]
     )
     report.heading("The gestures")
-    clips = [data.render_gesture(label, seed=7, num_frames=8) for label in data.GESTURES]
+    clips = [data.render_gesture(label, seed=7, num_frames=8) for label in data.SYNTHETIC_GESTURES]
     report.figure(
-        plots.contact_sheet_figure(np.stack(clips), data.GESTURES),
+        plots.contact_sheet_figure(np.stack(clips), data.SYNTHETIC_GESTURES),
         "Eight frames of each gesture, left to right in time.",
     )
     report.heading("Training")

@@ -70,12 +70,12 @@ def make_parser():
         "--short-side", type=int, metavar="PIXELS", help="scale frames to it first (default: input size)"
     )
     protocol.add_argument(
-        "--squash",
+        "--crop-to-aspect-ratio",
         action=argparse.BooleanOptionalAction,
-        help="scale whole frames, in place of a crop (default: as the run)",
+        help="crop frames to the input's aspect ratio, or scale whole frames (default: as the run)",
     )
     protocol.add_argument(
-        "--sampling", choices=("segments", "released", "dense"), help="which frames (default: as the run was trained)"
+        "--sampling", choices=("segments", "reference", "dense"), help="which frames (default: as the run was trained)"
     )
     protocol.add_argument(
         "--seed", type=_seed, default=argparse.SUPPRESS, help="clips at random, a number; or spread evenly, none"
@@ -114,7 +114,7 @@ def main(argv=None):
 
     try:
         labels = read_labels(arguments.labels)
-        opened = keras_action.open_model(
+        opened = keras_action.load_model(
             arguments.model, num_segments=arguments.num_segments, labels=labels, kind=arguments.kind
         )
         protocol = _make_protocol(arguments, opened)
@@ -178,12 +178,16 @@ def _make_protocol(arguments, opened):
     """The protocol of the arguments; what they leave open is as the model was trained."""
     from keras_action.evaluation.evaluation import Protocol
 
-    names = ("num_clips", "num_crops", "input_size", "short_side", "squash", "sampling", "seed")
+    names = ("num_clips", "num_crops", "input_size", "short_side", "crop_to_aspect_ratio", "sampling", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name, None) is not None}
     if "seed" in arguments:
         given["seed"] = arguments.seed
     if opened.recipe is not None:
-        given = {"sampling": opened.recipe.sampling, "squash": opened.recipe.squash, **given}
+        given = {
+            "sampling": opened.recipe.sampling,
+            "crop_to_aspect_ratio": opened.recipe.crop_to_aspect_ratio,
+            **given,
+        }
     if arguments.protocol == "paper":
         return Protocol.paper(opened.num_segments, **given)
     return Protocol.cheap(opened.num_segments, **{"input_size": opened.input_size, **given})

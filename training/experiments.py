@@ -62,8 +62,8 @@ def make_parser():
         "row starts from its own model there, the one with the same seed or else with the lowest",
     )  # fmt: skip
     parser.add_argument("--checkpoint", choices=("best", "last"), default="last", help="which to evaluate: best by "
-        "validation accuracy flatters all rows, as it is chosen on the clips that it is evaluated on; with `ema` both "
-        "are the average of the weights (default: last)",
+        "validation accuracy flatters all rows, as it is chosen on the clips that it is evaluated on; with "
+        "`ema_momentum` both are the average of the weights (default: last)",
     )  # fmt: skip
     add_strategy_argument(parser)
     return parser
@@ -88,9 +88,9 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
     from keras_action.training.resume import load_average
 
     keras_action.train(recipe, training, validation, folder, strategy=strategy)
-    run = keras_action.read_run(folder if checkpoint == "best" else Path(folder) / "last.keras")
+    run = keras_action.load_run(folder if checkpoint == "best" else Path(folder) / "last.keras")
     # The weights of best.keras are the average, where there is one.
-    model = load_average(run) if recipe.ema and checkpoint == "last" else run.load_model()
+    model = load_average(run) if recipe.ema_momentum and checkpoint == "last" else run.load_model()
     report = keras_action.evaluate(
         model,
         validation,
@@ -98,7 +98,7 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
         input_size=recipe.input_size,
         batch_size=recipe.clips_per_step,
         sampling=recipe.sampling,
-        squash=recipe.squash,
+        crop_to_aspect_ratio=recipe.crop_to_aspect_ratio,
         progress=sys.stdout.isatty(),
     )
     keras.backend.clear_session()

@@ -64,7 +64,7 @@ def main(argv=None):
     ignore = IGNORED_LABELS if arguments.ignore is None else tuple(arguments.ignore)
     rows = []
     try:
-        parts = data.deal_clips(data.read_data_set(arguments.data), arguments.parts, arguments.seed)
+        parts = data.stratified_parts(data.read_data_set(arguments.data), arguments.parts, arguments.seed)
         for number, annotations in enumerate(parts):
             video = output if len(parts) == 1 else output.with_name(f"{output.stem}_{number}{output.suffix}")
             truth = data.join_clips(
@@ -78,7 +78,7 @@ def main(argv=None):
                 max_pause=arguments.max_pause,
                 pauses=arguments.pauses,
             )
-            seconds = data.probe(video).duration
+            seconds = data.video_info(video).duration
             print(f"{len(annotations)} clips, {len(truth)} of them gestures, {seconds:.1f} s: {video}, {video}.csv")
             if arguments.windows:
                 rows += _window_rows(arguments, video, truth, seconds, arguments.seed + number)
@@ -95,7 +95,7 @@ def _window_rows(arguments, video, truth, seconds, seed):
     from keras_action import data
 
     path = os.path.relpath(video, Path(arguments.windows).parent)  # as the CSV's reader takes it
-    windows = data.cut_windows(
+    windows = data.sample_windows(
         truth,
         seconds,
         arguments.window_seconds,

@@ -13,11 +13,11 @@ METHODS = {
 
 
 def build_method(backbone, method, **options):
-    """The model of one of `METHODS`, in the paper's geometry where the backbone has it."""
+    """The model of one of `METHODS`, in the paper's variant where the backbone has it."""
     import keras_action
     from keras_action.models.backbones import get_backbone
 
     builder, arguments = METHODS[method]
-    if "torchvision" in get_backbone(backbone).geometries:
-        options["geometry"] = "torchvision"
+    if "torchvision" in get_backbone(backbone).variants:
+        options["variant"] = "torchvision"
     return getattr(keras_action, builder)(backbone, **options, **arguments)

@@ -23,18 +23,18 @@ def read_streams(recognizer, model, videos, cache=None, say=print):
         say: What is called with a line for each video.
 
     Returns:
-        A list of pairs of a `LogitTrack` and a tuple of `Segment`.
+        A list of pairs of a `LogitSequence` and a tuple of `Interval`.
 
     Raises:
         OSError: If a video or its truth can't be read.
         ValueError: If the truth is no such CSV, or names a gesture that the model does not know.
     """
-    from keras_action.recognition import cached_logits, read_segments
+    from keras_action.recognition import cached_logits, read_intervals
     from keras_action.utils.intervals import is_ignored, truth_path
 
     truths = []
     for video in videos:  # all of them before the first, which may take minutes
-        truth = read_segments(truth_path(video))
+        truth = read_intervals(truth_path(video))
         unknown = sorted(
             {
                 segment.label

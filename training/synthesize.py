@@ -41,7 +41,7 @@ def main(argv=None):
             print(f"\r{done} of {total} videos", end="" if done < total else "\n", flush=True)
 
     try:
-        paths = data.write_dataset(
+        paths = data.write_synthetic_dataset(
             arguments.output,
             arguments.clips_per_class,
             seed=arguments.seed,

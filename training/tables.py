@@ -32,7 +32,7 @@ PAPER_SETTING = {"num_classes": 83, "num_segments": 8, "input_size": 224}
 
 
 def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
-    """Builds one model in the paper's geometry, counts it and lets go of it."""
+    """Builds one model in the paper's variant, counts it and lets go of it."""
     import keras
 
     from keras_action import complexity

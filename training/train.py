@@ -30,7 +30,7 @@ def make_parser():
         default="small",
         metavar="NAME[:FUNCTION]",
         help="a module of training/recipes, and which of its functions: small (the default), modern, jester, "
-        "jester:released_code, something_something, egogesture, egogestar, drawing, demo",
+        "jester:reference_code, something_something, egogesture, egogestar, drawing, demo",
     )
     parser.add_argument(
         "--set",

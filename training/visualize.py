@@ -73,7 +73,7 @@ def main(argv=None):
     try:
         labels = read_labels(arguments.labels)
         options = {"num_segments": arguments.num_segments, "labels": labels, "kind": arguments.kind}
-        models = {name: keras_action.open_model(path, **options) for name, path in named_models(arguments.models)}
+        models = {name: keras_action.load_model(path, **options) for name, path in named_models(arguments.models)}
         activations = keras_action.visualize(
             models,
             arguments.video,

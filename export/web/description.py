@@ -59,7 +59,7 @@ def describe_model(path, settings=None):
         "clip_seconds": metadata.clip_seconds,
         "num_segments": metadata.num_segments,
         "input_size": list(metadata.input_size),
-        "squash": bool((metadata.recipe or {}).get("squash", False)),
+        "crop_to_aspect_ratio": bool((metadata.recipe or {}).get("crop_to_aspect_ratio", True)),
         "quantization": metadata.quantization,
         "inputs": [_tensor(name, details) for name, details in inputs.items()],
         "outputs": [_tensor(name, details) for name, details in outputs.items()],

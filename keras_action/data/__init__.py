@@ -13,21 +13,21 @@ from keras_action.data.decoding import (
     VideoInfo,
     count_frames,
     iter_frames,
-    probe,
     read_frames,
+    video_info,
     write_video,
 )
 from keras_action.data.failures import FailureLog, TooManyFailuresError
 from keras_action.data.flips import (
-    MIRRORED_PAIRS,
-    REVERSED_PAIRS,
-    mirrored_ids,
+    FLIP_PAIRS,
+    REVERSAL_PAIRS,
+    flip_label_map,
     random_flip,
     random_reversal,
-    reversed_ids,
+    reversal_label_map,
 )
 from keras_action.data.frame_folders import list_frames, read_clip, read_frame_folder
-from keras_action.data.mixing import cut_mix, mix_up
+from keras_action.data.mixing import cutmix, mixup
 from keras_action.data.pipeline import (
     evaluation_dataset,
     steps_per_epoch,
@@ -38,7 +38,7 @@ from keras_action.data.sampling import (
     SAMPLING_METHODS,
     sample_clips,
     sample_dense,
-    sample_released_segments,
+    sample_reference_segments,
     sample_segments,
     sampling_method,
 )
@@ -46,17 +46,17 @@ from keras_action.data.shards.format import read_shard_jpegs
 from keras_action.data.shards.manifest import read_shards
 from keras_action.data.shards.writing import ShardReport, write_shards
 from keras_action.data.splits import split_annotations
-from keras_action.data.stream_windows import cut_windows
-from keras_action.data.streams import deal_clips, join_clips
+from keras_action.data.stream_windows import sample_windows
+from keras_action.data.streams import join_clips, stratified_parts
 from keras_action.data.synthetic.dataset import (
-    GESTURES,
+    SYNTHETIC_GESTURES,
     TIME_REVERSED_PAIRS,
     render_drawing,
     render_gesture,
-    write_dataset,
-    write_stream,
+    write_synthetic_dataset,
+    write_synthetic_stream,
 )
-from keras_action.data.synthetic.drawing import DRAWINGS
+from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS
 from keras_action.data.transforms import (
     center_crop,
     color_jitter,
@@ -64,15 +64,15 @@ from keras_action.data.transforms import (
     resize_short_side,
     three_crops,
 )
-from keras_action.utils.intervals import Segment
+from keras_action.utils.intervals import Interval
 
 __all__ = [
     "DECODERS",
-    "DRAWINGS",
-    "GESTURES",
-    "MIRRORED_PAIRS",
-    "REVERSED_PAIRS",
+    "FLIP_PAIRS",
+    "REVERSAL_PAIRS",
     "SAMPLING_METHODS",
+    "SYNTHETIC_DRAWINGS",
+    "SYNTHETIC_GESTURES",
     "TIME_REVERSED_PAIRS",
     "AnnotationError",
     "Annotations",
@@ -80,25 +80,22 @@ __all__ = [
     "ClipAugmentation",
     "DecodingError",
     "FailureLog",
-    "Segment",
+    "Interval",
     "ShardReport",
     "TooManyFailuresError",
     "VideoInfo",
     "center_crop",
     "color_jitter",
     "count_frames",
-    "cut_mix",
-    "cut_windows",
-    "deal_clips",
+    "cutmix",
     "evaluation_dataset",
+    "flip_label_map",
     "frame_decoder",
     "iter_frames",
     "join_clips",
     "list_frames",
-    "mirrored_ids",
-    "mix_up",
+    "mixup",
     "multi_scale_corner_crop",
-    "probe",
     "rand_augment",
     "random_flip",
     "random_reversal",
@@ -115,18 +112,21 @@ __all__ = [
     "render_drawing",
     "render_gesture",
     "resize_short_side",
-    "reversed_ids",
+    "reversal_label_map",
     "sample_clips",
     "sample_dense",
-    "sample_released_segments",
+    "sample_reference_segments",
     "sample_segments",
+    "sample_windows",
     "sampling_method",
     "split_annotations",
     "steps_per_epoch",
+    "stratified_parts",
     "three_crops",
     "training_dataset",
-    "write_dataset",
+    "video_info",
     "write_shards",
-    "write_stream",
+    "write_synthetic_dataset",
+    "write_synthetic_stream",
     "write_video",
 ]

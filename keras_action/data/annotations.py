@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from keras_action.data.clips import AnnotationError, Annotations, Clip
-from keras_action.data.decoding import DecodingError, probe
+from keras_action.data.decoding import DecodingError, video_info
 from keras_action.data.frame_folders import has_frames, list_frames
 from keras_action.data.shards.format import is_shard_set
 from keras_action.data.shards.manifest import read_shards
@@ -227,7 +227,7 @@ def _check_part(clip, durations, line):
                 f"Received: start={clip.start}, end={clip.end}, for the folder {clip.path}"
             )
         try:
-            info = probe(clip.path)
+            info = video_info(clip.path)
             durations[clip.path] = info.duration, 1 / info.fps
         except DecodingError:
             durations[clip.path] = math.inf, 0.0

@@ -61,7 +61,7 @@ class ClipAugmentation:
         names = sorted({type(part).__name__ for part in _parts(layer)} & set(_MIXING))
         if names:
             raise ValueError(
-                f"The layer must not mix the images of a batch: use `mix_up` or `cut_mix` on batches of clips. "
+                f"The layer must not mix the images of a batch: use `mixup` or `cutmix` on batches of clips. "
                 f"Received: layer={layer!r} with {', '.join(names)}"
             )
         self.layer = layer

@@ -57,7 +57,7 @@ def count_frames(path):
         return len(_timeline(path, container, stream).times)
 
 
-def probe(path):
+def video_info(path):
     """Reads what a video file holds; decodes its first frame only.
 
     Args:
@@ -71,7 +71,7 @@ def probe(path):
 
     Example:
 
-    >>> probe("clip.mp4")
+    >>> video_info("clip.mp4")
     VideoInfo(num_frames=24, fps=12.0, duration=2.0, width=160, height=120)
     """
     with _open(path) as (container, stream):

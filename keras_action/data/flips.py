@@ -12,10 +12,10 @@ import warnings
 import numpy as np
 
 from keras_action.data.datasets.official import class_names
-from keras_action.data.synthetic.dataset import GESTURES, TIME_REVERSED_PAIRS
+from keras_action.data.synthetic.dataset import SYNTHETIC_GESTURES, TIME_REVERSED_PAIRS
 
 # What a mirror makes of what. A class of these data sets that is in no pair stays what it is.
-MIRRORED_PAIRS = (
+FLIP_PAIRS = (
     # Jester
     ("Swiping Left", "Swiping Right"),
     ("Sliding Two Fingers Left", "Sliding Two Fingers Right"),
@@ -32,7 +32,7 @@ MIRRORED_PAIRS = (
 # What is the other played backwards. Only motions that a hand or a camera can make in both directions: what
 # falls, is poured, thrown, torn, pushed or let go looks wrong backwards, and a pose ("Thumb Up") is no motion.
 # A class paired with itself stays what it is; all others are never reversed.
-REVERSED_PAIRS = (
+REVERSAL_PAIRS = (
     # Jester
     ("Swiping Left", "Swiping Right"),
     ("Swiping Down", "Swiping Up"),
@@ -64,13 +64,13 @@ _SIDES = {"left", "leftward", "leftwards", "right", "rightward", "rightwards"}
 _SIDES |= {"clockwise", "counterclockwise", "anticlockwise", "cw", "ccw"}
 
 
-def mirrored_ids(labels, pairs=None):
+def flip_label_map(labels, pairs=None):
     """For each class, the class of its clips after a horizontal flip.
 
     Args:
         labels: Names of the classes, in the order of their ids; brackets as in Something-Something's
             templates, and upper and lower case, make no difference.
-        pairs: None for the names in `MIRRORED_PAIRS` and the other classes of those data sets. For one's own
+        pairs: None for the names in `FLIP_PAIRS` and the other classes of those data sets. For one's own
             classes, the pairs of names that a mirror exchanges: all other classes are then taken to stay what
             they are, so that `()` says that nothing changes. A class whose name has a side in it ("left",
             "clockwise") but is in no pair is an exception, with a warning: pair it with itself if a mirror
@@ -85,12 +85,12 @@ def mirrored_ids(labels, pairs=None):
 
     Example:
 
-    >>> mirrored_ids(["Swiping Left", "Swiping Right", "Thumb Up", "my own gesture"])
+    >>> flip_label_map(["Swiping Left", "Swiping Right", "Thumb Up", "my own gesture"])
     array([ 1,  0,  2, -1])
-    >>> mirrored_ids(["turn left", "turn right", "wave"], pairs=[("turn left", "turn right")])
+    >>> flip_label_map(["turn left", "turn right", "wave"], pairs=[("turn left", "turn right")])
     array([1, 0, 2])
     """
-    table = MIRRORED_PAIRS if pairs is None else pairs
+    table = FLIP_PAIRS if pairs is None else pairs
     ids = _partners(labels, table, strict=pairs is not None)
     paired = {_plain(name) for pair in table for name in pair}
     for number, label in enumerate(labels):
@@ -107,12 +107,12 @@ def mirrored_ids(labels, pairs=None):
     return ids
 
 
-def reversed_ids(labels, pairs=None):
+def reversal_label_map(labels, pairs=None):
     """For each class, the class of its clips when they are played backwards.
 
     Args:
         labels: Names of the classes, in the order of their ids.
-        pairs: None for `REVERSED_PAIRS`, or the pairs of names that are each other's reverse. A class that
+        pairs: None for `REVERSAL_PAIRS`, or the pairs of names that are each other's reverse. A class that
             looks the same backwards is paired with itself; all others are never reversed.
 
     Returns:
@@ -123,10 +123,10 @@ def reversed_ids(labels, pairs=None):
 
     Example:
 
-    >>> reversed_ids(["Swiping Left", "Swiping Right", "Thumb Up", "No gesture"])
+    >>> reversal_label_map(["Swiping Left", "Swiping Right", "Thumb Up", "No gesture"])
     array([ 1,  0, -1,  3])
     """
-    return _partners(labels, REVERSED_PAIRS if pairs is None else pairs, strict=pairs is not None)
+    return _partners(labels, REVERSAL_PAIRS if pairs is None else pairs, strict=pairs is not None)
 
 
 def random_flip(clip, label, seed, ids, probability=0.5):
@@ -136,7 +136,7 @@ def random_flip(clip, label, seed, ids, probability=0.5):
         clip: A uint8 tensor of shape (T, h, w, 3).
         label: Its class, a whole number.
         seed: An int32 tensor of shape (2,).
-        ids: What `mirrored_ids` returns for the classes' names.
+        ids: What `flip_label_map` returns for the classes' names.
         probability: Share of the clips that are mirrored, of classes that may be; in [0, 1].
 
     Returns:
@@ -147,7 +147,7 @@ def random_flip(clip, label, seed, ids, probability=0.5):
 
     Example:
 
-    >>> ids = mirrored_ids(["swipe_left", "swipe_right"])
+    >>> ids = flip_label_map(["swipe_left", "swipe_right"])
     >>> clip, label = random_flip(tf.zeros((8, 64, 64, 3), tf.uint8), 0, seed=(0, 1), ids=ids, probability=1)
     >>> int(label)
     1
@@ -162,7 +162,7 @@ def random_reversal(clip, label, seed, ids, probability=0.5):
         clip: A uint8 tensor of shape (T, h, w, 3).
         label: Its class, a whole number.
         seed: An int32 tensor of shape (2,).
-        ids: What `reversed_ids` returns for the classes' names.
+        ids: What `reversal_label_map` returns for the classes' names.
         probability: Share of the clips that are reversed, of classes that may be; in [0, 1].
 
     Returns:
@@ -178,11 +178,12 @@ def _random_exchange(clip, label, seed, ids, probability, axis, how):
     import tensorflow as tf
 
     ids = np.asarray(ids, np.int64)
+    maker = {"mirrored": "flip_label_map", "reversed": "reversal_label_map"}[how]
     allowed = np.flatnonzero(ids >= 0)
     if not len(allowed):
         raise ValueError(
             f"It is not known what any of the classes becomes when clips are {how}: give the pairs, "
-            f"`{how}_ids(labels, pairs=[(name, name), …])`. Received: ids={ids.tolist()}"
+            f"`{maker}(labels, pairs=[(name, name), …])`. Received: ids={ids.tolist()}"
         )
     if ids.max() >= len(ids) or (ids[ids[allowed]] != allowed).any():
         raise ValueError(f"`ids` must exchange classes in pairs. Received: ids={ids.tolist()}")
@@ -223,7 +224,7 @@ def _has_side(label):
 
 @functools.cache
 def _known_names():
-    names = set(GESTURES)
+    names = set(SYNTHETIC_GESTURES)
     for data_set in ("jester", "something_something_v2"):
         names.update(class_names(data_set))
     return frozenset(map(_plain, names))

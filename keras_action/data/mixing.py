@@ -8,7 +8,7 @@ into float32; and CutMix weights the labels by a box of fractions of pixels that
 import numpy as np
 
 
-def mix_up(clips, labels, seed, alpha=0.2):
+def mixup(clips, labels, seed, alpha=0.2):
     """Blends each clip of a batch with another one, frame by frame, and the labels in the same proportion.
 
     Args:
@@ -27,7 +27,7 @@ def mix_up(clips, labels, seed, alpha=0.2):
     Example:
 
     ```python
-    dataset = dataset.map(lambda clips, labels: mix_up(clips, tf.one_hot(labels, 27), seed))
+    dataset = dataset.map(lambda clips, labels: mixup(clips, tf.one_hot(labels, 27), seed))
     ```
 
     Reference:
@@ -46,7 +46,7 @@ def mix_up(clips, labels, seed, alpha=0.2):
     return tf.cast(pixels, clips.dtype), _mix_labels(labels, other_labels, share)
 
 
-def cut_mix(clips, labels, seed, alpha=1.0):
+def cutmix(clips, labels, seed, alpha=1.0):
     """Puts a box of another clip of the batch into each clip, the same place in all frames.
 
     The labels are mixed in proportion to the pixels. The box has the proportions of the frames; where it
@@ -88,15 +88,15 @@ def cut_mix(clips, labels, seed, alpha=1.0):
     return tf.where(box, other_clips, clips), _mix_labels(labels, other_labels, share)
 
 
-def mix_batch(clips, labels, seed, mix_up_alpha=0.0, cut_mix_alpha=0.0):
-    """Applies `mix_up` or `cut_mix`: the one whose alpha is not 0, or one of both at random.
+def mix_batch(clips, labels, seed, mixup_alpha=0.0, cutmix_alpha=0.0):
+    """Applies `mixup` or `cutmix`: the one whose alpha is not 0, or one of both at random.
 
     Args:
-        clips: As of `mix_up`.
-        labels: As of `mix_up`.
+        clips: As of `mixup`.
+        labels: As of `mixup`.
         seed: An int32 tensor of shape (2,).
-        mix_up_alpha: 0 or more.
-        cut_mix_alpha: 0 or more; not both 0.
+        mixup_alpha: 0 or more.
+        cutmix_alpha: 0 or more; not both 0.
 
     Returns:
         Clips and labels of the same shapes and types.
@@ -104,13 +104,13 @@ def mix_batch(clips, labels, seed, mix_up_alpha=0.0, cut_mix_alpha=0.0):
     import tensorflow as tf
 
     def mixed_up():
-        return mix_up(clips, labels, seed, mix_up_alpha)
+        return mixup(clips, labels, seed, mixup_alpha)
 
     def cut_mixed():
-        return cut_mix(clips, labels, seed, cut_mix_alpha)
+        return cutmix(clips, labels, seed, cutmix_alpha)
 
-    if not cut_mix_alpha or not mix_up_alpha:
-        return cut_mixed() if cut_mix_alpha else mixed_up()
+    if not cutmix_alpha or not mixup_alpha:
+        return cut_mixed() if cutmix_alpha else mixed_up()
     one = tf.random.stateless_uniform((), tf.random.experimental.stateless_fold_in(seed, 0)) < 0.5
     return tf.cond(one, mixed_up, cut_mixed)
 

@@ -45,18 +45,18 @@ def training_dataset(
     batch_size,
     seed=0,
     initial_epoch=0,
-    accumulation_steps=1,
+    gradient_accumulation_steps=1,
     sampling="segments",
-    squash=False,
+    crop_to_aspect_ratio=True,
     crop_scales=(1, 0.875, 0.75, 0.66),
     color_jitter=0.0,
     rand_augment_ops=0,
     rand_augment_magnitude=0.3,
     augmentation=None,
-    flip_ids=None,
-    reversal_ids=None,
-    mix_up=0.0,
-    cut_mix=0.0,
+    flip_label_map=None,
+    reversal_label_map=None,
+    mixup_alpha=0.0,
+    cutmix_alpha=0.0,
     failures=None,
     short_side=None,
     decoder="pyav",
@@ -80,22 +80,22 @@ def training_dataset(
         batch_size: Clips in a batch, B.
         seed: A whole number, 0 or more.
         initial_epoch: Epoch to begin with.
-        accumulation_steps: Batches that make one update of the weights: an epoch is cut to whole updates.
+        gradient_accumulation_steps: Batches that make one update of the weights: an epoch is cut to whole updates.
         sampling: Which frames: one of `SAMPLING_METHODS`. "segments" is one at random from each of T segments.
-        squash: Whether whole frames are scaled to `input_size` before the crop, their proportions lost, as the
-            released code of ACTION-Net does with EgoGesture.
+        crop_to_aspect_ratio: Whether frames keep their aspect ratio. If False, whole frames are scaled to `input_size`
+            before the crop, as the released code of ACTION-Net does with EgoGesture.
         crop_scales: Sides of the crops as shares of the shorter side; see `multi_scale_corner_crop`.
         color_jitter: Strength of the changes of brightness, contrast and saturation, from 0 to 1.
         rand_augment_ops: Operations of `rand_augment`; 0 for none.
         rand_augment_magnitude: Their strength, from 0 to 1.
         augmentation: A function of a clip, uint8 (T, height, width, 3), and a seed, int32 (2,), to a clip of the
             same shape: a `ClipAugmentation`, or your own.
-        flip_ids: What `mirrored_ids` returns for the labels: half of the clips of classes that may be mirrored
+        flip_label_map: What `flip_label_map` returns for the labels: half of the clips of classes that may be mirrored
             are. None: no flips.
-        reversal_ids: What `reversed_ids` returns for the labels: half of the clips of classes that may be played
-            backwards are. None: none is.
-        mix_up: The alpha of `mix_up`; 0 for none.
-        cut_mix: The alpha of `cut_mix`; 0 for none. With both, each batch has one of them, at random.
+        reversal_label_map: What `reversal_label_map` returns for the labels: half of the clips of classes that may be
+            played backwards are. None: none is.
+        mixup_alpha: The alpha of `mixup`; 0 for none.
+        cutmix_alpha: The alpha of `cutmix`; 0 for none. With both, each batch has one of them, at random.
         failures: A `FailureLog`, or None for a new one.
         short_side: Pixels to which the shorter side of larger videos is scaled before the crop, or None for
             8/7 of the input size (256 for 224, as TSN has it). JPEGs are cut first, and scaled once.
@@ -109,7 +109,7 @@ def training_dataset(
 
     Returns:
         An infinite `tf.data.Dataset` of (clips, labels): uint8 (B, T, height, width, 3), RGB, and int32 (B,), or,
-        with `mix_up` or `cut_mix`, mixtures of one-hot labels, float32 (B, classes).
+        with `mixup_alpha` or `cutmix_alpha`, mixtures of one-hot labels, float32 (B, classes).
 
     Raises:
         ValueError: If the set is smaller than a batch, or an argument is out of range.
@@ -130,7 +130,7 @@ def training_dataset(
     import tensorflow as tf
 
     size = transforms.as_pair(input_size)
-    per_update = batch_size * accumulation_steps
+    per_update = batch_size * gradient_accumulation_steps
     per_epoch = steps_per_epoch(len(annotations), per_update) * per_update
     shard_index, num_shards = shard
     if not 0 <= shard_index < num_shards or batch_size % num_shards:
@@ -164,7 +164,9 @@ def training_dataset(
             frames,
             num_segments,
             size,
-            lambda space: transforms.corner_window(space, size, seeds[0], crop_scales, squash=squash),
+            lambda space: transforms.corner_window(
+                space, size, seeds[0], crop_scales, crop_to_aspect_ratio=crop_to_aspect_ratio
+            ),
         )
         if color_jitter:
             clip = transforms.color_jitter(clip, seeds[1], color_jitter)
@@ -172,14 +174,14 @@ def training_dataset(
             clip = rand_augment(clip, seeds[2], rand_augment_ops, rand_augment_magnitude)
         if augmentation is not None:
             clip = tf.ensure_shape(augmentation(clip, seeds[3]), (num_segments, *size, 3))
-        if flip_ids is not None:
-            clip, label = random_flip(clip, label, seeds[4], flip_ids)
-        if reversal_ids is not None:
-            clip, label = random_reversal(clip, label, seeds[5], reversal_ids)
+        if flip_label_map is not None:
+            clip, label = random_flip(clip, label, seeds[4], flip_label_map)
+        if reversal_label_map is not None:
+            clip, label = random_reversal(clip, label, seeds[5], reversal_label_map)
         return clip, label, seeds[6]
 
     def mix(clips, labels, seeds):
-        return mixing.mix_batch(clips, tf.one_hot(labels, len(annotations.labels)), seeds[0], mix_up, cut_mix)
+        return mixing.mix_batch(clips, tf.one_hot(labels, len(annotations.labels)), seeds[0], mixup_alpha, cutmix_alpha)
 
     def one_epoch(epoch):
         order = tf.numpy_function(
@@ -195,7 +197,7 @@ def training_dataset(
     dataset = tf.data.Dataset.range(initial_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.batch(batch_size // num_shards, drop_remainder=True)
-    finish = mix if mix_up or cut_mix else lambda clips, labels, seeds: (clips, labels)
+    finish = mix if mixup_alpha or cutmix_alpha else lambda clips, labels, seeds: (clips, labels)
     return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
@@ -206,7 +208,7 @@ def evaluation_dataset(
     input_size,
     batch_size,
     sampling="segments",
-    squash=False,
+    crop_to_aspect_ratio=True,
     num_clips=1,
     num_crops=1,
     seed=None,
@@ -225,7 +227,8 @@ def evaluation_dataset(
         input_size: Size of the clips in pixels: a number, or (height, width).
         batch_size: Videos in a batch, B; the last batch may be smaller.
         sampling: Which frames: one of `SAMPLING_METHODS`.
-        squash: Whether whole frames are scaled to `input_size`, their proportions lost, in place of a crop.
+        crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio of `input_size`. If False, whole frames
+            are scaled to it.
         num_clips: Clips of each video; see `sample_clips`.
         num_crops: 1 for the centre, 3 for `three_crops`; then the size must be square.
         seed: A whole number, with which clips are drawn at random, always the same; None to have them spread
@@ -255,10 +258,10 @@ def evaluation_dataset(
     import tensorflow as tf
 
     size = transforms.as_pair(input_size)
-    if num_crops not in (1, 3) or (num_crops == 3 and (size[0] != size[1] or squash)):
+    if num_crops not in (1, 3) or (num_crops == 3 and (size[0] != size[1] or not crop_to_aspect_ratio)):
         raise ValueError(
-            "`num_crops` must be 1, or 3 with clips as high as wide and not squashed. "
-            f"Received: num_crops={num_crops}, input_size={input_size}, squash={squash}"
+            "`num_crops` must be 1, or 3 with clips as high as wide and crop_to_aspect_ratio. "
+            f"Received: num_crops={num_crops}, input_size={input_size}, crop_to_aspect_ratio={crop_to_aspect_ratio}"
         )
     failures = _prepare_log(failures, annotations)
     source = ClipSource(annotations, max(size) if short_side is None else short_side, failures, decoder)
@@ -285,7 +288,11 @@ def evaluation_dataset(
             return *black, source.label_ids[index], np.float32(0)
 
     def window(space):
-        return (tf.zeros(2, tf.int32), space) if squash else transforms.center_window(space, size, short_side)
+        return (
+            transforms.center_window(space, size, short_side)
+            if crop_to_aspect_ratio
+            else (tf.zeros(2, tf.int32), space)
+        )
 
     def load(index):
         *frames, label, weight = tf.numpy_function(read, (index,), (*_FRAMES, tf.int32, tf.float32), stateful=False)

@@ -41,7 +41,7 @@ def sample_segments(num_frames, num_segments, rng=None):
     return _at(0.5 if rng is None else rng.random(num_segments), num_frames, num_segments)
 
 
-def sample_released_segments(num_frames, num_segments, rng=None):
+def sample_reference_segments(num_frames, num_segments, rng=None):
     """Chooses frames as the released code of TSM and ACTION-Net does.
 
     For training, segments are cut `num_frames // num_segments` whole frames long. That differs from
@@ -68,9 +68,9 @@ def sample_released_segments(num_frames, num_segments, rng=None):
 
     Example:
 
-    >>> sample_released_segments(24, 8)
+    >>> sample_reference_segments(24, 8)
     array([ 1,  4,  7, 10, 13, 16, 19, 22])
-    >>> sample_released_segments(3, 8)
+    >>> sample_reference_segments(3, 8)
     array([0, 0, 0, 0, 0, 0, 0, 0])
 
     Reference:
@@ -137,7 +137,7 @@ def sample_clips(num_frames, num_segments, num_clips=10, rng=None, method="segme
         rng: A NumPy generator: each clip is drawn at random, as in training. None: the clips are spread
             evenly: they take their frames at K places, evenly spaced, of each segment, or, for `"dense"`, at
             K places of the window, from the first to the last.
-        method: One of `SAMPLING_METHODS`. `"released"` can only be drawn at random; that is how ACTION-Net's
+        method: One of `SAMPLING_METHODS`. `"reference"` can only be drawn at random; that is how ACTION-Net's
             results of 10 clips were had.
 
     Returns:
@@ -175,7 +175,7 @@ def sample_clips(num_frames, num_segments, num_clips=10, rng=None, method="segme
 
 SAMPLING_METHODS = {
     "segments": sample_segments,
-    "released": sample_released_segments,
+    "reference": sample_reference_segments,
     "dense": sample_dense,
 }
 

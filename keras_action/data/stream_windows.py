@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 
-from keras_action.utils.intervals import Segment
+from keras_action.utils.intervals import Interval
 
 # The intersection of a window and a gesture over their union. In between, nobody could say what a window shows.
 SHOWN, NOT_SHOWN = 0.5, 0.3
 FILLED = 0.5  # of the window, by a part of a gesture
 
 
-def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, background_share=0.3, background="none"):
+def sample_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, background_share=0.3, background="none"):
     """Chooses windows of a stream to train on, as the sliding window of a recogniser shows them.
 
     A model that was trained on whole clips has never seen the end of one thing and the beginning of another, which is
@@ -30,7 +30,7 @@ def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, back
     share. The gestures themselves, from start to end, come on top.
 
     Args:
-        truth: The gestures of the stream, a list of `Segment`, in order.
+        truth: The gestures of the stream, a list of `Interval`, in order.
         duration: The length of the stream, in seconds.
         lengths: The lengths of the windows, in seconds.
         seed: A whole number, 0 or more.
@@ -39,7 +39,7 @@ def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, back
         background: The label of the background.
 
     Returns:
-        A list of `Segment(label, start, end)`, by start.
+        A list of `Interval(label, start, end)`, by start.
 
     Raises:
         ValueError: If a length or a share is out of range.
@@ -48,7 +48,7 @@ def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, back
 
     ```python
     truth = join_clips(training, "train.mp4", max_pause=3, pauses="background")
-    windows = cut_windows(truth, probe("train.mp4").duration, lengths=[1.2, 1.7, 2.4, 3.4, 4.8])
+    windows = sample_windows(truth, video_info("train.mp4").duration, lengths=[1.2, 1.7, 2.4, 3.4, 4.8])
     ```
     """
     lengths = tuple(lengths)
@@ -69,9 +69,9 @@ def cut_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, back
             window = (round(float(start), 3), round(float(start + length), 3))
             shown = _shown(window, truth)
             if shown is None:
-                empty.append(Segment(background, *window))
+                empty.append(Interval(background, *window))
             elif shown >= 0:
-                of_gestures.setdefault(shown, []).append(Segment(truth[shown].label, *window))
+                of_gestures.setdefault(shown, []).append(Interval(truth[shown].label, *window))
         for windows in of_gestures.values():
             chosen += _draw(windows, windows_per_gesture, rng)
     chosen += _draw(empty, round(len(chosen) * background_share / (1 - background_share)), rng)

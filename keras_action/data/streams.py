@@ -6,10 +6,10 @@ import os
 import numpy as np
 
 from keras_action.data.clips import Annotations
-from keras_action.data.decoding import probe, write_video
+from keras_action.data.decoding import video_info, write_video
 from keras_action.data.frame_folders import read_clip
 from keras_action.data.shards.format import is_shard
-from keras_action.utils.intervals import IGNORED_LABELS, Segment, is_ignored, truth_path, write_segments
+from keras_action.utils.intervals import IGNORED_LABELS, Interval, is_ignored, truth_path, write_intervals
 
 PAUSES = ("hold", "background")
 
@@ -45,7 +45,7 @@ def join_clips(
             after; or `"background"`, parts of the clips whose labels are ignored, which then stand nowhere else.
 
     Returns:
-        A list of `Segment(label, start, end)`, in order.
+        A list of `Interval(label, start, end)`, in order.
 
     Raises:
         DecodingError: If a clip can't be decoded.
@@ -112,16 +112,16 @@ def join_clips(
         for clip, part in items():
             size = size or (part.shape[1] // 2 * 2, part.shape[2] // 2 * 2)  # h264 wants even sides
             if clip is not None and not is_ignored(clip.label, ignore):
-                truth.append(Segment(clip.label, now / fps, (now + len(part)) / fps))
+                truth.append(Interval(clip.label, now / fps, (now + len(part)) / fps))
             now += len(part)
             yield from center_crop(part, size).numpy()
 
     write_video(path, frames(), fps=fps)
-    write_segments(truth_path(path), truth)
+    write_intervals(truth_path(path), truth)
     return truth
 
 
-def deal_clips(annotations, parts, seed=0):
+def stratified_parts(annotations, parts, seed=0):
     """Deals clips out into parts, each class as evenly as it goes: one part for each of several streams.
 
     Args:
@@ -175,7 +175,7 @@ def _held(before, after, count):
 
 def _frame_rate(clip, folder_fps):
     if not is_shard(clip.path) and not os.path.isdir(clip.path):
-        return probe(clip.path).fps
+        return video_info(clip.path).fps
     rate = folder_fps if clip.fps is None else clip.fps
     if rate is None:
         raise ValueError(

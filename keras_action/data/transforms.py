@@ -48,7 +48,7 @@ def multi_scale_corner_crop(clip, size, seed, scales=(1, 0.875, 0.75, 0.66), max
     return cut(clip, *corner_window(tf.shape(clip)[1:3], size, seed, scales, max_distortion), size)
 
 
-def corner_window(space, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distortion=1, squash=False):
+def corner_window(space, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distortion=1, crop_to_aspect_ratio=True):
     """The window that `multi_scale_corner_crop` cuts.
 
     Args:
@@ -57,8 +57,8 @@ def corner_window(space, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distorti
         seed: An int32 tensor of shape (2,).
         scales: As there.
         max_distortion: As there.
-        squash: Whether the window's sides are shares of the frames' own height and width, not of the shorter side:
-            what a crop of frames that were scaled to `size` would show.
+        crop_to_aspect_ratio: Whether the window's sides are shares of the shorter side. If False, they are shares of
+            the frames' own height and width: what a crop of frames that were scaled to `size` would show.
 
     Returns:
         Two int32 tensors of shape (2,): top and left of the window, and its height and width.
@@ -72,7 +72,7 @@ def corner_window(space, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distorti
     pair = tf.random.stateless_uniform((), seeds[0], 0, len(pairs), tf.int32)
     place = tf.random.stateless_uniform((), seeds[1], 0, len(_PLACES), tf.int32)
 
-    base = tf.cast(space if squash else tf.reduce_min(space), tf.float32)
+    base = tf.cast(tf.reduce_min(space) if crop_to_aspect_ratio else space, tf.float32)
     crop = tf.cast(base * tf.gather(tf.constant(pairs, tf.float32), pair) + 0.5, tf.int32)
     target = tf.minimum(size, space)
     crop = tf.where(tf.abs(crop - target) < _SNAP, target, crop)

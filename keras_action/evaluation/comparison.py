@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_action.utils.statistics import Interval
+from keras_action.utils.statistics import ConfidenceInterval
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class ComparedModel:
     name: str
     top1: tuple[float, ...]
     mean: float
-    interval: Interval
+    interval: ConfidenceInterval
     difference: float
-    difference_interval: Interval
+    difference_interval: ConfidenceInterval
     pairs: float
 
 
@@ -88,4 +88,4 @@ def compare(reports, reference=None, *, resamples=2000, seed=0):
 
 
 def _interval(values):
-    return Interval(*(float(end) for end in np.quantile(values, [0.025, 0.975])))
+    return ConfidenceInterval(*(float(end) for end in np.quantile(values, [0.025, 0.975])))

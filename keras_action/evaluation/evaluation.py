@@ -20,7 +20,7 @@ def evaluate(
     input_size,
     batch_size=8,
     sampling="segments",
-    squash=False,
+    crop_to_aspect_ratio=True,
     num_clips=1,
     num_crops=1,
     seed=None,
@@ -32,7 +32,7 @@ def evaluate(
     """Evaluate a model on annotated videos, each seen in one or several views, over which probabilities are averaged.
 
     One view is one clip of middle frames, centre crop. The test of the released code of ACTION-Net has thirty, see
-    `keras_action.evaluation.Protocol.paper`: `num_clips=10, num_crops=3, input_size=256, sampling="released", seed=0`.
+    `keras_action.evaluation.Protocol.paper`: `num_clips=10, num_crops=3, input_size=256, sampling="reference", seed=0`.
 
     Args:
         model: A Keras model, or any callable, from clips `(B, T, H, W, 3)`,
@@ -47,8 +47,8 @@ def evaluate(
             and one at least: 30 views of 8 frames of 256 × 256 take 47 MB.
         sampling: Which frames make a clip: one of
             `keras_action.data.SAMPLING_METHODS`.
-        squash: Whether whole frames are scaled to `input_size`, their
-            proportions lost, in place of a crop.
+        crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio
+            of `input_size`. If False, whole frames are scaled to it.
         num_clips: Clips of each video.
         num_crops: Crops of each clip: 1, the centre, or 3 side by side.
         seed: A whole number, with which clips are drawn at random, always the
@@ -57,7 +57,7 @@ def evaluate(
             crops are cut; `None` for `input_size`.
         reversed_pairs: Pairs of classes of which one is the other played
             backwards, to be looked at alone; `None` for those that are known,
-            see `keras_action.data.REVERSED_PAIRS`.
+            see `keras_action.data.REVERSAL_PAIRS`.
         failures: A `keras_action.data.FailureLog` that is told of the files
             that can't be decoded. They count as wrong, with a log or without.
         progress: Whether to show a progress bar.
@@ -85,14 +85,16 @@ def evaluate(
     # Here, so that evaluating arrays needs nothing of the data pipeline.
     import tensorflow as tf
 
-    from keras_action.data import FailureLog, evaluation_dataset, reversed_ids
+    from keras_action.data import FailureLog, evaluation_dataset, reversal_label_map
 
-    protocol = Protocol(num_segments, input_size, num_clips, num_crops, sampling, seed, short_side, squash)
+    protocol = Protocol(
+        num_segments, input_size, num_clips, num_crops, sampling, seed, short_side, crop_to_aspect_ratio
+    )
     _check_classes(model, annotations.labels)  # before the first video is decoded
     model = _fit_to(model, protocol)
     labels = annotations.labels
     if reversed_pairs is None:
-        reversed_pairs = [(labels[i], labels[j]) for i, j in enumerate(reversed_ids(labels)) if i < j]
+        reversed_pairs = [(labels[i], labels[j]) for i, j in enumerate(reversal_label_map(labels)) if i < j]
     failures = FailureLog() if failures is None else failures
     batches = evaluation_dataset(
         annotations,
@@ -100,7 +102,7 @@ def evaluate(
         input_size=input_size,
         batch_size=max(1, batch_size // protocol.num_views),
         sampling=sampling,
-        squash=squash,
+        crop_to_aspect_ratio=crop_to_aspect_ratio,
         num_clips=num_clips,
         num_crops=num_crops,
         seed=seed,

@@ -20,12 +20,13 @@ class Protocol:
             evenly.
         short_side: Pixels to which the frames' shorter side is scaled before crops are cut; `None` for the input
             size.
-        squash: Whether whole frames are scaled to the input size, their proportions lost, in place of a crop.
+        crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio of the input. If False, whole frames
+            are scaled to it.
 
     Example:
 
     >>> print(Protocol.paper(num_segments=8))
-    10 clips × 3 crops of 256 × 256 pixels, 8 frames each, sampling "released" at random, seed 0
+    10 clips × 3 crops of 256 × 256 pixels, 8 frames each, sampling "reference" at random, seed 0
     """
 
     num_segments: int
@@ -35,7 +36,7 @@ class Protocol:
     sampling: str = "segments"
     seed: int | None = None
     short_side: int | None = None
-    squash: bool = False
+    crop_to_aspect_ratio: bool = True
 
     @classmethod
     def cheap(cls, num_segments, input_size=224, **changes):
@@ -50,7 +51,7 @@ class Protocol:
         Something-Something V2, in `test_jester_8f.sh` and `test_sthv2_8f.sh`:
         `--test_crops 3 --scale_size 256 --crop_size 256 --clip_num 10`.
         """
-        settings = {"num_clips": 10, "num_crops": 3, "sampling": "released", "seed": 0}
+        settings = {"num_clips": 10, "num_crops": 3, "sampling": "reference", "seed": 0}
         return cls(num_segments, input_size, **{**settings, **changes})
 
     def __post_init__(self):
@@ -77,7 +78,7 @@ class Protocol:
 
     def __str__(self):
         clips = "1 clip" if self.num_clips == 1 else f"{self.num_clips} clips"
-        one = "whole frame squashed to" if self.squash else "centre crop of"
+        one = "centre crop of" if self.crop_to_aspect_ratio else "whole frame scaled to"
         crops = one if self.num_crops == 1 else f"{self.num_crops} crops of"
         parts = [f"{clips} × {crops} {self.size[0]} × {self.size[1]} pixels, {self.num_segments} frames each"]
         if self.short_side is not None:

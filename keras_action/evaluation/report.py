@@ -188,7 +188,7 @@ class EvaluationReport:
             seed: The same seed gives the same intervals.
 
         Returns:
-            A dictionary from `"top1"`, `"top5"` and `"mean_class_accuracy"` to `Interval`s.
+            A dictionary from `"top1"`, `"top5"` and `"mean_class_accuracy"` to `ConfidenceInterval`s.
         """
         classes = len(self.labels)
         # Of each class wrong clips, those right among the first five alone, and those right.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_action.data import Annotations, Clip, DecodingError, FailureLog, evaluation_dataset, probe
+from keras_action.data import Annotations, Clip, DecodingError, FailureLog, evaluation_dataset, video_info
 from keras_action.explain.cam import check_clips, class_activation_maps, find_map_layer, grad_cam
 from keras_action.explain.masks import excitation_masks, find_action_layer
-from keras_action.training.model_files import ModelFile, open_model
+from keras_action.training.model_files import ModelFile, load_model
 
 METHODS = {"cam": "CAM, logit", "grad-cam": "Grad-CAM", "masks": "mask"}
 CENTERS = {"masks": 0.5}  # what a sigmoid gives that knows nothing
@@ -63,10 +63,10 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
     """Compute what one or several models look at in a video.
 
     The clip is the one that `keras_action.evaluate` would look at, the middle frame of each segment and the centre of
-    each frame (or the whole, squashed, where the run was trained so).
+    each frame (or the whole frame, where the run was trained so).
 
     Args:
-        models: Dict from the name of a row to a Keras model file, as `keras_action.open_model` takes it, or to what
+        models: Dict from the name of a row to a Keras model file, as `keras_action.load_model` takes it, or to what
             it returns. All must take as many frames.
         video: Path of a video or of a frame folder.
         method: `"cam"`, `"grad-cam"` or `"masks"`: see `class_activation_maps`, `grad_cam` and `excitation_masks`.
@@ -93,13 +93,13 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
     """
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {tuple(METHODS)}. Received: method={method!r}")
-    opened = {name: m if isinstance(m, ModelFile) else open_model(m) for name, m in models.items()}
+    opened = {name: m if isinstance(m, ModelFile) else load_model(m) for name, m in models.items()}
     segments = {name: model.num_segments for name, model in opened.items()}
-    views = {(model.sampling, model.squash) for model in opened.values()}
+    views = {(model.sampling, model.crop_to_aspect_ratio) for model in opened.values()}
     if len(set(segments.values())) != 1 or len(views) != 1:
         raise ValueError(
             "There must be a model, and all must see the same frames of a clip. Received: models of "
-            f"{segments} frames, (sampling, squash) = {sorted(views)}"
+            f"{segments} frames, (sampling, crop_to_aspect_ratio) = {sorted(views)}"
         )
     part = Clip(os.fspath(video), "", start, end)
     maps = {}
@@ -167,7 +167,7 @@ def read_as_evaluated(part, model, input_size=None):
         input_size=input_size or model.input_size,
         batch_size=1,
         sampling=model.sampling,
-        squash=model.squash,
+        crop_to_aspect_ratio=model.crop_to_aspect_ratio,
         failures=failures,
     )
     ((clips, _, _),) = batches.as_numpy_iterator()
@@ -179,5 +179,5 @@ def read_as_evaluated(part, model, input_size=None):
 def _seconds(part):
     if os.path.isdir(part.path):
         return None
-    end = probe(part.path).duration if part.end is None else part.end
+    end = video_info(part.path).duration if part.end is None else part.end
     return end - (part.start or 0)

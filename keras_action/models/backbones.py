@@ -44,7 +44,7 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
-class Geometry:
+class Variant:
     """The settings in which one and the same graph differs between releases of its weights.
 
     Attributes:
@@ -103,12 +103,12 @@ class Backbone:
 
     Attributes:
         constructor: `constructor(input_shape=…, weights=…, include_top=False, **options)` → a functional model.
-        geometries: By name, the default first; `"keras"` is that of Keras Applications.
+        variants: By name, the default first; `"keras"` is that of Keras Applications.
         insert_every: Integer n; of the blocks of a stage every n-th gets a temporal layer, from the first on.
     """
 
     constructor: Callable[..., keras.Model]
-    geometries: dict[str, Geometry]
+    variants: dict[str, Variant]
     insert_every: int = 1
 
     @property
@@ -122,16 +122,16 @@ _TORCHVISION = Preprocessing.from_mean_and_std((0.485, 0.456, 0.406), (0.229, 0.
 _MINUS_ONE_TO_ONE = Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3)
 _CAFFE = Preprocessing(offset=(-103.939, -116.779, -123.68), bgr=True)
 
-_TORCHVISION_RESNET = Geometry(_TORCHVISION, epsilon=1e-5, symmetric_padding=True, is_torchvision_resnet=True)
-_TORCHVISION_MOBILENET = Geometry(_TORCHVISION, epsilon=1e-5, symmetric_padding=True)
-_OF_BN_INCEPTION = Geometry(Preprocessing(offset=(-104.0, -117.0, -128.0), bgr=True))
+_TORCHVISION_RESNET = Variant(_TORCHVISION, epsilon=1e-5, symmetric_padding=True, is_torchvision_resnet=True)
+_TORCHVISION_MOBILENET = Variant(_TORCHVISION, epsilon=1e-5, symmetric_padding=True)
+_OF_BN_INCEPTION = Variant(Preprocessing(offset=(-104.0, -117.0, -128.0), bgr=True))
 
 
 def _keras(constructor, preprocessing, torchvision=None, insert_every=1):
-    geometries = {"keras": Geometry(preprocessing)}
+    variants = {"keras": Variant(preprocessing)}
     if torchvision:
-        geometries["torchvision"] = torchvision
-    return Backbone(constructor, geometries, insert_every)
+        variants["torchvision"] = torchvision
+    return Backbone(constructor, variants, insert_every)
 
 
 BACKBONES = {
@@ -186,14 +186,14 @@ def get_backbone(name):
     return BACKBONES[name]
 
 
-def get_geometry(backbone, name=None):
-    """A backbone's geometry, by default its first; a `ValueError` lists those it has."""
-    geometries = get_backbone(backbone).geometries
+def get_variant(backbone, name=None):
+    """A backbone's variant, by default its first; a `ValueError` lists those it has."""
+    variants = get_backbone(backbone).variants
     if name is None:
-        return next(iter(geometries.values()))
-    if name not in geometries:
-        raise ValueError(f"`geometry` of {backbone!r} must be one of {sorted(geometries)}. Received: geometry={name!r}")
-    return geometries[name]
+        return next(iter(variants.values()))
+    if name not in variants:
+        raise ValueError(f"`variant` of {backbone!r} must be one of {sorted(variants)}. Received: variant={name!r}")
+    return variants[name]
 
 
 def name_by_position(model):

@@ -8,7 +8,7 @@ import keras
 from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
 from keras_action.layers.action import PATHS
 from keras_action.layers.fold_time import check_num_segments
-from keras_action.models.backbones import get_backbone, get_geometry, name_by_position
+from keras_action.models.backbones import get_backbone, get_variant, name_by_position
 from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.gain import divide_gain
 from keras_action.models.insertion import apply_model, copy_weights
@@ -44,7 +44,7 @@ def build_action_net(
         dropout: Float, the share of pooled features dropped in training; 0.5 by default.
         include_preprocessing: Whether the model normalises RGB 0..255 by itself, as it does by default. If not, it
             takes frames as the backbone's weights expect them. (Keras' EfficientNet always normalises.)
-        geometry: `"keras"` (Keras Applications) or, for MobileNetV2 and the ResNets, `"torchvision"` (symmetric
+        variant: `"keras"` (Keras Applications) or, for MobileNetV2 and the ResNets, `"torchvision"` (symmetric
             padding, epsilon 1e-5, no biases, stride on the 3×3 convolutions, torchvision's normalisation): the
             paper's. By default what `weights` are for. BNInception has one alone, `"caffe"`: BGR minus
             (104, 117, 128).
@@ -64,7 +64,7 @@ def build_action_net(
         `(B·T, H, W, C)`. The classifier is applied to each frame and the mean is taken over the frames, as in TSN.
 
     Raises:
-        ValueError: for an unknown backbone or geometry, or for weights that do not fit.
+        ValueError: for an unknown backbone or variant, or for weights that do not fit.
         FileNotFoundError: where `weights` names no file.
 
     Example:
@@ -135,7 +135,7 @@ def _build(
     weights=None,
     dropout=0.5,
     include_preprocessing=True,
-    geometry=None,
+    variant=None,
     batch_norm_momentum=0.9,
     zero_init_residual=False,
     unit_gain=False,
@@ -148,8 +148,8 @@ def _build(
         raise ValueError("Only channels last is there: keras.config.set_image_data_format('channels_last').")
     if "pooling" in backbone_options:
         raise ValueError("The backbone's maps are pooled here. Received: pooling as an option of the backbone")
-    if geometry is not None:
-        get_geometry(backbone, geometry)
+    if variant is not None:
+        get_variant(backbone, variant)
     if zero_init_residual and weights is not None:
         raise ValueError(
             "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
@@ -157,8 +157,8 @@ def _build(
         )
     if unit_gain and weights is None:
         raise ValueError("`unit_gain` is for trained weights. Received: unit_gain=True, weights=None")
-    state_dict = _read_torch_weights(weights, backbone, geometry)
-    geometry = get_geometry(backbone, state_dict.names.geometry if state_dict else geometry)
+    state_dict = _read_torch_weights(weights, backbone, variant)
+    variant = get_variant(backbone, state_dict.names.variant if state_dict else variant)
     if entry.normalises_itself:
         backbone_options["include_preprocessing"] = include_preprocessing
 
@@ -172,18 +172,18 @@ def _build(
     name_by_position(frames_model)
     points = insertion_points(frames_model, stages, location, entry.insert_every)
     layers = {point: [make_layer(point.name)] for point in points if make_layer}
-    for point, padding in geometry.padding_layers(frames_model).items():
+    for point, padding in variant.padding_layers(frames_model).items():
         layers.setdefault(point, []).append(padding)
 
     def changes(layer, shape):
         is_norm = isinstance(layer, keras.layers.BatchNormalization)
-        return {**geometry.changes(layer), **({"momentum": batch_norm_momentum} if is_norm else {})}
+        return {**variant.changes(layer), **({"momentum": batch_norm_momentum} if is_norm else {})}
 
     # === Functional model ===
     clip = keras.Input((num_segments, height, width, 3), name="clip")
     x = FoldTime(name="fold_time")(clip)
-    if include_preprocessing and geometry.preprocessing:
-        x = geometry.preprocessing.apply(x)
+    if include_preprocessing and variant.preprocessing:
+        x = variant.preprocessing.apply(x)
     x = apply_model(frames_model, x, layers, changes)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
@@ -211,13 +211,13 @@ def _build(
     return model
 
 
-def _read_torch_weights(weights, backbone, geometry):
+def _read_torch_weights(weights, backbone, variant):
     """The state dict of a PyTorch file; `None` for what Keras loads itself; an error where it does not fit."""
     keras_file = weights is not None and str(weights).endswith(".h5")
-    if (weights == "imagenet" or keras_file) and geometry not in (None, next(iter(get_backbone(backbone).geometries))):
+    if (weights == "imagenet" or keras_file) and variant not in (None, next(iter(get_backbone(backbone).variants))):
         raise ValueError(
-            f"Weights of Keras are for geometry 'keras'; for {geometry!r} give the path of a PyTorch file. "
-            f"Received: weights={weights!r}, geometry={geometry!r}"
+            f"Weights of Keras are for variant 'keras'; for {variant!r} give the path of a PyTorch file. "
+            f"Received: weights={weights!r}, variant={variant!r}"
         )
     if weights is None or weights == "imagenet":
         return None
@@ -236,10 +236,10 @@ def _read_torch_weights(weights, backbone, geometry):
             f"The file must hold the weights of a {backbone!r}; it holds those of "
             f"{state_dict.backbone or 'a network that is not known here'!r}. Received: weights={str(weights)!r}"
         )
-    if geometry not in (None, state_dict.names.geometry):
+    if variant not in (None, state_dict.names.variant):
         raise ValueError(
-            f"The file's weights are for geometry {state_dict.names.geometry!r}. "
-            f"Received: weights={str(weights)!r}, geometry={geometry!r}"
+            f"The file's weights are for variant {state_dict.names.variant!r}. "
+            f"Received: weights={str(weights)!r}, variant={variant!r}"
         )
     return state_dict
 

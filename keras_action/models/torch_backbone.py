@@ -33,18 +33,18 @@ def load_torch_backbone(model, path_or_state_dict):
     Modules of an ACTION-Net are loaded too, and must be where the model has them.
 
     Args:
-        model: A model of `keras_action.build_action_net`, `build_tsm` or `build_tsn` in the geometry of the weights.
+        model: A model of `keras_action.build_action_net`, `build_tsm` or `build_tsn` in the variant of the weights.
         path_or_state_dict: As for `keras_action.load_torch_checkpoint`.
 
     Raises:
-        ValueError: for a key that is missing, unused or of another shape, or for a model in another geometry.
+        ValueError: for a key that is missing, unused or of another shape, or for a model in another variant.
     """
     state_dict = read_state_dict(path_or_state_dict)
     check_backbone(state_dict)
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     if any(abs(layer.epsilon - 1e-5) > 1e-9 for layer in norms):
         raise ValueError(
-            f"The weights are for a model in geometry {state_dict.names.geometry!r}, with epsilon 1e-5. "
+            f"The weights are for a model in variant {state_dict.names.variant!r}, with epsilon 1e-5. "
             f"Received: a model with epsilon {norms[0].epsilon}"
         )
     load_weights(model, state_dict, with_temporal_layers=state_dict.has_action, with_classifier=False)

@@ -8,7 +8,7 @@ from keras_action.weights.state_dicts import read_state_dict
 def load_torch_checkpoint(path_or_state_dict, num_segments=8, input_size=224, include_preprocessing=True, kind=None):
     """The Keras model of a PyTorch checkpoint: ACTION-Net, TSM or TSN on MobileNetV2, a ResNet or BNInception.
 
-    Backbone, kind and class count are found in the keys and shapes. The model is in the geometry of the weights and
+    Backbone, kind and class count are found in the keys and shapes. The model is in the variant of the weights and
     gives the original's logits. Nothing is loaded half: a key that is missing, unused or of another shape is an error
     that names it. An image model (torchvision's ResNet-50, -101, -152 and MobileNetV2, tonylins' MobileNetV2, the
     ImageNet BNInception) becomes a TSN, the mean of its logits over the frames; as the beginning of a training it is
@@ -58,7 +58,7 @@ def load_torch_checkpoint(path_or_state_dict, num_segments=8, input_size=224, in
         num_segments=num_segments,
         input_size=input_size,
         include_preprocessing=include_preprocessing,
-        geometry=state_dict.names.geometry,
+        variant=state_dict.names.variant,
     )
     load_weights(model, state_dict, with_temporal_layers=True, with_classifier=True)
     return model

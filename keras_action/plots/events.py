@@ -17,9 +17,9 @@ def events_figure(match, *, track=None, settings=None, title=None):
 
     Args:
         match: A `keras_action.recognition.MatchReport`, of one stream.
-        track: The `keras_action.recognition.LogitTrack` of the stream: the probabilities of the labels that were there
-            or found are drawn above, as the model gave them, not smoothed; those of longer windows with thicker lines.
-            `None` for bars alone.
+        track: The `keras_action.recognition.LogitSequence` of the stream: the probabilities of the labels that were
+            there or found are drawn above, as the model gave them, not smoothed; those of longer windows with thicker
+            lines. `None` for bars alone.
         settings: The `keras_action.recognition.EventSettings`, whose thresholds are then drawn; or `None`.
         title: A line above the figure.
 
@@ -33,7 +33,7 @@ def events_figure(match, *, track=None, settings=None, title=None):
 
     ```python
     track = record_logits(recognizer, keras_action.data.iter_frames("stream.mp4"))
-    match = match_events(track.events(), read_segments("stream.mp4.csv"))
+    match = match_events(track.events(), read_intervals("stream.mp4.csv"))
     keras_action.plots.events_figure(match, track=track)
     ```
     """

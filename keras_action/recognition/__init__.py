@@ -1,13 +1,13 @@
 """From frames to gesture events: `frames → windows → logits → events`."""
 
 from keras_action.recognition.drawing import draw_events
-from keras_action.recognition.events import EventDetector, GestureEvent, Moment, Smoother
+from keras_action.recognition.events import EventDetector, GestureEvent, SmoothedScores, Smoother
 from keras_action.recognition.matching import MatchReport, match_events
 from keras_action.recognition.measures import StreamReport, levenshtein_distance
 from keras_action.recognition.recognizer import GestureRecognizer
 from keras_action.recognition.running_mean import RunningMean
 from keras_action.recognition.settings import EventSettings
-from keras_action.recognition.tracks import LogitTrack, cached_logits, record_logits
+from keras_action.recognition.tracks import LogitSequence, cached_logits, record_logits
 from keras_action.recognition.tuning import (
     OperatingPoint,
     cross_validate,
@@ -16,8 +16,8 @@ from keras_action.recognition.tuning import (
     tune_events,
 )
 from keras_action.recognition.window_events import WindowDetector
-from keras_action.recognition.windows import FrameSteps, Reading, SlidingWindows
-from keras_action.utils.intervals import Segment, read_segments
+from keras_action.recognition.windows import FrameSteps, SlidingWindows, WindowPrediction
+from keras_action.utils.intervals import Interval, read_intervals
 
 __all__ = [
     "EventDetector",
@@ -25,17 +25,17 @@ __all__ = [
     "FrameSteps",
     "GestureEvent",
     "GestureRecognizer",
-    "LogitTrack",
+    "Interval",
+    "LogitSequence",
     "MatchReport",
-    "Moment",
     "OperatingPoint",
-    "Reading",
     "RunningMean",
-    "Segment",
     "SlidingWindows",
+    "SmoothedScores",
     "Smoother",
     "StreamReport",
     "WindowDetector",
+    "WindowPrediction",
     "cached_logits",
     "cross_validate",
     "draw_events",
@@ -43,7 +43,7 @@ __all__ = [
     "levenshtein_distance",
     "match_events",
     "operating_curve",
-    "read_segments",
+    "read_intervals",
     "record_logits",
     "tune_events",
 ]

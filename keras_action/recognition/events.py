@@ -58,7 +58,7 @@ class _Gesture:
     has_fired: bool = False
 
 
-class Moment(NamedTuple):
+class SmoothedScores(NamedTuple):
     """Smoothed probabilities.
 
     Args:
@@ -94,11 +94,11 @@ class Smoother:
         self._smoothed = None  # (timestamp, time, probabilities), for the exponential
 
     def push(self, probabilities, timestamp, now):
-        """Take the probabilities `(classes,)` of one moment. Returns a `Moment`."""
+        """Take the probabilities `(classes,)` of one moment. Returns a `SmoothedScores`."""
         time, scores = self._smooth(probabilities, timestamp)
         best = int(np.argmax(scores))
         second = float(np.partition(scores, -2)[-2]) if len(scores) > 1 else 0.0
-        return Moment(timestamp, time, now, scores.tolist(), best, second)
+        return SmoothedScores(timestamp, time, now, scores.tolist(), best, second)
 
     def _smooth(self, probabilities, timestamp):
         if self.kind == "exponential":
@@ -197,7 +197,7 @@ class EventDetector(Detector):
 
     @property
     def moment(self):
-        """The last `Moment`, or `None`."""
+        """The last `SmoothedScores`, or `None`."""
         return self._last
 
     @property
@@ -213,7 +213,7 @@ class EventDetector(Detector):
         return self.step(self._smoother.push(probabilities, timestamp, now))
 
     def step(self, moment):
-        """Take a `Moment` of a `Smoother` with these settings; `push` does both. Returns the events that fired."""
+        """Takes the `SmoothedScores` of a `Smoother` with these settings. Returns the events that fired."""
         settings, gesture, last = self.settings, self._gesture, self._last
         self._last = moment
         time, best = moment.time, moment.best

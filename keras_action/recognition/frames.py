@@ -21,7 +21,7 @@ def resize_and_crop(frame, size):
 
 
 def resize(frame, size):
-    """Scale a whole frame to `size`, its proportions lost, as evaluation does with `squash`.
+    """Scale a whole frame to `size`, as evaluation does with `crop_to_aspect_ratio=False`.
 
     Arguments and result as of `resize_and_crop`.
     """

@@ -12,16 +12,16 @@ class LoadedModel(NamedTuple):
         model: From clips or from frames to logits.
         labels: The names of the classes, or `None`.
         clip_seconds: The length of its clips, or `None`.
-        squash: Whether it was trained on whole frames, their proportions lost.
+        crop_to_aspect_ratio: Whether it was trained on frames that keep their aspect ratio.
     """
 
     model: Callable
     labels: tuple[str, ...] | None
     clip_seconds: float | None
-    squash: bool
+    crop_to_aspect_ratio: bool
 
 
-def load_model(path, num_threads=1):
+def load_recognition_model(path, num_threads=1):
     """Load a model to recognise gestures with.
 
     Args:
@@ -44,11 +44,13 @@ def load_model(path, num_threads=1):
         stored = model.metadata
         if stored is None:
             return LoadedModel(model, None, None, False)
-        return LoadedModel(model, stored.labels, stored.clip_seconds, (stored.recipe or {}).get("squash", False))
-    from keras_action.training.model_files import open_model
+        return LoadedModel(
+            model, stored.labels, stored.clip_seconds, (stored.recipe or {}).get("crop_to_aspect_ratio", True)
+        )
+    from keras_action.training.model_files import load_model
 
-    opened = open_model(path)
-    return LoadedModel(opened.model, opened.labels, opened.clip_seconds, opened.squash)
+    opened = load_model(path)
+    return LoadedModel(opened.model, opened.labels, opened.clip_seconds, opened.crop_to_aspect_ratio)
 
 
 def _load_litert(path, num_threads):

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from keras_action.utils.intervals import IGNORED_LABELS, Segment, is_ignored
+from keras_action.utils.intervals import IGNORED_LABELS, Interval, is_ignored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def match_events(events, truth, ignore=IGNORED_LABELS):
 
     Args:
         events: The events found: a list of `GestureEvent`.
-        truth: The gestures that were there: a list of `Segment`, or of
+        truth: The gestures that were there: a list of `Interval`, or of
             anything with `label`, `start` and `end`, or of such tuples.
         ignore: Labels of `truth` that are no gestures, whatever their case.
 
@@ -103,7 +103,7 @@ def match_events(events, truth, ignore=IGNORED_LABELS):
 
     Example:
 
-    >>> report = match_events(events, read_segments("stream.mp4.csv"))
+    >>> report = match_events(events, read_intervals("stream.mp4.csv"))
     >>> print(report.summary())
     9 of 10 gestures found, 1 missed, 0 false events
     """
@@ -138,8 +138,8 @@ def share(part, whole):
 
 def _segment(item):
     if isinstance(item, tuple) and not hasattr(item, "label"):
-        return Segment(*item)
-    return Segment(item.label, item.start, item.end)
+        return Interval(*item)
+    return Interval(item.label, item.start, item.end)
 
 
 def _span(item):

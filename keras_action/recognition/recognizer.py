@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_action.recognition.events import EventDetector
 from keras_action.recognition.frames import resize, resize_and_crop
-from keras_action.recognition.loading import load_model
+from keras_action.recognition.loading import load_recognition_model
 from keras_action.recognition.settings import EventSettings, check_lengths
 from keras_action.recognition.window_events import WindowDetector
 from keras_action.recognition.windows import FrameSteps, SlidingWindows
@@ -61,9 +61,9 @@ class GestureRecognizer:
             gestures are of very different lengths, windows of several compete
             (`WindowDetector`), at the cost of as many runs of the model. `None`:
             those of `settings`, or `clip_seconds`.
-        squash: Whether whole frames are scaled to the input size, their proportions
-            lost, in place of a crop. `None`: as the model was trained, if its file
-            tells, or not.
+        crop_to_aspect_ratio: Whether frames are cropped to the input's aspect ratio; if False,
+            whole frames are scaled. `None`: as the model was trained, if its file
+            tells, or True.
         num_threads: The number of threads that a LiteRT file may use.
         max_lag: Seconds by which the timestamp of a frame may be behind `clock`; a
             frame that is later is dropped. `None`: any, as for files.
@@ -96,16 +96,18 @@ class GestureRecognizer:
         stride=None,
         settings=None,
         window_seconds=None,
-        squash=None,
+        crop_to_aspect_ratio=None,
         num_threads=1,
         max_lag=None,
         clock=time.monotonic,
     ):
         if isinstance(model, (str, os.PathLike)):
-            model, stored_labels, stored_seconds, stored_squash = load_model(model, num_threads)
+            model, stored_labels, stored_seconds, stored_crop_to_aspect_ratio = load_recognition_model(
+                model, num_threads
+            )
             labels = stored_labels if labels is None else labels
             clip_seconds = stored_seconds if clip_seconds is None else clip_seconds
-            squash = stored_squash if squash is None else squash
+            crop_to_aspect_ratio = stored_crop_to_aspect_ratio if crop_to_aspect_ratio is None else crop_to_aspect_ratio
         elif _is_streaming(model) and model.metadata is not None:
             labels = model.metadata.labels if labels is None else labels
             clip_seconds = model.metadata.clip_seconds if clip_seconds is None else clip_seconds
@@ -125,7 +127,7 @@ class GestureRecognizer:
         self._last = None  # the last timestamp
         self._spent = 0.0  # seconds that the last frame took, in which no other could be taken
         self.max_lag = None if max_lag is None else _check_seconds("max_lag", max_lag)
-        self.squash = bool(squash)
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio is None or bool(crop_to_aspect_ratio)
         self._clock = clock
         if _is_streaming(model):
             self._follow_frames(stride, window_seconds, settings)
@@ -183,7 +185,7 @@ class GestureRecognizer:
             frames: Pairs of a timestamp and a frame, as `keras_action.data.iter_frames` yields.
 
         Yields:
-            `Reading`s, and `None` where a stream has ended.
+            `WindowPrediction`s, and `None` where a stream has ended.
         """
         with self._at_work:
             self._forget()
@@ -236,7 +238,7 @@ class GestureRecognizer:
         self._source = SlidingWindows(predict, self.num_segments, len(self.labels), self.window_seconds, self.stride)
 
     def _take(self, frame, timestamp):
-        """Look at one frame. Returns `Reading`s, and `None` where a stream has ended before it."""
+        """Look at one frame. Returns `WindowPrediction`s, and `None` where a stream has ended before it."""
         is_live = timestamp is None
         frame = _check_frame(frame)
         if is_live:
@@ -250,11 +252,11 @@ class GestureRecognizer:
         if self._last is not None and timestamp - self._last > longest_gap:
             readings += self._end()
         self._last = timestamp
-        frame = resize(frame, self.input_size) if self.squash else resize_and_crop(frame, self.input_size)
+        frame = resize_and_crop(frame, self.input_size) if self.crop_to_aspect_ratio else resize(frame, self.input_size)
         return readings + self._source.push(frame, timestamp, is_live)
 
     def _end(self):
-        """End the stream. Returns its last `Reading`s, and `None`."""
+        """End the stream. Returns its last `WindowPrediction`s, and `None`."""
         readings = [*self._source.flush(), None]
         self._last = None
         return readings
@@ -270,7 +272,7 @@ class GestureRecognizer:
                 )
 
     def _detect(self, readings):
-        """The events of `Reading`s, `None` where a stream has ended."""
+        """The events of `WindowPrediction`s, `None` where a stream has ended."""
         events, ends = [], set()
         for reading in readings:
             if reading is None:

@@ -12,12 +12,12 @@ import numpy as np
 
 from keras_action.recognition.events import EventDetector, Smoother, softmax
 from keras_action.recognition.window_events import WindowDetector
-from keras_action.recognition.windows import Reading
+from keras_action.recognition.windows import WindowPrediction
 from keras_action.utils.files import write_whole
 
 
 @dataclasses.dataclass(frozen=True)
-class LogitTrack:
+class LogitSequence:
     """The logits of a model over a video.
 
     Args:
@@ -34,7 +34,7 @@ class LogitTrack:
 
     >>> track = record_logits(recognizer, keras_action.data.iter_frames("stream.mp4"))
     >>> track.save("stream.npz")
-    >>> LogitTrack.load("stream.npz").events(EventSettings(on_threshold=0.9))
+    >>> LogitSequence.load("stream.npz").events(EventSettings(on_threshold=0.9))
     """
 
     labels: tuple[str, ...]
@@ -69,7 +69,7 @@ class LogitTrack:
         return events + detector.flush()
 
     def _smoothed(self, seconds, kind):
-        """A `Moment` for each row, `None` where a stream ended. Kept: a search asks for the same ones often."""
+        """A `SmoothedScores` for each row, `None` where a stream ended. Kept: a search asks for the same ones often."""
         if (seconds, kind) not in self._moments:
             moments, smoothers = [], collections.defaultdict(lambda: Smoother(seconds, kind))
             columns = (self.times.tolist(), self.seen.tolist(), softmax(self.logits), self.lengths.tolist())
@@ -115,7 +115,7 @@ def record_logits(recognizer, frames):
             yields.
 
     Returns:
-        A `LogitTrack`.
+        A `LogitSequence`.
 
     Raises:
         ValueError: If there is no frame.
@@ -127,7 +127,7 @@ def record_logits(recognizer, frames):
             stamps.append(float(timestamp))
             yield timestamp, frame
 
-    end = Reading(np.nan, np.nan, np.full(len(recognizer.labels), np.nan))
+    end = WindowPrediction(np.nan, np.nan, np.full(len(recognizer.labels), np.nan))
     readings = [end if reading is None else reading for reading in recognizer.readings(watched())]
     rows = [reading._replace(length=reading.length or 0) for reading in readings]
     if not stamps:
@@ -135,7 +135,7 @@ def record_logits(recognizer, frames):
     times, seen, logits, lengths = (np.array(column, "float64") for column in zip(*rows, strict=True))
     # The last frame is on screen for as long as the others are in the mean.
     duration = stamps[-1] - stamps[0] + (stamps[-1] - stamps[0]) / max(len(stamps) - 1, 1)
-    return LogitTrack(recognizer.labels, times, seen, logits, lengths, duration)
+    return LogitSequence(recognizer.labels, times, seen, logits, lengths, duration)
 
 
 def cached_logits(recognizer, model, video, cache=None):
@@ -150,7 +150,7 @@ def cached_logits(recognizer, model, video, cache=None):
             compared.
 
     Returns:
-        A `LogitTrack`.
+        A `LogitSequence`.
 
     Raises:
         DecodingError: If the video can't be decoded.
@@ -167,12 +167,12 @@ def cached_logits(recognizer, model, video, cache=None):
             *map(_fingerprint, sorted(files)),
             _fingerprint(Path(video)),
             *(recognizer.labels, recognizer.window_seconds, recognizer.clip_seconds, recognizer.stride),
-            recognizer.squash,
+            recognizer.crop_to_aspect_ratio,
         ]
     )
     path = Path(cache) / f"{Path(video).stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     if path.exists():
-        return LogitTrack.load(path)
+        return LogitSequence.load(path)
     track = record_logits(recognizer, iter_frames(video))
     track.save(path)
     return track

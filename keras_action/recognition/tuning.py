@@ -28,7 +28,7 @@ def evaluate_streams(streams, settings):
     """What a detector with these settings finds in streams.
 
     Args:
-        streams: Pairs of a `LogitTrack` and its truth, a list of `Segment`.
+        streams: Pairs of a `LogitSequence` and its truth, a list of `Interval`.
         settings: An `EventSettings`.
 
     Returns:
@@ -60,7 +60,7 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
     Of windows of several lengths the fields of `WindowDetector` are searched, else those of `EventDetector`.
 
     Args:
-        streams: Pairs of a `LogitTrack` and its truth. Streams of training clips flatter a
+        streams: Pairs of a `LogitSequence` and its truth. Streams of training clips flatter a
             model that knows these by heart: take others where there are some.
         settings: The `EventSettings` to start from; `firing`, `ignore` and all that is not searched stay.
         clip_seconds: The length of the model's clips: seconds are searched in shares of it.
@@ -74,7 +74,7 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
 
     Example:
 
-    >>> streams = [(record_logits(recognizer, iter_frames(path)), read_segments(f"{path}.csv")) for path in paths]
+    >>> streams = [(record_logits(recognizer, iter_frames(path)), read_intervals(f"{path}.csv")) for path in paths]
     >>> settings = tune_events(streams, recognizer.settings, recognizer.clip_seconds)
     >>> settings.save("events.json")
     """
@@ -144,7 +144,7 @@ def operating_curve(streams, settings, thresholds=None):
     """Detections against false alarms over the on threshold; the off threshold keeps its share of it.
 
     Args:
-        streams: Pairs of a `LogitTrack` and its truth.
+        streams: Pairs of a `LogitSequence` and its truth.
         settings: An `EventSettings`.
         thresholds: On thresholds; `None` for 0.05 to 0.99, and that of the settings.
 

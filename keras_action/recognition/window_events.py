@@ -110,7 +110,7 @@ class WindowDetector(Detector):
         return self.step(self._smoothers[length].push(probabilities, timestamp, now), length)
 
     def step(self, moment, length):
-        """Take a `Moment` of windows of one length; `push` does the smoothing too. Returns the events that fired."""
+        """Takes the `SmoothedScores` of windows of one length; `push` smooths too. Returns the events that fired."""
         events = []
         if moment.now > self._now:  # those of the last time have all competed
             self._now = moment.now

@@ -9,7 +9,7 @@ import numpy as np
 _ROUNDING = 1e-6  # seconds
 
 
-class Reading(NamedTuple):
+class WindowPrediction(NamedTuple):
     """What the model said of one moment.
 
     Args:
@@ -67,7 +67,7 @@ class SlidingWindows:
         self._next = None  # where the next windows end
 
     def push(self, frame, timestamp, is_live=False):
-        """Take one frame. Returns the list of `Reading`s that it makes possible."""
+        """Take one frame. Returns the list of `WindowPrediction`s that it makes possible."""
         if not self._frames:
             self._start = timestamp
             self._next = timestamp + min(self.lengths) / 2
@@ -80,7 +80,7 @@ class SlidingWindows:
         return self._read(self._next + skipped * self.stride)
 
     def flush(self):
-        """End the stream. Returns the list of `Reading`s up to its last frame."""
+        """End the stream. Returns the list of `WindowPrediction`s up to its last frame."""
         readings = []
         while self._frames and self._next <= self._frames[-1][0] + max(self.lengths) / 2 + _ROUNDING:
             readings += self._read(self._next)
@@ -103,7 +103,7 @@ class SlidingWindows:
             return []
         rows = check_logits(self.predict(np.stack(clips)), (len(clips), self.classes))
         return [
-            Reading(end - length / 2, times[-1], row, length)
+            WindowPrediction(end - length / 2, times[-1], row, length)
             for length, row, is_inside in zip(self.lengths, rows, are_inside, strict=True)
             if is_inside
         ]
@@ -158,7 +158,7 @@ class FrameSteps:
         self._count = 0  # of steps since the start
 
     def push(self, frame, timestamp, is_live=False):
-        """Take one frame. Returns the list of `Reading`s that it makes possible."""
+        """Take one frame. Returns the list of `WindowPrediction`s that it makes possible."""
         if self._frame is None:
             self._start = timestamp
         else:
@@ -171,7 +171,7 @@ class FrameSteps:
         return readings
 
     def flush(self):
-        """End the stream. Returns the list of `Reading`s up to its last frame."""
+        """End the stream. Returns the list of `WindowPrediction`s up to its last frame."""
         readings = []
         if self._frame is not None:
             last = self._frame[0]
@@ -189,7 +189,7 @@ class FrameSteps:
             self._recent.append((time, logits))
             self._count += 1
             moment = (self._recent[0][0] + time) / 2
-            readings.append(Reading(moment, now, self._mean()))
+            readings.append(WindowPrediction(moment, now, self._mean()))
         return readings
 
     def _mean(self):

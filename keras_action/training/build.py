@@ -5,7 +5,7 @@ import dataclasses
 
 import keras
 
-from keras_action.data import Annotations, evaluation_dataset, mirrored_ids, reversed_ids, training_dataset
+from keras_action.data import Annotations, evaluation_dataset, flip_label_map, reversal_label_map, training_dataset
 from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.models.backbones import get_backbone
 from keras_action.optimizers import AdamW, ParameterGroupSGD
@@ -52,14 +52,14 @@ def build_model(recipe, num_classes, labels=None):
 
 
 def _started(recipe, num_classes, labels):
-    """The recipe's model with the weights of `start_from`, in the geometry that these have."""
+    """The recipe's model with the weights of `start_from`, in the variant that these have."""
     with precision(recipe):
         kind = "action" if recipe.model == "action_net" else recipe.model
         start, start_labels = open_start(recipe.start_from, recipe.num_segments, kind)
-    geometries = [recipe.geometry] if recipe.geometry else get_backbone(recipe.backbone).geometries
+    variants = [recipe.variant] if recipe.variant else get_backbone(recipe.backbone).variants
     first = None
-    for geometry in geometries:
-        model = _fresh_model(dataclasses.replace(recipe, weights=None, geometry=geometry), num_classes)
+    for variant in variants:
+        model = _fresh_model(dataclasses.replace(recipe, weights=None, variant=variant), num_classes)
         reasons = misfits(model, start)
         if not reasons:
             take_weights(model, start, recipe.start_from, labels, start_labels)
@@ -85,7 +85,7 @@ def _fresh_model(recipe, num_classes):
             num_segments=recipe.num_segments,
             input_size=recipe.input_size,
             weights=recipe.weights,
-            geometry=recipe.geometry,
+            variant=recipe.variant,
             stages=recipe.stages,
             location=recipe.location,
             zero_init_residual=recipe.zero_init_residual,
@@ -157,11 +157,13 @@ def make_optimizer(recipe, learning_rate, average=True):
     options = {
         "learning_rate": learning_rate,
         "weight_decay": recipe.weight_decay,
-        "global_clipnorm": recipe.clipnorm,
-        "gradient_accumulation_steps": recipe.accumulation_steps if recipe.accumulation_steps > 1 else None,
+        "global_clipnorm": recipe.global_clipnorm,
+        "gradient_accumulation_steps": recipe.gradient_accumulation_steps
+        if recipe.gradient_accumulation_steps > 1
+        else None,
     }
-    if recipe.ema and average:
-        options |= {"use_ema": True, "ema_momentum": recipe.ema}
+    if recipe.ema_momentum and average:
+        options |= {"use_ema": True, "ema_momentum": recipe.ema_momentum}
     if recipe.optimizer == "sgd":
         return ParameterGroupSGD(momentum=recipe.momentum, **options)
     return AdamW(**options)
@@ -178,23 +180,23 @@ def training_batches(recipe, annotations, **options):
         "num_segments": recipe.num_segments,
         "input_size": recipe.input_size,
         "batch_size": recipe.clips_per_step,
-        "accumulation_steps": recipe.accumulation_steps,
+        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
         "seed": recipe.seed,
         "sampling": recipe.sampling,
-        "squash": recipe.squash,
+        "crop_to_aspect_ratio": recipe.crop_to_aspect_ratio,
         "crop_scales": recipe.crop_scales,
         "color_jitter": recipe.color_jitter,
         "rand_augment_ops": recipe.rand_augment_ops,
         "rand_augment_magnitude": recipe.rand_augment_magnitude,
-        "flip_ids": mirrored_ids(labels, _pairs(recipe.flip_pairs)) if recipe.flip else None,
-        "reversal_ids": reversed_ids(labels, _pairs(recipe.reversal_pairs)) if recipe.reversal else None,
-        "mix_up": recipe.mix_up,
-        "cut_mix": recipe.cut_mix,
+        "flip_label_map": flip_label_map(labels, _pairs(recipe.flip_pairs)) if recipe.flip else None,
+        "reversal_label_map": reversal_label_map(labels, _pairs(recipe.reversal_pairs)) if recipe.reversal else None,
+        "mixup_alpha": recipe.mixup_alpha,
+        "cutmix_alpha": recipe.cutmix_alpha,
         "decoder": recipe.decoder,
         "cache": recipe.cache,
     }
     batches = training_dataset(annotations, **{**settings, **options})
-    return batches if recipe.mix_up or recipe.cut_mix else batches.map(_one_hot(len(labels)))
+    return batches if recipe.mixup_alpha or recipe.cutmix_alpha else batches.map(_one_hot(len(labels)))
 
 
 def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
@@ -224,7 +226,7 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
         input_size=recipe.input_size,
         batch_size=size,
         sampling=recipe.sampling,
-        squash=recipe.squash,
+        crop_to_aspect_ratio=recipe.crop_to_aspect_ratio,
         decoder=recipe.decoder,
         failures=failures,
     )

@@ -94,10 +94,11 @@ def start(strategy, recipe):
             f"Strategy {strategy!r} needs the {needed} backend: set KERAS_BACKEND={needed}. "
             f"Received: strategy={strategy!r} with backend={backend!r}"
         )
-    if strategy == "mirrored" and recipe.accumulation_steps > 1:
+    if strategy == "mirrored" and recipe.gradient_accumulation_steps > 1:
         raise ValueError(
-            "Keras cannot accumulate gradients under MirroredStrategy: train with accumulation_steps=1, or with "
-            f"another strategy. Received: strategy='mirrored', accumulation_steps={recipe.accumulation_steps}"
+            "Keras cannot accumulate gradients under MirroredStrategy: train with gradient_accumulation_steps=1, or "
+            "with another strategy. "
+            f"Received: strategy='mirrored', gradient_accumulation_steps={recipe.gradient_accumulation_steps}"
         )
     if recipe.synchronized_batch_norm and backend != "tensorflow":
         raise ValueError(
@@ -110,7 +111,7 @@ def start(strategy, recipe):
     if recipe.clips_per_step % engine.replicas:
         raise ValueError(
             f"The {engine.replicas} devices must get equally many clips of a batch. Received: "
-            f"batch_size={recipe.batch_size}, accumulation_steps={recipe.accumulation_steps}"
+            f"batch_size={recipe.batch_size}, gradient_accumulation_steps={recipe.gradient_accumulation_steps}"
         )
     if strategy != "none" and engine.is_main:
         print(f"Training on {engine.replicas} device(s) of {engine.processes} process(es), strategy {strategy}.")

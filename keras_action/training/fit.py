@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_action.data import FailureLog, list_frames, probe, steps_per_epoch
+from keras_action.data import FailureLog, list_frames, steps_per_epoch, video_info
 from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import plain_failures, print_failures
 from keras_action.data.pipeline import epoch_order
@@ -31,7 +31,7 @@ from keras_action.training.callbacks import (
 )
 from keras_action.training.distribution import start
 from keras_action.training.resume import restore
-from keras_action.training.run import BEST, DESCRIPTION, LAST, digest, read_description, read_run, write_run
+from keras_action.training.run import BEST, DESCRIPTION, LAST, digest, load_run, read_description, write_run
 
 
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True, strategy="none"):
@@ -81,11 +81,11 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
     with engine.scope:
         _fit(engine, recipe, training, validation, folder, callbacks, tensorboard)
     engine.wait()  # for the last files
-    return read_run(folder)
+    return load_run(folder)
 
 
 def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
-    steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.accumulation_steps
+    steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.gradient_accumulation_steps
 
     # === Data, first: what does not fit is said before a model is built, or a file written ===
     failures = FailureLog(max_share=recipe.max_failed_share)
@@ -138,7 +138,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         compile_model(model, recipe, steps, frozen=end == recipe.frozen_epochs, jit_compile=engine.jit_compile)
         if initial_epoch > begin:
             restore(model, folder / LAST)
-        average = [keras.callbacks.SwapEMAWeights()] if recipe.ema and end == recipe.epochs else []
+        average = [keras.callbacks.SwapEMAWeights()] if recipe.ema_momentum and end == recipe.epochs else []
         checkpoints.average = average[0] if average else None
         begin = max(begin, initial_epoch)
         with plain_failures(failures, validation_failures):
@@ -169,7 +169,7 @@ def median_clip_seconds(annotations):
             continue
         try:
             if not is_shard(clip.path) and not os.path.isdir(clip.path):
-                lengths.append((clip.end or probe(clip.path).duration) - (clip.start or 0.0))
+                lengths.append((clip.end or video_info(clip.path).duration) - (clip.start or 0.0))
             elif clip.fps is None:
                 unknown += 1
             else:

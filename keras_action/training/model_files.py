@@ -40,12 +40,12 @@ class ModelFile:
         return self.recipe.sampling if self.recipe else "segments"
 
     @property
-    def squash(self):
-        """Whether the model was trained on whole frames, their proportions lost, as far as is known."""
-        return bool(self.recipe and self.recipe.squash)
+    def crop_to_aspect_ratio(self):
+        """Whether the model was trained on frames that keep their aspect ratio; True where it is not known."""
+        return self.recipe is None or self.recipe.crop_to_aspect_ratio
 
 
-def open_model(path, *, num_segments=None, labels=None, kind=None):
+def load_model(path, *, num_segments=None, labels=None, kind=None):
     """The model of a training run, of a `.keras` file, of a PyTorch checkpoint or of a LiteRT file.
 
     Args:
@@ -65,7 +65,7 @@ def open_model(path, *, num_segments=None, labels=None, kind=None):
 
     Example:
 
-    >>> opened = keras_action.open_model("checkpoint.pth.tar", num_segments=8)
+    >>> opened = keras_action.load_model("checkpoint.pth.tar", num_segments=8)
     >>> keras_action.evaluate(opened.model, annotations, num_segments=8, input_size=opened.input_size)
     """
     path = Path(path)
@@ -132,9 +132,9 @@ def _load_keras(path):
     import keras
 
     import keras_action.layers  # noqa: F401  Registers the layers that the file names.
-    from keras_action.training.run import DESCRIPTION, read_run
+    from keras_action.training.run import DESCRIPTION, load_run
 
     if path.is_dir() or (path.parent / DESCRIPTION).is_file():
-        run = read_run(path)
+        run = load_run(path)
         return run.load_model(), run.labels, run.recipe, run.clip_seconds
     return keras.saving.load_model(path, compile=False), None, None, None

@@ -12,7 +12,7 @@ from keras_action.optimizers.schedules import CosineDecay
 from keras_action.training.build import loss_and_metrics, make_optimizer, training_batches, validation_batches
 from keras_action.training.callbacks import EpochLog, StopOnBadLoss
 from keras_action.training.fit import clips_of_step, set_digests
-from keras_action.training.run import BEST, read_run, write_run
+from keras_action.training.run import BEST, load_run, write_run
 
 
 def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None):
@@ -40,7 +40,7 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
 
     Example:
 
-    >>> run = keras_action.read_run("runs/mine")
+    >>> run = keras_action.load_run("runs/mine")
     >>> rounded = fine_tune(run, training, validation, "runs/mine_rounded")
     >>> keras_action.litert.convert(rounded.load_model(), "gesture.tflite", "int8", representative_clips=clips)
     """
@@ -63,7 +63,7 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
     keras.utils.set_random_seed(recipe.seed)
     model = run.load_model()
     rounded = quantization_aware(model)
-    steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.accumulation_steps
+    steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.gradient_accumulation_steps
     rate = learning_rate or recipe.peak_learning_rate / 20
     schedule = CosineDecay(rate, decay_steps=epochs * steps)
     rounded.compile(
@@ -90,7 +90,7 @@ def fine_tune(run, training, validation, folder, *, epochs=2, learning_rate=None
             verbose=2,
         )
     print_failures(failures, validation_failures)
-    return read_run(folder)
+    return load_run(folder)
 
 
 class _BestPlainModel(keras.callbacks.Callback):

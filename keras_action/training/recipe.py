@@ -18,13 +18,13 @@ _CHOICES = {
 }
 # Fields, what must hold of each, and how that is said.
 _RANGES = (
-    ("num_segments input_size epochs batch_size accumulation_steps learning_rate", lambda x: x > 0, "above 0"),
-    ("reference_batch_size clipnorm decay_factor", lambda x: x > 0, "above 0"),
+    ("num_segments input_size epochs batch_size gradient_accumulation_steps learning_rate", lambda x: x > 0, "above 0"),
+    ("reference_batch_size global_clipnorm decay_factor", lambda x: x > 0, "above 0"),
     ("warmup_epochs weight_decay frozen_epochs frozen_stages", lambda x: x >= 0, "0 or more"),
-    ("rand_augment_ops mix_up cut_mix seed", lambda x: x >= 0, "0 or more"),
+    ("rand_augment_ops mixup_alpha cutmix_alpha seed", lambda x: x >= 0, "0 or more"),
     ("dropout label_smoothing color_jitter rand_augment_magnitude", lambda x: 0 <= x <= 1, "from 0 to 1"),
     ("max_failed_share", lambda x: 0 <= x <= 1, "from 0 to 1"),
-    ("momentum ema", lambda x: 0 <= x < 1, "from 0 to below 1"),
+    ("momentum ema_momentum", lambda x: 0 <= x < 1, "from 0 to below 1"),
 )
 
 
@@ -42,7 +42,7 @@ class Recipe:
         start_from: Path of a training run, a `.keras` file or a PyTorch checkpoint of the same kind of model, whose
             weights the whole model starts with; `weights` is then not read. The classifier is new where the classes
             are others. A causal model can start from one that is not.
-        geometry: Of the backbone; `None` for that of the weights. See `keras_action.build_action_net`.
+        variant: Of the backbone; `None` for that of the weights. See `keras_action.build_action_net`.
         paths: Excitations of ACTION-Net: of `"ste"`, `"ce"`, `"me"`.
         shift: Temporal shift: `"learnable"`, `"fixed"` or `"none"`; `"default"` is learnable in ACTION-Net and fixed in
             TSM.
@@ -55,8 +55,8 @@ class Recipe:
         dropout: Share of pooled features dropped in training.
         epochs: Passes over the training set.
         batch_size: Clips in one update of the weights.
-        accumulation_steps: Parts in which those clips go through the model, one after the other, where they do not
-            fit into memory at once. Batch normalisation sees the parts.
+        gradient_accumulation_steps: Parts in which those clips go through the model, one after the other, where they
+            do not fit into memory at once. Batch normalisation sees the parts.
         optimizer: `"adamw"` or `"sgd"`, which is `keras_action.optimizers.ParameterGroupSGD`.
         learning_rate: The highest one.
         reference_batch_size: Clips in an update for which that is; for others it is in proportion. `None`: it is as it
@@ -67,10 +67,10 @@ class Recipe:
         decay_factor: By which it is multiplied at each of them.
         warmup_epochs: Epochs in which the learning rate rises from zero.
         weight_decay: Of AdamW decoupled, of SGD a part of the gradient; biases and batch normalisation are left out.
-        clipnorm: The global norm of the gradient is clipped to it.
+        global_clipnorm: The global norm of the gradient is clipped to it.
         label_smoothing: Share of the label that is spread over all classes.
-        ema: Momentum of a moving average of the weights, such as 0.999, which is validated and kept as the best; 0 for
-            none.
+        ema_momentum: Momentum of a moving average of the weights, such as 0.999, which is validated and kept as the
+            best; 0 for none.
         frozen_epochs: Epochs at the beginning in which only new layers learn, classifier and temporal layers, at a
             constant rate; the schedule begins after them.
         frozen_stages: Stages of the backbone, counted from the input, whose weights stay as they were given.
@@ -80,9 +80,10 @@ class Recipe:
         synchronized_batch_norm: Whether batch normalisation takes its statistics over the clips of all replicas of
             TensorFlow's MirroredStrategy, instead of each replica's own; on JAX it does anyway. A model that has it
             can be read on TensorFlow alone.
-        sampling: Which frames make a clip: `"segments"`, `"released"` or `"dense"`, see
+        sampling: Which frames make a clip: `"segments"`, `"reference"` or `"dense"`, see
             `keras_action.data.SAMPLING_METHODS`.
-        squash: Whether whole frames are scaled to a square before the crop, their proportions lost.
+        crop_to_aspect_ratio: Whether crops keep the frames' aspect ratio. If False, whole frames are scaled to a square
+            before the crop.
         crop_scales: Sides of the multi-scale corner crops, as shares of the shorter side.
         color_jitter: Strength of the changes in brightness, contrast and saturation; 0 for none.
         rand_augment_ops: Operations of RandAugment; 0 for none.
@@ -90,11 +91,11 @@ class Recipe:
         flip: Whether half of the clips are mirrored, with the label that they then have; classes of which that is not
             known are left as they are.
         flip_pairs: Pairs of classes that a mirror exchanges, `"left:right"`; `None` for those that are known of
-            Jester, Something-Something V2 and the made-up gestures. See `keras_action.data.mirrored_ids`.
+            Jester, Something-Something V2 and the made-up gestures. See `keras_action.data.flip_label_map`.
         reversal: Whether half of the clips are played backwards, with the label that they then have.
         reversal_pairs: Pairs of classes that are each other's reverse, as `flip_pairs`.
-        mix_up: The alpha of MixUp; 0 for none.
-        cut_mix: The alpha of CutMix; 0 for none. With both, each batch has one of them.
+        mixup_alpha: The alpha of MixUp; 0 for none.
+        cutmix_alpha: The alpha of CutMix; 0 for none. With both, each batch has one of them.
         decoder: What decodes videos: `"pyav"` or `"tensorflow-io"`.
         cache: Whether decoded videos are kept in memory: up to 2 GiB for training, 1 GiB for validation.
         max_failed_share: Share of the clips that may be impossible to decode before training stops.
@@ -116,7 +117,7 @@ class Recipe:
     input_size: int = 224
     weights: str | None = "imagenet"
     start_from: str | None = None
-    geometry: str | None = None
+    variant: str | None = None
     paths: tuple[str, ...] = ("ste", "ce", "me")
     shift: str = "default"
     causal: bool = False
@@ -127,7 +128,7 @@ class Recipe:
     dropout: float = 0.5
     epochs: int = 30
     batch_size: int = 16
-    accumulation_steps: int = 1
+    gradient_accumulation_steps: int = 1
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     reference_batch_size: int | None = None
@@ -137,15 +138,15 @@ class Recipe:
     decay_factor: float = 0.1
     warmup_epochs: float = 1.0
     weight_decay: float = 1e-2
-    clipnorm: float = 20.0
+    global_clipnorm: float = 20.0
     label_smoothing: float = 0.1
-    ema: float = 0.0
+    ema_momentum: float = 0.0
     frozen_epochs: int = 0
     frozen_stages: int = 0
     partial_batch_norm: bool = False
     synchronized_batch_norm: bool = False
     sampling: str = "segments"
-    squash: bool = False
+    crop_to_aspect_ratio: bool = True
     crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
     color_jitter: float = 0.2
     rand_augment_ops: int = 0
@@ -154,8 +155,8 @@ class Recipe:
     flip_pairs: tuple[str, ...] | None = None
     reversal: bool = False
     reversal_pairs: tuple[str, ...] | None = None
-    mix_up: float = 0.0
-    cut_mix: float = 0.0
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
     decoder: str = "pyav"
     cache: bool = False
     max_failed_share: float = 0.1
@@ -178,10 +179,11 @@ class Recipe:
             for pair in getattr(self, name) or ():
                 if pair.count(":") != 1:
                     raise ValueError(f"`{name}` must be names with a colon between each two. Received: {pair!r}")
-        if self.batch_size % self.accumulation_steps:
+        if self.batch_size % self.gradient_accumulation_steps:
             raise ValueError(
-                "`batch_size` must be a multiple of `accumulation_steps`. "
-                f"Received: batch_size={self.batch_size}, accumulation_steps={self.accumulation_steps}"
+                "`batch_size` must be a multiple of `gradient_accumulation_steps`. "
+                f"Received: batch_size={self.batch_size}, "
+                f"gradient_accumulation_steps={self.gradient_accumulation_steps}"
             )
         if self.start_from is not None and self.zero_init_residual:
             raise ValueError(
@@ -208,7 +210,7 @@ class Recipe:
     @property
     def clips_per_step(self):
         """Clips that go through the model at once."""
-        return self.batch_size // self.accumulation_steps
+        return self.batch_size // self.gradient_accumulation_steps
 
     @property
     def peak_learning_rate(self):

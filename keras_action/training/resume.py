@@ -45,14 +45,15 @@ def load_average(run):
 
     Example:
 
-    >>> model = load_average(keras_action.read_run("runs/mine/last.keras"))
+    >>> model = load_average(keras_action.load_run("runs/mine/last.keras"))
     """
     recipe = run.recipe
-    averaged = max(0, finished_epochs(run.folder) - recipe.frozen_epochs) if recipe.ema else 0
+    averaged = max(0, finished_epochs(run.folder) - recipe.frozen_epochs) if recipe.ema_momentum else 0
     if run.checkpoint.name != LAST or not averaged:
         raise ValueError(
-            f"The average of the weights is in the {LAST} of a run whose recipe has `ema`, after the frozen epochs. "
-            f"Received: {run.checkpoint}, with ema={recipe.ema} and {averaged} epochs since then"
+            f"The average of the weights is in the {LAST} of a run whose recipe has `ema_momentum`, after the frozen "
+            f"epochs. Received: {run.checkpoint}, with "
+            f"ema_momentum={recipe.ema_momentum} and {averaged} epochs since then"
         )
     with precision(recipe):
         model = run.load_model()

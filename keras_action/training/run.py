@@ -51,7 +51,7 @@ class Run:
         return keras.saving.load_model(self.checkpoint, compile=False)
 
 
-def read_run(path):
+def load_run(path):
     """The run in a folder, or that of a `.keras` file in it.
 
     Args:
@@ -66,7 +66,7 @@ def read_run(path):
 
     Example:
 
-    >>> run = keras_action.read_run("runs/demo")
+    >>> run = keras_action.load_run("runs/demo")
     >>> model = run.load_model()
     """
     path = Path(path)

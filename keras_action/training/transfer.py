@@ -6,7 +6,7 @@ from keras_action.layers import Action, TemporalShift
 from keras_action.layers.temporal_shift import causal_kernel
 from keras_action.models.insertion import finalize_normalizations
 from keras_action.training.distribution import is_main_process
-from keras_action.training.model_files import TORCH_SUFFIXES, open_model
+from keras_action.training.model_files import TORCH_SUFFIXES, load_model
 
 CLASSIFIER = "classifier"
 
@@ -28,7 +28,7 @@ def open_start(path, num_segments, kind):
         ValueError: where it is no Keras model of clips.
     """
     is_torch = str(path).endswith(TORCH_SUFFIXES)
-    opened = open_model(path, **({"num_segments": num_segments, "kind": kind} if is_torch else {}))
+    opened = load_model(path, **({"num_segments": num_segments, "kind": kind} if is_torch else {}))
     if not isinstance(opened.model, keras.Model):
         raise ValueError(
             f"Training starts from a training run, a .keras file or a PyTorch checkpoint. Received: start_from={path}"

@@ -14,7 +14,7 @@ _COLUMNS = ("label", "start", "end")
 
 
 @dataclass(frozen=True)
-class Segment:
+class Interval:
     """A gesture in a stream: `label` from `start` to `end`, in seconds."""
 
     label: str
@@ -22,14 +22,14 @@ class Segment:
     end: float
 
 
-def read_segments(path):
+def read_intervals(path):
     """Read true gestures from a CSV with the columns `label,start,end` (seconds).
 
     Args:
         path: The CSV file.
 
     Returns:
-        A tuple of `Segment`.
+        A tuple of `Interval`.
 
     Raises:
         ValueError: If a column is missing or a line can't be read; the message
@@ -49,8 +49,8 @@ def read_segments(path):
             raise ValueError(f"{path} is not a CSV file with the columns label,start,end: {error}") from error
 
 
-def write_segments(path, segments):
-    """Write gestures as the CSV that `read_segments` reads, times to the millisecond; whole or not at all."""
+def write_intervals(path, segments):
+    """Write gestures as the CSV that `read_intervals` reads, times to the millisecond; whole or not at all."""
     rows = ((segment.label, round(segment.start, 3), round(segment.end, 3)) for segment in segments)
     return write_csv(path, _COLUMNS, rows)
 
@@ -77,4 +77,4 @@ def _read_row(row, where):
             f"{where}: expected a label and 0 <= start < end in seconds. "
             f"Received: label={row['label']!r}, start={row['start']!r}, end={row['end']!r}"
         )
-    return Segment(label, start, end)
+    return Interval(label, start, end)

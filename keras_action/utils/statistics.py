@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Interval(NamedTuple):
+class ConfidenceInterval(NamedTuple):
     """The two ends of an interval."""
 
     low: float
@@ -27,7 +27,7 @@ def bootstrap_intervals(figures, kinds, units=None, *, level=0.95, resamples=200
         seed: The same seed gives the same intervals.
 
     Returns:
-        A list of F `Interval`s.
+        A list of F `ConfidenceInterval`s.
 
     Example:
 
@@ -54,4 +54,4 @@ def bootstrap_intervals(figures, kinds, units=None, *, level=0.95, resamples=200
         count = len(of_units)
         counts = rng.multinomial(count, np.full(count, 1 / count), size=resamples) @ of_units
     ends = np.quantile(figures(counts), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return [Interval(float(low), float(high)) for low, high in ends.T]
+    return [ConfidenceInterval(float(low), float(high)) for low, high in ends.T]

@@ -11,7 +11,7 @@ class TorchNames:
 
     Attributes:
         backbone: Function from the keys of a state dict to the backbone's name, or `None` where it is another's.
-        geometry: The geometry of its weights.
+        variant: The variant of its weights.
         prefix: Function from the name of a Keras layer with weights to what stands before `.weight` in its keys; the
             name itself for a layer of another network.
         action_prefix: Function from the name of the Keras layer that a module precedes to what stands before
@@ -19,7 +19,7 @@ class TorchNames:
     """
 
     backbone: Callable[[set[str]], str | None]
-    geometry: str
+    variant: str
     prefix: Callable[[str], str]
     action_prefix: Callable[[str], str]
 

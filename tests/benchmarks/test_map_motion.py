@@ -35,8 +35,8 @@ def test_the_program(monkeypatch, tmp_path, capsys):
 
     csv = tiny.write_videos(tmp_path, per_class=1)
     keras_action.build_tsn("tiny", 2, 3, input_size=32).save(tmp_path / "tsn.keras")
-    opened = keras_action.open_model(tmp_path / "tsn.keras", labels=("bright", "dark"))
-    monkeypatch.setattr(keras_action, "open_model", lambda path: opened)
+    opened = keras_action.load_model(tmp_path / "tsn.keras", labels=("bright", "dark"))
+    monkeypatch.setattr(keras_action, "load_model", lambda path: opened)
     for layer in ([], ["--layer", "4"]):
         map_motion.main([f"TSN={tmp_path}/tsn.keras", "--data", str(csv), *layer])
         head, _, row = capsys.readouterr().out.splitlines()

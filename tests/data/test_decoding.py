@@ -5,9 +5,9 @@ from keras_action.data import (
     DecodingError,
     count_frames,
     iter_frames,
-    probe,
     read_frames,
     render_gesture,
+    video_info,
     write_video,
 )
 
@@ -34,7 +34,7 @@ def gap(a, b):
 
 def test_whole_video(video, clip):
     assert count_frames(video) == NUM_FRAMES
-    info = probe(video)
+    info = video_info(video)
     assert (info.num_frames, info.width, info.height) == (NUM_FRAMES, 96, 64)
     assert info.fps == pytest.approx(FPS)
     assert info.duration == pytest.approx(NUM_FRAMES / FPS, abs=0.01)
@@ -109,7 +109,7 @@ def test_rotation_tag(tmp_path, clip, degrees, quarter_turns):
     frames = read_frames(path, range)
     assert frames.shape == upright.shape
     assert gap(frames, upright) < 4
-    assert (probe(path).height, probe(path).width) == upright.shape[1:3]
+    assert (video_info(path).height, video_info(path).width) == upright.shape[1:3]
     assert next(iter_frames(path))[1].shape == upright.shape[1:]
 
 
@@ -136,7 +136,7 @@ def test_odd_sides(tmp_path, clip):
 
 def test_fractional_rate(tmp_path, clip):
     write_video(tmp_path / "ntsc.mp4", clip, fps=29.97)
-    assert probe(tmp_path / "ntsc.mp4").fps == pytest.approx(29.97, abs=1e-3)
+    assert video_info(tmp_path / "ntsc.mp4").fps == pytest.approx(29.97, abs=1e-3)
 
 
 def test_intra_only_video_looks_the_same_both_ways(tmp_path, clip):
@@ -202,7 +202,7 @@ def test_damaged_files(tmp_path, clip, name, reason):
     with pytest.raises(DecodingError, match=f"bad.*: .*{reason}"):
         list(iter_frames(path))
     if not name.startswith("damaged"):
-        for function in (count_frames, probe):
+        for function in (count_frames, video_info):
             with pytest.raises(DecodingError, match=f"bad.*: .*{reason}"):
                 function(path)
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_action.data import GESTURES, render_gesture
+from keras_action.data import SYNTHETIC_GESTURES, render_gesture
 from keras_action.data.flips import (
-    MIRRORED_PAIRS,
-    REVERSED_PAIRS,
+    FLIP_PAIRS,
+    REVERSAL_PAIRS,
     _known_names,
     _plain,
-    mirrored_ids,
+    flip_label_map,
     random_flip,
     random_reversal,
-    reversed_ids,
+    reversal_label_map,
 )
 
 JESTER = ["Swiping Left", "Swiping Right", "Swiping Up", "Turning Hand Clockwise", "Turning Hand Counterclockwise"]
@@ -26,21 +26,21 @@ SOMETHING = [
 ]
 
 
-@pytest.mark.parametrize("table", [MIRRORED_PAIRS, REVERSED_PAIRS], ids=["mirrored", "reversed"])
+@pytest.mark.parametrize("table", [FLIP_PAIRS, REVERSAL_PAIRS], ids=["mirrored", "reversed"])
 def test_tables_are_of_known_classes_each_once(table):
     names = [_plain(name) for pair in table for name in set(pair)]
     assert set(names) <= _known_names()
     assert len(names) == len(set(names))
-    assert len(_known_names()) == 27 + 174 + len(GESTURES)
+    assert len(_known_names()) == 27 + 174 + len(SYNTHETIC_GESTURES)
 
 
 def test_every_known_class_that_names_a_side_has_a_partner():
     with warnings.catch_warnings(action="error"):
         names = sorted(_known_names())
-        ids = mirrored_ids(names)
+        ids = flip_label_map(names)
     assert ids.min() >= 0
     changed = {names[number] for number in np.flatnonzero(ids != np.arange(len(ids)))}
-    assert changed == {_plain(name) for pair in MIRRORED_PAIRS for name in pair}
+    assert changed == {_plain(name) for pair in FLIP_PAIRS for name in pair}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_every_known_class_that_names_a_side_has_a_partner():
         (JESTER, None, [1, 0, 2, 4, 3]),
         (SOMETHING, None, [1, 0, 2, 3, 4]),
         ([name.replace("[", "").replace("]", "") for name in SOMETHING], None, [1, 0, 2, 3, 4]),
-        (list(GESTURES), None, [1, 0, 2, 3, 5, 4, 6, 7, 8]),
+        (list(SYNTHETIC_GESTURES), None, [1, 0, 2, 3, 5, 4, 6, 7, 8]),
         (["wave", "push"], None, [-1, -1]),
         (["wave", "push"], (), [0, 1]),
         (["turn left", "wave", "turn right"], [("turn left", "turn right")], [2, 1, 0]),
@@ -59,7 +59,7 @@ def test_every_known_class_that_names_a_side_has_a_partner():
 )
 def test_mirrored_ids(labels, pairs, expected):
     with warnings.catch_warnings(action="error"):
-        ids = mirrored_ids(labels, pairs)
+        ids = flip_label_map(labels, pairs)
     assert ids.dtype == np.int64
     assert ids.tolist() == expected
 
@@ -75,7 +75,7 @@ def test_mirrored_ids(labels, pairs, expected):
 )
 def test_sides_without_partner_are_reported(labels, pairs, expected, reported):
     with pytest.warns(UserWarning, match=rf"\['{reported}'\]"):
-        assert mirrored_ids(labels, pairs).tolist() == expected
+        assert flip_label_map(labels, pairs).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -83,17 +83,17 @@ def test_sides_without_partner_are_reported(labels, pairs, expected, reported):
     [
         (JESTER, None, [1, 0, -1, 4, 3]),
         (SOMETHING, None, [-1, -1, -1, 4, 3]),
-        (list(GESTURES), None, [1, 0, 3, 2, 5, 4, 7, 6, 8]),
+        (list(SYNTHETIC_GESTURES), None, [1, 0, 3, 2, 5, 4, 7, 6, 8]),
         (["Thumb Up", "Thumb Down", "No gesture"], None, [-1, -1, 2]),
         (["sit", "stand", "wave"], [("sit", "stand"), ("wave", "wave")], [1, 0, 2]),
         (["sit", "stand", "wave"], (), [-1, -1, -1]),
     ],
 )
 def test_reversed_ids(labels, pairs, expected):
-    assert reversed_ids(labels, pairs).tolist() == expected
+    assert reversal_label_map(labels, pairs).tolist() == expected
 
 
-@pytest.mark.parametrize("function", [mirrored_ids, reversed_ids])
+@pytest.mark.parametrize("function", [flip_label_map, reversal_label_map])
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
@@ -150,16 +150,18 @@ def test_probability(clip, probability, share):
 
 def test_reversed_gesture_is_the_clip_of_its_partner():
     first, second = (render_gesture(label, seed=3, num_frames=6, size=(32, 40)) for label in ("zoom_in", "zoom_out"))
-    frames, label = random_reversal(first, GESTURES.index("zoom_in"), (0, 1), reversed_ids(GESTURES), 1)
+    frames, label = random_reversal(
+        first, SYNTHETIC_GESTURES.index("zoom_in"), (0, 1), reversal_label_map(SYNTHETIC_GESTURES), 1
+    )
     np.testing.assert_array_equal(frames, second)
-    assert GESTURES[label] == "zoom_out"
+    assert SYNTHETIC_GESTURES[label] == "zoom_out"
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda clip: random_flip(clip, 0, (0, 1), [-1, -1]), r"mirrored: give the pairs, `mirrored_ids"),
-        (lambda clip: random_reversal(clip, 0, (0, 1), [-1]), r"reversed: give the pairs, `reversed_ids"),
+        (lambda clip: random_flip(clip, 0, (0, 1), [-1, -1]), r"mirrored: give the pairs, `flip_label_map"),
+        (lambda clip: random_reversal(clip, 0, (0, 1), [-1]), r"reversed: give the pairs, `reversal_label_map"),
         (lambda clip: random_flip(clip, 0, (0, 1), [1, 1]), "exchange classes in pairs"),
         (lambda clip: random_flip(clip, 0, (0, 1), [1, 2]), "exchange classes in pairs"),
         (lambda clip: random_flip(clip, 0, (0, 1), [0], probability=2), "`probability` must be in"),

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_action.data.mixing import cut_mix, mix_up
+from keras_action.data.mixing import cutmix, mixup
 
-MIXES = {"mix_up": mix_up, "cut_mix": cut_mix}
+MIXES = {"mixup": mixup, "cutmix": cutmix}
 B, T, H, W, CLASSES = 6, 3, 20, 30, 6
 
 
@@ -57,7 +57,7 @@ def test_all_frames_are_mixed_alike(name):
 def test_boxes_of_cut_mix(batch):
     clips, labels = batch
     for number in range(10):
-        result, result_labels = (tensor.numpy() for tensor in cut_mix(clips, labels, (1, number)))
+        result, result_labels = (tensor.numpy() for tensor in cutmix(clips, labels, (1, number)))
         for i, clip in enumerate(result):
             strange = clip[0, :, :, 0] != 40 * i
             rows, columns = np.flatnonzero(strange.any(1)), np.flatnonzero(strange.any(0))
@@ -70,7 +70,7 @@ def test_shares_are_beta_variables(alpha):
     count = 400
     clips = np.arange(count, dtype=np.float32)[:, None, None, None, None] * np.ones((1, 1, 1, 1, 3), np.float32)
     labels = np.eye(count, dtype=np.float32)
-    shares = np.diag(mix_up(clips, labels, (3, 4), alpha)[1].numpy())
+    shares = np.diag(mixup(clips, labels, (3, 4), alpha)[1].numpy())
     assert np.isfinite(shares).all()
     np.testing.assert_allclose(shares.mean(), 0.5, atol=0.1)
     np.testing.assert_allclose(shares.var(), 0.25 / (2 * alpha + 1), atol=0.03)

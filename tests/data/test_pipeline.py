@@ -12,8 +12,8 @@ from keras_action.data import (
     FailureLog,
     TooManyFailuresError,
     evaluation_dataset,
-    mirrored_ids,
-    reversed_ids,
+    flip_label_map,
+    reversal_label_map,
     sample_clips,
     steps_per_epoch,
     training_dataset,
@@ -296,9 +296,9 @@ WHOLE = {**SETTINGS, "crop_scales": (1,)}
 
 
 def test_flips_change_the_label(sided):
-    ids = mirrored_ids(sided.labels, pairs=[("left", "right")])
+    ids = flip_label_map(sided.labels, pairs=[("left", "right")])
     plain = take(training_dataset(sided, **WHOLE), 8)
-    flipped = take(training_dataset(sided, **WHOLE, flip_ids=ids), 8)
+    flipped = take(training_dataset(sided, **WHOLE, flip_label_map=ids), 8)
     for clips, labels in flipped:
         assert lit_side(clips) == labels.tolist()
     changed = [(a[1] != b[1]).tolist() for a, b in zip(plain, flipped, strict=True)]
@@ -307,24 +307,24 @@ def test_flips_change_the_label(sided):
 
 def test_reversals_change_the_label(sided):
     # As if the one class were the other played backwards.
-    ids = reversed_ids(sided.labels, pairs=[("left", "right")])
+    ids = reversal_label_map(sided.labels, pairs=[("left", "right")])
     reversed_, count = [], 0
-    for clips, labels in take(training_dataset(sided, **WHOLE, reversal_ids=ids), 8):
+    for clips, labels in take(training_dataset(sided, **WHOLE, reversal_label_map=ids), 8):
         reversed_ += falls(clips)
         count += sum(np.array(lit_side(clips)) != labels)
     assert sum(reversed_) == count and 8 <= count <= 24
 
 
-@pytest.mark.parametrize("name", ["mix_up", "cut_mix", "both"])
+@pytest.mark.parametrize("name", ["mixup_alpha", "cutmix_alpha", "both"])
 def test_mixtures(sided, name):
-    alphas = {"mix_up": 1.0, "cut_mix": 1.0} if name == "both" else {name: 1.0}
+    alphas = {"mixup_alpha": 1.0, "cutmix_alpha": 1.0} if name == "both" else {name: 1.0}
     dataset = training_dataset(sided, **WHOLE, **alphas)
     assert dataset.element_spec[1] == tf.TensorSpec((4, 2), tf.float32)
     batches = take(dataset, 6)
     assert_same(take(training_dataset(sided, **WHOLE, **alphas, initial_epoch=1), 2), batches[2:4])
     for clips, labels in batches:
         np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
-        if name == "mix_up":
+        if name == "mixup_alpha":
             clear = np.abs(labels[:, 0] - labels[:, 1]) > 0.5
             np.testing.assert_array_equal(np.array(lit_side(clips))[clear], labels.argmax(1)[clear])
     assert any((labels > 0.01).all(1).any() for _, labels in batches)
@@ -339,10 +339,10 @@ def test_all_augmentations_together_are_repeatable(sided):
             color_jitter=0.3,
             rand_augment_ops=2,
             augmentation=lambda clip, seed: 255 - tf.image.stateless_random_brightness(clip, 0.2, seed),
-            flip_ids=[1, 0],
-            reversal_ids=[0, 1],
-            mix_up=0.2,
-            cut_mix=1.0,
+            flip_label_map=[1, 0],
+            reversal_label_map=[0, 1],
+            mixup_alpha=0.2,
+            cutmix_alpha=1.0,
         )
         options = tf.data.Options()
         options.threading.private_threadpool_size = threads
@@ -354,8 +354,10 @@ def test_all_augmentations_together_are_repeatable(sided):
 
 
 def test_one_augmentation_leaves_the_draws_of_the_others_alone(sided):
-    plain = take(training_dataset(sided, **SETTINGS, flip_ids=[1, 0]), 4)
-    more = take(training_dataset(sided, **SETTINGS, flip_ids=[1, 0], color_jitter=0.3, reversal_ids=[0, 1]), 4)
+    plain = take(training_dataset(sided, **SETTINGS, flip_label_map=[1, 0]), 4)
+    more = take(
+        training_dataset(sided, **SETTINGS, flip_label_map=[1, 0], color_jitter=0.3, reversal_label_map=[0, 1]), 4
+    )
     for (_, labels), (_, others) in zip(plain, more, strict=True):
         np.testing.assert_array_equal(labels, others)
 
@@ -391,7 +393,7 @@ def test_views(sided):
     assert_same(take(evaluation_dataset(sided, **settings, seed=1), 3), drawn)
     assert (drawn[0][0][0] != drawn[0][0][2]).any()  # of two videos that are alike
     with pytest.raises(ValueError, match="where there is no `rng`"):
-        evaluation_dataset(sided, **settings, sampling="released")
+        evaluation_dataset(sided, **settings, sampling="reference")
 
 
 def test_three_crops(annotations):

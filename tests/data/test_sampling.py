@@ -5,7 +5,7 @@ from keras_action.data.sampling import (
     SAMPLING_METHODS,
     sample_clips,
     sample_dense,
-    sample_released_segments,
+    sample_reference_segments,
     sample_segments,
     sampling_method,
 )
@@ -61,7 +61,7 @@ def test_bad_numbers(num_frames, num_segments):
 
 
 @pytest.mark.parametrize(
-    ("num_frames", "num_segments", "released", "segments"),
+    ("num_frames", "num_segments", "reference", "segments"),
     [
         (24, 8, [1, 4, 7, 10, 13, 16, 19, 22], [1, 4, 7, 10, 13, 16, 19, 22]),
         (20, 8, [1, 3, 6, 8, 11, 13, 16, 18], [1, 3, 6, 8, 11, 13, 16, 18]),
@@ -73,13 +73,13 @@ def test_bad_numbers(num_frames, num_segments):
         (1, 8, [0] * 8, [0] * 8),
     ],
 )
-def test_released_rule_for_validation(num_frames, num_segments, released, segments):
-    assert sample_released_segments(num_frames, num_segments).tolist() == released
+def test_released_rule_for_validation(num_frames, num_segments, reference, segments):
+    assert sample_reference_segments(num_frames, num_segments).tolist() == reference
     assert sample_segments(num_frames, num_segments).tolist() == segments
 
 
 @pytest.mark.parametrize(
-    ("num_frames", "num_segments", "released", "segments"),
+    ("num_frames", "num_segments", "reference", "segments"),
     [
         # Frames that can be chosen in training, for each segment.
         (8, 4, ["01", "23", "45", "67"], ["01", "23", "45", "67"]),
@@ -89,9 +89,9 @@ def test_released_rule_for_validation(num_frames, num_segments, released, segmen
         (1, 4, ["0", "0", "0", "0"], ["0", "0", "0", "0"]),
     ],
 )
-def test_released_rule_for_training(num_frames, num_segments, released, segments):
+def test_released_rule_for_training(num_frames, num_segments, reference, segments):
     rng = np.random.default_rng(0)
-    for sample, expected in ((sample_released_segments, released), (sample_segments, segments)):
+    for sample, expected in ((sample_reference_segments, reference), (sample_segments, segments)):
         draws = np.stack([sample(num_frames, num_segments, rng) for _ in range(200)])
         assert ["".join(map(str, np.unique(frames))) for frames in draws.T] == expected
 
@@ -138,7 +138,7 @@ def test_clips_spread_over_the_segments():
 def test_every_method_gives_frames_of_the_clip(method, num_frames, num_segments):
     results = [sampling_method(method)(num_frames, num_segments, rng) for rng in (None, np.random.default_rng(1))]
     results += [sample_clips(num_frames, num_segments, 4, np.random.default_rng(1), method)]
-    if method != "released":
+    if method != "reference":
         results += [sample_clips(num_frames, num_segments, 4, None, method)]
     for indices, shape in zip(results, 2 * [(num_segments,)] + 2 * [(4, num_segments)], strict=False):
         assert indices.shape == shape
@@ -158,13 +158,13 @@ def test_clips_drawn_at_random_are_repeatable(method):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sample_released_segments(0, 8), "`num_frames` must be at least 1"),
+        (lambda: sample_reference_segments(0, 8), "`num_frames` must be at least 1"),
         (lambda: sample_dense(8, 0), "`num_segments` must be at least 1"),
         (lambda: sample_dense(8, 8, window=0), "`window` must be at least 1"),
         (lambda: sample_dense(100, 65), "at most the frames of the window"),
         (lambda: sample_clips(8, 8, 0), "`num_clips` must be at least 1"),
-        (lambda: sample_clips(8, 8, method="even"), r"must be one of \('segments', 'released', 'dense'\)"),
-        (lambda: sample_clips(8, 8, method="released"), "where there is no `rng`"),
+        (lambda: sample_clips(8, 8, method="even"), r"must be one of \('segments', 'reference', 'dense'\)"),
+        (lambda: sample_clips(8, 8, method="reference"), "where there is no `rng`"),
     ],
 )
 def test_bad_arguments(call, message):

@@ -1,8 +1,8 @@
 import pytest
 
-from keras_action.data import Segment, cut_windows
+from keras_action.data import Interval, sample_windows
 
-TRUTH = [Segment("tick", 4, 5.2), Segment("star", 8, 12), Segment("tick", 12.2, 13.4), Segment("wave", 20, 22)]
+TRUTH = [Interval("tick", 4, 5.2), Interval("star", 8, 12), Interval("tick", 12.2, 13.4), Interval("wave", 20, 22)]
 
 
 def iou(window, gesture):
@@ -12,7 +12,7 @@ def iou(window, gesture):
 
 @pytest.mark.parametrize("length", [1.0, 2.0, 3.0, 5.0])
 def test_labels_say_what_a_window_shows(length):
-    windows = cut_windows(TRUTH, 30.0, [length], windows_per_gesture=99, background_share=0.99)
+    windows = sample_windows(TRUTH, 30.0, [length], windows_per_gesture=99, background_share=0.99)
     assert set(TRUTH) <= set(windows)
     windows = [window for window in windows if window not in TRUTH]
     assert windows == sorted(windows, key=lambda window: window.start)
@@ -30,32 +30,32 @@ def test_labels_say_what_a_window_shows(length):
 
 
 def test_a_part_of_a_gesture_is_left_out_and_a_short_one_in_a_long_window_is_background():
-    short = cut_windows(TRUTH, 30.0, [1.0], windows_per_gesture=99, background_share=0.99)
+    short = sample_windows(TRUTH, 30.0, [1.0], windows_per_gesture=99, background_share=0.99)
     star = TRUTH[1]
     assert [window for window in short if window.label == "star"] == [star]
     assert not [window for window in short if star.start - 0.4 < window.start < star.end - 0.6 and window != star]
-    long = cut_windows(TRUTH, 30.0, [5.0], windows_per_gesture=99, background_share=0.99)
+    long = sample_windows(TRUTH, 30.0, [5.0], windows_per_gesture=99, background_share=0.99)
     inside = [window for window in long if window.start < 4 and 5.2 < window.end < 8.5]
     assert inside and {window.label for window in inside} == {"none"}
 
 
 def test_how_many():
-    windows = cut_windows(TRUTH, 30.0, [2.0, 3.0], windows_per_gesture=1, background_share=0.5)
+    windows = sample_windows(TRUTH, 30.0, [2.0, 3.0], windows_per_gesture=1, background_share=0.5)
     counts = {label: [window.label for window in windows].count(label) for label in ("tick", "star", "wave", "none")}
     assert counts["wave"] == 3  # itself, and one of each length
     assert counts["none"] == sum(counts.values()) / 2
-    assert not [window for window in cut_windows(TRUTH, 30.0, [2.0], background_share=0) if window.label == "none"]
-    assert cut_windows(TRUTH, 30.0, [2.0], windows_per_gesture=0, background_share=0) == TRUTH
+    assert not [window for window in sample_windows(TRUTH, 30.0, [2.0], background_share=0) if window.label == "none"]
+    assert sample_windows(TRUTH, 30.0, [2.0], windows_per_gesture=0, background_share=0) == TRUTH
 
 
 def test_the_seed_gives_the_windows():
-    assert cut_windows(TRUTH, 30.0, [2.0], seed=3) == cut_windows(TRUTH, 30.0, [2.0], seed=3)
-    assert cut_windows(TRUTH, 30.0, [2.0], seed=3) != cut_windows(TRUTH, 30.0, [2.0], seed=4)
+    assert sample_windows(TRUTH, 30.0, [2.0], seed=3) == sample_windows(TRUTH, 30.0, [2.0], seed=3)
+    assert sample_windows(TRUTH, 30.0, [2.0], seed=3) != sample_windows(TRUTH, 30.0, [2.0], seed=4)
 
 
 def test_a_stream_without_gestures_or_shorter_than_a_window():
-    assert cut_windows([], 1.0, [2.0]) == []
-    assert {window.label for window in cut_windows([], 30.0, [2.0], background_share=0.9, background="rest")} <= {
+    assert sample_windows([], 1.0, [2.0]) == []
+    assert {window.label for window in sample_windows([], 30.0, [2.0], background_share=0.9, background="rest")} <= {
         "rest"
     }
 
@@ -71,4 +71,4 @@ def test_a_stream_without_gestures_or_shorter_than_a_window():
 )
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
-        cut_windows(**{"truth": TRUTH, "duration": 30.0, "lengths": [2.0], **options})
+        sample_windows(**{"truth": TRUTH, "duration": 30.0, "lengths": [2.0], **options})

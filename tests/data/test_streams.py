@@ -8,10 +8,10 @@ from keras_action.data import (
     Annotations,
     Clip,
     DecodingError,
-    deal_clips,
     iter_frames,
     join_clips,
     read_shards,
+    stratified_parts,
     write_shards,
     write_video,
 )
@@ -156,12 +156,12 @@ def test_pauses_that_are_none(annotations, options, message, tmp_path):
 
 def test_clips_are_dealt_out_evenly():
     clips = tuple(Clip(f"{i}.mp4", "ab"[i % 2]) for i in range(10))
-    parts = deal_clips(Annotations(clips, ("a", "b")), 3, seed=1)
+    parts = stratified_parts(Annotations(clips, ("a", "b")), 3, seed=1)
     assert sorted(clip.path for part in parts for clip in part.clips) == sorted(clip.path for clip in clips)
     for part in parts:
         assert part.labels == ("a", "b")
         assert [clip.label for clip in part.clips].count("a") in (1, 2)
-    assert parts == deal_clips(Annotations(clips, ("a", "b")), 3, seed=1)
-    assert parts != deal_clips(Annotations(clips, ("a", "b")), 3, seed=2)
+    assert parts == stratified_parts(Annotations(clips, ("a", "b")), 3, seed=1)
+    assert parts != stratified_parts(Annotations(clips, ("a", "b")), 3, seed=2)
     with pytest.raises(ValueError, match=r"1 to 10 parts.*Received: parts=11"):
-        deal_clips(Annotations(clips, ("a", "b")), 11)
+        stratified_parts(Annotations(clips, ("a", "b")), 11)

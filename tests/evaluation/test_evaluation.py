@@ -119,7 +119,7 @@ def fake_data(monkeypatch):
         return make_batches()
 
     module = types.SimpleNamespace(
-        evaluation_dataset=evaluation_dataset, FailureLog=object, reversed_ids=lambda labels: [-1] * len(labels)
+        evaluation_dataset=evaluation_dataset, FailureLog=object, reversal_label_map=lambda labels: [-1] * len(labels)
     )
     monkeypatch.setitem(sys.modules, "keras_action.data", module)
     return asked
@@ -136,7 +136,14 @@ def test_evaluate_reads_the_annotated_clips(fake_data, capsys):
     report = evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, batch_size=2, failures=failures)
     assert fake_data == {
         **{"num_segments": 2, "input_size": 8, "batch_size": 2, "failures": failures},
-        **{"sampling": "segments", "num_clips": 1, "num_crops": 1, "seed": None, "short_side": None, "squash": False},
+        **{
+            "sampling": "segments",
+            "num_clips": 1,
+            "num_crops": 1,
+            "seed": None,
+            "short_side": None,
+            "crop_to_aspect_ratio": True,
+        },
     }
     assert report.paths == PATHS
     assert report.top1 == 1
@@ -255,7 +262,7 @@ def test_evaluate_decodes_videos_and_lists_the_broken_one(video_annotations):
     assert [path.endswith("broken0.mp4") for path in report.undecodable] == [True]
 
 
-@pytest.mark.parametrize("views", [{}, {"num_clips": 2, "num_crops": 3, "sampling": "released", "seed": 0}])
+@pytest.mark.parametrize("views", [{}, {"num_clips": 2, "num_crops": 3, "sampling": "reference", "seed": 0}])
 def test_evaluate_rebuilds_a_model_of_another_size(video_annotations, views):
     annotations = video_annotations(broken=0)
     report = evaluate(

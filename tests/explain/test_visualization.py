@@ -11,10 +11,10 @@ pytest.importorskip("av")
 LABELS = ("left", "right", "none")
 
 
-def opened(builder="build_action_net", labels=LABELS, frames=3, squash=True, **options):
+def opened(builder="build_action_net", labels=LABELS, frames=3, crop_to_aspect_ratio=False, **options):
     model = getattr(keras_action, builder)("tiny", 3, frames, input_size=32, **options)
     model.get_layer("classifier").bias.assign([0.0, 5.0, 10.0])  # "none" is what it predicts
-    recipe = Recipe(num_segments=frames, input_size=32, squash=squash)
+    recipe = Recipe(num_segments=frames, input_size=32, crop_to_aspect_ratio=crop_to_aspect_ratio)
     return ModelFile(path="model", model=model, num_segments=frames, input_size=(32, 32), labels=labels, recipe=recipe)
 
 
@@ -102,7 +102,7 @@ def test_figure_and_file(video, tmp_path):
     [
         (lambda: {}, "There must be a model"),
         (lambda: {"A": opened(), "B": opened(frames=2)}, "'A': 3, 'B': 2"),
-        (lambda: {"A": opened(), "B": opened(squash=False)}, "see the same frames"),
+        (lambda: {"A": opened(), "B": opened(crop_to_aspect_ratio=True)}, "see the same frames"),
     ],
 )
 def test_models_must_see_the_same_frames(models, message, video):

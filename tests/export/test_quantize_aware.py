@@ -3,7 +3,7 @@ import warnings
 import pytest
 
 from export.quantize_aware import main
-from keras_action import read_run
+from keras_action import load_run
 from keras_action.litert import LiteRTModel, convert
 from tests.litert.color_model import color_clips
 
@@ -15,7 +15,7 @@ def test_a_run_is_trained_on_and_converted(run, clips, tmp_path, capsys):
         main([str(run), "--train", str(clips), "--output", str(output), "--epochs", "1", "--learning-rate", "1e-4"])
     assert f"export.convert {output}" in capsys.readouterr().out
     inputs, ids = color_clips(8)
-    model = read_run(output).load_model()
+    model = load_run(output).load_model()
     report = convert(model, tmp_path / "m.tflite", quantization="int8", representative_clips=inputs)
     assert (LiteRTModel(report.path)(inputs).argmax(axis=-1) == ids).all()
 

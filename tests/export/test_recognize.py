@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export.recognize import main
-from keras_action.data import iter_frames, probe
+from keras_action.data import iter_frames, video_info
 from keras_action.recognition import EventSettings
 
 TRUTH = [("red", 1, 2), ("green", 3, 4), ("blue", 5, 6)]
@@ -55,7 +55,7 @@ def test_json_alone_on_standard_output(model, stream, capsys):
 def test_draws_labels(model, stream, tmp_path):
     path = tmp_path / "labelled.mp4"
     main([str(model), "--video", str(stream), "--output-video", str(path)])
-    info = probe(path)
+    info = video_info(path)
     assert (info.num_frames, info.width, info.height) == (70, 64, 48)
     assert info.fps == pytest.approx(10)
     both = zip(iter_frames(stream), iter_frames(path), strict=True)
@@ -81,7 +81,7 @@ def test_stops_after_some_seconds(model, stream, tmp_path, capsys):
     labelled = tmp_path / "labelled.mp4"
     main([str(model), "--video", str(stream), "--seconds", "4.5", "--output-video", str(labelled)])
     assert "2 events in 45 frames" in capsys.readouterr().out
-    assert probe(labelled).num_frames == 45
+    assert video_info(labelled).num_frames == 45
 
 
 def test_an_interrupted_record_is_kept(model, stream, tmp_path, capsys, monkeypatch):
@@ -99,7 +99,7 @@ def test_an_interrupted_record_is_kept(model, stream, tmp_path, capsys, monkeypa
     main([str(model), "--video", str(stream), "--record", str(path), "--record-height", "100"])
     text = capsys.readouterr().out
     assert "interrupted\n" in text and "1 event in 31 frames" in text
-    assert probe(path).num_frames == 31
+    assert video_info(path).num_frames == 31
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -184,7 +184,7 @@ RECOGNIZER = """
 """
 
 
-@pytest.mark.parametrize("kind", ["clip", "stream", "mean", "lengths", "squash"])
+@pytest.mark.parametrize("kind", ["clip", "stream", "mean", "lengths", "crop_to_aspect_ratio"])
 def test_recognizer(kind):
     """The same frames, with an uneven clock and a gap: the same events."""
     rng = np.random.default_rng(0)
@@ -194,10 +194,12 @@ def test_recognizer(kind):
     windows = {"stride": 0.2, "smoothing": 0.25} if kind == "lengths" else {}
     settings = EventSettings.for_windows((0.6, 1.0), **windows) if windows else EventSettings.for_clips(1.0)
     model = {"stream": RedStream(), "mean": MeanStream(3)}.get(kind, RedModel())
-    squash = kind == "squash"
-    recognizer = GestureRecognizer(model, ("none", "red"), clip_seconds=1.0, settings=settings, squash=squash)
+    crop_to_aspect_ratio = kind != "crop_to_aspect_ratio"
+    recognizer = GestureRecognizer(
+        model, ("none", "red"), clip_seconds=1.0, settings=settings, crop_to_aspect_ratio=crop_to_aspect_ratio
+    )
     # A crop would leave out the outer columns, and half of what it leaves would be red: too little for any event.
-    columns = [0, 1, *range(5, 11), 14, 15] if squash else list(range(16))
+    columns = [0, 1, *range(5, 11), 14, 15] if not crop_to_aspect_ratio else list(range(16))
     frames = [(time, 255 * any(start <= time < end for start, end in red)) for time in times.tolist()]
     expected = []
     for time, value in frames:
@@ -205,14 +207,14 @@ def test_recognizer(kind):
         picture[:, columns, 0] = value
         expected += recognizer.push(picture, time)
     expected = to_dicts(expected + recognizer.flush())
-    assert len(expected) >= (1 if squash else 3)
+    assert len(expected) >= (3 if crop_to_aspect_ratio else 1)
     description = {
         "kind": "stream" if kind in ("stream", "mean") else "clip",
         "labels": ("none", "red"),
         "clip_seconds": 1.0,
         "num_segments": 4,
         "input_size": (8, 8),
-        "squash": squash,
+        "crop_to_aspect_ratio": crop_to_aspect_ratio,
         "settings": settings.to_dict(),
     }
     average_over = 3 if kind == "mean" else None
@@ -225,7 +227,7 @@ DESCRIPTION = {
     "clip_seconds": 1.0,
     "num_segments": 4,
     "input_size": (8, 8),
-    "squash": False,
+    "crop_to_aspect_ratio": True,
     "settings": EventSettings.for_clips(1.0).to_dict(),
 }
 
@@ -370,7 +372,7 @@ def test_site(clip_file, stream_file, fake_runtime, tmp_path):
     clips, frames = json.loads(files["models.json"])["models"]
     assert (clips["kind"], frames["kind"]) == ("clip", "stream")
     assert clips["labels"] == list(LABELS)
-    assert clips["squash"] is False
+    assert clips["crop_to_aspect_ratio"] is True
     assert clips["inputs"] == [
         {"name": "clip", "dtype": "uint8", "shape": [1, 4, 16, 16, 3], "scale": 1, "zero_point": 0}
     ]

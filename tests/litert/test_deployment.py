@@ -43,7 +43,7 @@ def name_of(options):
         {"num_segments": 16, "location": 2},
         {"location": 3, "shift": None, "paths": ("ste", "ce")},
         {"location": 4, "shift": "fixed", "paths": ("me",), "include_preprocessing": False},
-        {"builder": build_tsm, "geometry": "torchvision", "input_size": (32, 64)},
+        {"builder": build_tsm, "variant": "torchvision", "input_size": (32, 64)},
         {"causal": True, "num_segments": 3},
     ],
     ids=name_of,
@@ -59,7 +59,7 @@ def test_mobilenet_is_the_same_function(options):
     [
         {"backbone": "resnet50"},
         {"builder": build_tsm, "shift": "learnable", "causal": True},
-        {"backbone": "resnet50", "geometry": "torchvision", "builder": build_tsm},
+        {"backbone": "resnet50", "variant": "torchvision", "builder": build_tsm},
         {"backbone": "bn_inception", "stages": (3, 4)},
         {"backbone": "bn_inception", "builder": build_tsn},
         {"backbone": "efficientnet_b0", "stages": 4},
@@ -72,14 +72,14 @@ def test_other_models_are_the_same_function(options):
     assert_same_function(*make(**options))
 
 
-@pytest.mark.parametrize("geometry", ["keras", "torchvision"])
-def test_normalisation_goes_into_the_first_convolution(geometry):
-    model, clips = make(build_tsn, geometry=geometry)
+@pytest.mark.parametrize("variant", ["keras", "torchvision"])
+def test_normalisation_goes_into_the_first_convolution(variant):
+    model, clips = make(build_tsn, variant=variant)
     deployed = assert_same_function(model, clips)
     added = deployed.get_layer("preprocessing")
     assert isinstance(added, AddToChannels)
     assert not any(isinstance(layer, keras.layers.Rescaling) for layer in deployed.layers)
-    mean = {"keras": [-127.5] * 3, "torchvision": [-123.675, -116.28, -103.53]}[geometry]
+    mean = {"keras": [-127.5] * 3, "torchvision": [-123.675, -116.28, -103.53]}[variant]
     np.testing.assert_allclose(added.values, mean, rtol=1e-6)
 
 

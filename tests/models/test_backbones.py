@@ -150,7 +150,7 @@ def test_baselines_are_the_same_graph_but_for_the_temporal_layers(name, builder)
 
 
 @pytest.mark.parametrize(
-    ("name", "geometry", "classes", "parameters"),
+    ("name", "variant", "classes", "parameters"),
     [
         ("resnet50", "torchvision", 83, 27_895_919),
         ("resnet50", "torchvision", 174, 28_082_378),
@@ -158,8 +158,8 @@ def test_baselines_are_the_same_graph_but_for_the_temporal_layers(name, builder)
         ("mobilenet_v2", "torchvision", 83, 2_355_455),
     ],
 )
-def test_number_of_parameters_is_the_released_codes(name, geometry, classes, parameters):
-    model = keras_action.build_action_net(name, classes, input_size=32, geometry=geometry)
+def test_number_of_parameters_is_the_released_codes(name, variant, classes, parameters):
+    model = keras_action.build_action_net(name, classes, input_size=32, variant=variant)
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == parameters
 
 
@@ -178,28 +178,28 @@ def test_location_four_is_the_end_of_the_branch():
 
 
 def test_location_and_padding_before_one_convolution():
-    model = build("resnet50", location=2, stages=[3], geometry="torchvision")
+    model = build("resnet50", location=2, stages=[3], variant="torchvision")
     pad = model.get_layer("conv3_block1_2_conv_pad")
     assert pad.input is model.get_layer("conv3_block1_2_conv_action").output
     assert model.get_layer("conv3_block1_2_conv").input is pad.output
 
 
 def test_every_second_block_of_a_deep_resnet():
-    names = [layer.name for layer in modules(build("resnet101", geometry="torchvision"))]
+    names = [layer.name for layer in modules(build("resnet101", variant="torchvision"))]
     assert names[:4] == [f"conv{s}_block{b}_1_conv_action" for s, b in ((2, 1), (2, 3), (3, 1), (3, 3))]
     assert len(names) == 2 + 2 + 12 + 2
 
 
 @pytest.mark.parametrize("name", PAPER)
 def test_rectangular_and_odd_sizes(name):
-    geometry = "caffe" if name == "bn_inception" else "torchvision"
-    model = build(name, input_size=(33, 47), geometry=geometry, stages=[4])
+    variant = "caffe" if name == "bn_inception" else "torchvision"
+    model = build(name, input_size=(33, 47), variant=variant, stages=[4])
     assert model.input_shape == (None, 2, 33, 47, 3)
     assert numpy(model(clips(model))).shape == (2, 3)
 
 
 def test_torchvisions_resnet():
-    model = build("resnet50", keras_action.build_tsn, geometry="torchvision")
+    model = build("resnet50", keras_action.build_tsn, variant="torchvision")
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
             assert not layer.use_bias
@@ -224,7 +224,7 @@ def test_torchvisions_resnet():
     ],
 )
 def test_preprocessing_is_what_keras_applications_expects(name, prepare):
-    inside = BACKBONES[name].geometries["keras"].preprocessing
+    inside = BACKBONES[name].variants["keras"].preprocessing
     x = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3)).astype("float32")
     inputs = keras.Input((4, 5, 3))
     actual = keras.Model(inputs, inside.apply(inputs)).predict(x, verbose=0)

@@ -126,7 +126,7 @@ def test_weights_of_keras_applications_from_a_file(tmp_path):
             np.testing.assert_array_equal(new, old)
 
 
-def test_imagenet_weights_of_a_torch_file_bring_their_geometry():
+def test_imagenet_weights_of_a_torch_file_bring_their_variant():
     path = shared("weights/mobilenet_v2_imagenet.npz")
     model = build("action_net", weights=path, alpha=1.0)
     with np.load(path) as archive:
@@ -155,14 +155,14 @@ def test_summary_is_readable():
     ("kwargs", "error", "message"),
     [
         ({"weights": "missing.npz"}, FileNotFoundError, "Received: weights='missing.npz'"),
-        ({"geometry": "round"}, ValueError, r"must be one of \['keras', 'torchvision'\]"),
+        ({"variant": "round"}, ValueError, r"must be one of \['keras', 'torchvision'\]"),
         ({"paths": ("xyz",)}, ValueError, "`paths` must be"),
         ({"zero_init_residual": True, "weights": "imagenet"}, ValueError, "from scratch"),
         ({"num_segments": 0}, ValueError, "`num_segments` must be a positive integer"),
         ({"stages": (1, 2)}, ValueError, r"some of \[2, 3, 4, 5\].*Received: stages=\(1, 2\)"),
         ({"stages": ()}, ValueError, r"Received: stages=\(\)"),
         ({"location": 5}, ValueError, "`location` must be from 1 to 4.*Received: location=5"),
-        ({"weights": "imagenet", "geometry": "torchvision"}, ValueError, "for geometry 'keras'"),
+        ({"weights": "imagenet", "variant": "torchvision"}, ValueError, "for variant 'keras'"),
         ({"stage": 2}, TypeError, "stage"),
         ({"num_segments": 2.5}, ValueError, "Received: num_segments=2.5"),
         ({"num_classes": 2.7}, TypeError, "integer"),
@@ -194,12 +194,12 @@ def test_channels_first_is_an_error():
 def test_weights_of_another_geometry_or_network_are_an_error(tmp_path):
     source = keras.applications.MobileNetV2(input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None)
     source.save_weights(tmp_path / "backbone.weights.h5")
-    with pytest.raises(ValueError, match=r"for geometry 'keras'.*geometry='torchvision'"):
-        build("tsn", weights=tmp_path / "backbone.weights.h5", geometry="torchvision")
+    with pytest.raises(ValueError, match=r"for variant 'keras'.*variant='torchvision'"):
+        build("tsn", weights=tmp_path / "backbone.weights.h5", variant="torchvision")
     keys = ("features.0.0.weight", "features.17.conv.0.weight")
     np.savez(tmp_path / "torch.npz", **{key: np.zeros((32, 3, 3, 3), "float32") for key in keys})
-    with pytest.raises(ValueError, match=r"file's weights are for geometry 'torchvision'.*geometry='keras'"):
-        build("tsn", weights=tmp_path / "torch.npz", geometry="keras")
+    with pytest.raises(ValueError, match=r"file's weights are for variant 'torchvision'.*variant='keras'"):
+        build("tsn", weights=tmp_path / "torch.npz", variant="keras")
     with pytest.raises(ValueError, match="must hold the weights of a 'resnet50'; it holds those of 'mobilenet_v2'"):
         keras_action.build_tsn("resnet50", 3, weights=tmp_path / "torch.npz")
     np.savez(tmp_path / "other.npz", weight=np.zeros(3))

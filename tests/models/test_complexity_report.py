@@ -132,7 +132,7 @@ def test_mobilenet_v2_has_the_known_300_million():
 
 def test_resnet50_in_torchvisions_geometry_has_the_known_4_11_billion():
     """Known from a counter that adds two operations for each value normalised, and the pooling."""
-    model = keras_action.build_tsn("resnet50", num_classes=1000, num_segments=1, geometry="torchvision")
+    model = keras_action.build_tsn("resnet50", num_classes=1000, num_segments=1, variant="torchvision")
     report = complexity(model)
     assert report.trainable == 25_557_032
     assert report.macs.literal == resnet50_macs(stride_in_first=False)

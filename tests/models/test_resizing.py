@@ -26,13 +26,13 @@ def config_of(model):
     return json.loads(json.dumps(plain(model.get_config()), default=str))
 
 
-# Keras' geometry of MobileNets and EfficientNets pads by a map's parity, torchvision's and ResNets' does not.
+# Keras' variant of MobileNets and EfficientNets pads by a map's parity, torchvision's and ResNets' does not.
 @pytest.mark.parametrize(
     ("backbone", "old", "new", "options"),
     [
         ("mobilenet_v2", 64, 75, {"alpha": 0.35}),
         ("mobilenet_v2", 75, (64, 96), {"alpha": 0.35}),
-        ("mobilenet_v2", 64, 75, {"alpha": 0.35, "geometry": "torchvision"}),
+        ("mobilenet_v2", 64, 75, {"alpha": 0.35, "variant": "torchvision"}),
         ("mobilenet_v3_small", 64, 75, {"paths": "ste", "shift": None}),
     ],
 )

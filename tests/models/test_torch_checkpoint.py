@@ -203,8 +203,8 @@ def test_a_video_checkpoint_is_a_start_for_other_classes(tmp_path):
 
 
 def test_a_model_in_another_geometry_is_an_error():
-    model = keras_action.build_tsn("mobilenet_v2", 3, num_segments=1, input_size=64, geometry="keras")
-    with pytest.raises(ValueError, match=r"model in geometry 'torchvision'.*Received: a model with epsilon 0.001"):
+    model = keras_action.build_tsn("mobilenet_v2", 3, num_segments=1, input_size=64, variant="keras")
+    with pytest.raises(ValueError, match=r"model in variant 'torchvision'.*Received: a model with epsilon 0.001"):
         keras_action.models.load_torch_backbone(model, image_state(MOBILENET, "classifier", 1280))
     inception = keras_action.build_tsn("bn_inception", 3, num_segments=1, input_size=64)
     with pytest.raises(ValueError, match=r"Missing keys: conv1_7x7_s2.weight"):
@@ -302,7 +302,7 @@ def test_a_resnet_of_basic_blocks_is_an_error():
 def test_imagenet_backbone_leaves_the_rest_fresh_and_names_what_is_missing():
     with np.load(shared("weights/mobilenet_v2_imagenet.npz")) as archive:
         state = {key: archive[key] for key in archive.files}
-    model = keras_action.build_tsm("mobilenet_v2", 3, num_segments=2, input_size=64, geometry="torchvision")
+    model = keras_action.build_tsm("mobilenet_v2", 3, num_segments=2, input_size=64, variant="torchvision")
     classifier = {"classifier.1.weight": np.zeros((1000, 1280)), "classifier.1.bias": np.zeros(1000)}
     keras_action.models.load_torch_backbone(model, {**state, **classifier})
     norm = model.get_layer("block_5_project_BN").get_weights()

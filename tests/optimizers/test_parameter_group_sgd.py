@@ -36,7 +36,7 @@ def test_biases_and_norms_do_not_decay_even_after_loading(tmp_path):
 # MobileNetV2's are the release's (shared/reference, `meta["groups"]`): 1 first convolution, 51 others and 80 in the
 # modules; 104 of batch normalisations and 20 in the modules. Keras' ResNet and BNInception have biases.
 @pytest.mark.parametrize(
-    ("backbone", "geometry", "weights", "biases", "norms"),
+    ("backbone", "variant", "weights", "biases", "norms"),
     [
         ("mobilenet_v2", "keras", 1 + 51 + 80, 0, 104 + 20),
         ("resnet50", "keras", 53 + 128, 53, 106 + 32),
@@ -44,8 +44,8 @@ def test_biases_and_norms_do_not_decay_even_after_loading(tmp_path):
         ("bn_inception", "caffe", 69 + 80, 69, 138 + 20),
     ],
 )
-def test_groups_of_a_real_model(backbone, geometry, weights, biases, norms):
-    model = keras_action.build_action_net(backbone, 27, num_segments=2, input_size=64, geometry=geometry)
+def test_groups_of_a_real_model(backbone, variant, weights, biases, norms):
+    model = keras_action.build_action_net(backbone, 27, num_segments=2, input_size=64, variant=variant)
     variables = model.trainable_variables
     groups = parameter_groups(variables)
     assert Counter(groups) == Counter(

@@ -9,6 +9,7 @@ import pytest
 
 from keras_action import plots
 from keras_action.plots import (
+    charts,
     confusion_matrix_figure,
     contact_sheet_figure,
     curves_figure,
@@ -201,7 +202,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
 @needs_matplotlib
 def test_docstring(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert doctest.testmod(plots).failed == 0
+    assert doctest.testmod(charts, extraglobs={"save_figure": save_figure}).failed == 0
     assert (tmp_path / "confusion.png").exists()
 
 

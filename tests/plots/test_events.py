@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from keras_action.plots import events_figure, figure_to_png_bytes
-from keras_action.recognition import EventSettings, GestureEvent, LogitTrack, MatchReport, Segment, match_events
+from keras_action.recognition import EventSettings, GestureEvent, Interval, LogitSequence, MatchReport, match_events
 
 pytestmark = pytest.mark.skipif(find_spec("matplotlib") is None, reason="Matplotlib is not installed")
 
-TRUTH = (Segment("left", 1.0, 2.5), Segment("right", 4.0, 5.0))
+TRUTH = (Interval("left", 1.0, 2.5), Interval("right", 4.0, 5.0))
 
 
 def event(label, start, end):
@@ -38,7 +38,7 @@ def test_each_gesture_and_event_has_a_bar_and_what_is_wrong_is_hollow():
 def test_probabilities_and_thresholds_stand_above():
     logits = np.array([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [np.nan] * 3, [0.0, 0.0, 3.0]])
     times = np.array([1.0, 2.0, np.nan, 8.0])
-    track = LogitTrack(("left", "right", "none"), times, times, logits, np.ones(len(times)), 9.0)
+    track = LogitSequence(("left", "right", "none"), times, times, logits, np.ones(len(times)), 9.0)
     match = match_events([event("left", 1.1, 2.4)], TRUTH)
     above, below = events_figure(match, track=track, settings=EventSettings()).axes
     lines = {line.get_label(): line for line in above.lines}
@@ -50,7 +50,7 @@ def test_probabilities_and_thresholds_stand_above():
 
 def test_windows_of_several_lengths_have_lines_of_their_own():
     times, lengths = np.array([1.0, 1.5, 2.0, 2.5]), np.array([1.0, 3.0, 1.0, 3.0])
-    track = LogitTrack(("left", "none"), times, times, np.array([[3.0, 0.0], [0.0, 3.0]] * 2), lengths, 9.0)
+    track = LogitSequence(("left", "none"), times, times, np.array([[3.0, 0.0], [0.0, 3.0]] * 2), lengths, 9.0)
     match = match_events([event("left", 1.1, 2.4)], TRUTH)
     above, _ = events_figure(match, track=track, settings=EventSettings()).axes
     short, long, threshold = above.lines

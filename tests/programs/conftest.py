@@ -32,7 +32,7 @@ def color_streams(tmp_path_factory):
     """Two videos of colours, each with its truth beside it."""
     pytest.importorskip("av", reason="the extra video is not installed")
     from keras_action.data import write_video
-    from keras_action.utils.intervals import Segment, truth_path, write_segments
+    from keras_action.utils.intervals import Interval, truth_path, write_intervals
 
     folder, paths = tmp_path_factory.mktemp("streams"), []
     for number, order in enumerate((("red", "green", "blue"), ("blue", "red", "red"))):
@@ -40,8 +40,8 @@ def color_streams(tmp_path_factory):
         for place, label in enumerate(order):
             start = 15 + 25 * place
             frames[start : start + 10, ..., ("red", "green", "blue").index(label)] = 220
-            truth.append(Segment(label, start / 10, start / 10 + 1))
+            truth.append(Interval(label, start / 10, start / 10 + 1))
         paths.append(folder / f"stream_{number}.mp4")
         write_video(paths[-1], frames, fps=10)
-        write_segments(truth_path(paths[-1]), truth)
+        write_intervals(truth_path(paths[-1]), truth)
     return paths

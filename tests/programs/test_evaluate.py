@@ -23,7 +23,7 @@ def run(monkeypatch, tmp_path):
     """A run's folder with a model that takes all clips for bright."""
     tiny.register(monkeypatch)
     folder = tmp_path / "run"
-    write_run(folder, tiny.recipe(sampling="released"), ("bright", "dark"), 1.0)
+    write_run(folder, tiny.recipe(sampling="reference"), ("bright", "dark"), 1.0)
     model = keras_action.build_action_net("tiny", 2, num_segments=2, input_size=32)
     model.get_layer("classifier").bias.assign([1.0, 0.0])
     model.save(folder / "best.keras")
@@ -36,7 +36,7 @@ def protocol_of(folder):
 
 CHEAP = {
     **{"num_segments": 2, "input_size": [32, 32], "num_clips": 1, "num_crops": 1},
-    **{"sampling": "released", "seed": None, "short_side": None, "squash": False},
+    **{"sampling": "reference", "seed": None, "short_side": None, "crop_to_aspect_ratio": True},
 }
 PAPER = {**CHEAP, "input_size": 256, "num_clips": 10, "num_crops": 3, "seed": 0}
 
@@ -49,7 +49,10 @@ PAPER = {**CHEAP, "input_size": 256, "num_clips": 10, "num_crops": 3, "seed": 0}
             ["--input-size", "40", "--num-crops", "3", "--short-side", "48"],
             {**CHEAP, "input_size": 40, "num_crops": 3, "short_side": 48},
         ),
-        (["--squash", "--sampling", "segments"], {**CHEAP, "squash": True, "sampling": "segments"}),
+        (
+            ["--no-crop-to-aspect-ratio", "--sampling", "segments"],
+            {**CHEAP, "crop_to_aspect_ratio": False, "sampling": "segments"},
+        ),
         (["--protocol", "paper"], PAPER),
         (
             ["--protocol", "paper", "--num-clips", "2", "--input-size", "40", "--seed", "none", "--sampling", "dense"],
@@ -85,12 +88,12 @@ def test_a_litert_file_has_one_size(run, csv, tmp_path):
     pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
     from keras_action import litert
 
-    path, recipe = tmp_path / "gesture.tflite", tiny.recipe(sampling="dense", squash=True).to_dict()
+    path, recipe = tmp_path / "gesture.tflite", tiny.recipe(sampling="dense", crop_to_aspect_ratio=False).to_dict()
     labels = ["bright", "dark"]
-    litert.convert(keras_action.open_model(run).model, path, labels=labels, metadata={"recipe": recipe})
+    litert.convert(keras_action.load_model(run).model, path, labels=labels, metadata={"recipe": recipe})
     evaluate.main([str(path), "--data", csv])
     protocol = protocol_of(tmp_path / "gesture_evaluation")
-    assert (protocol["sampling"], protocol["squash"]) == ("dense", True)  # as the file says
+    assert (protocol["sampling"], protocol["crop_to_aspect_ratio"]) == ("dense", False)  # as the file says
     with pytest.raises(SystemExit, match=r"error: .*three crops of 32 × 32\. Received: input_size=256"):
         evaluate.main([str(path), "--data", csv, "--protocol", "paper"])
     arguments = [
@@ -102,7 +105,7 @@ def test_a_litert_file_has_one_size(run, csv, tmp_path):
         "2",
         "--sampling",
         "segments",
-        "--no-squash",
+        "--crop-to-aspect-ratio",
     ]
     evaluate.main([str(path), "--data", csv, *arguments])
     evaluate.main([str(run), "--data", csv, *arguments])
@@ -142,8 +145,8 @@ def test_without_matplotlib_all_but_the_pictures_is_there(run, csv, monkeypatch,
         (["--labels", "missing.txt"], "missing.txt"),
         (["--kind", "tsm"], "kind='tsm'"),
         (["--pairs", "bright:up"], r"Received: \('bright', 'up'\)"),
-        (["--squash", "--num-crops", "3"], "squash=True"),
-        (["--num-clips", "3"], "method='released'"),
+        (["--no-crop-to-aspect-ratio", "--num-crops", "3"], "crop_to_aspect_ratio=False"),
+        (["--num-clips", "3"], "method='reference'"),
     ],
 )
 def test_errors(run, csv, arguments, message):

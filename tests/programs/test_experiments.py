@@ -28,7 +28,7 @@ def test_rows_and_seeds(recipes, tmp_path, capsys):
         "tiny",
         "--set",
         "epochs=1",
-        "ema=0.5",
+        "ema_momentum=0.5",
         "--rows",
         "TSN",
         "ACTION",
@@ -50,7 +50,7 @@ def test_rows_and_seeds(recipes, tmp_path, capsys):
     assert (output / "table1.md").read_bytes() == table == (output / "table3.md").read_bytes()
 
     # What is evaluated is the average of the weights, which best.keras has.
-    run, annotations = keras_action.read_run(output / "ACTION" / "0"), read_annotations(csv)
+    run, annotations = keras_action.load_run(output / "ACTION" / "0"), read_annotations(csv)
     results = json.loads((run.folder / "evaluation.json").read_text())["results"]
     report = keras_action.evaluate(run.load_model(), annotations, num_segments=2, input_size=32)
     expected = [result["probability"] for result in results]
@@ -95,7 +95,7 @@ experiments.main(sys.argv[1:])
 def test_rows_on_two_devices_of_one_or_of_two_processes(tmp_path, strategy):
     root, csv = Path(__file__).resolve().parents[2], str(tiny.write_videos(tmp_path, per_class=2))
     arguments = ["table1", "--train", csv, "--val", csv, "--recipe", "tiny", "--rows", "TSN", "TSM", "--seeds", "0"]
-    arguments += ["--set", "epochs=1", "ema=0.5", "--strategy", strategy, "--output", str(tmp_path / "runs")]
+    arguments += ["--set", "epochs=1", "ema_momentum=0.5", "--strategy", strategy, "--output", str(tmp_path / "runs")]
     environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     processes = [{}]
     if strategy == "data_parallel":

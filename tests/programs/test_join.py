@@ -1,7 +1,7 @@
 import pytest
 
-from keras_action.data import probe, read_annotations
-from keras_action.utils.intervals import read_segments
+from keras_action.data import read_annotations, video_info
+from keras_action.utils.intervals import read_intervals
 from tests import tiny
 from training import join
 
@@ -30,8 +30,8 @@ def test_windows_to_train_on(csv, tmp_path, capsys):
     assert annotations.labels == ("bright", "dark")
     clips = {(clip.path, clip.start, clip.end) for clip in annotations.clips if clip.label == "bright"}
     for video in videos:
-        truth = read_segments(f"{video}.csv")
-        assert len(truth) == 2 and truth[-1].end <= probe(video).duration
+        truth = read_intervals(f"{video}.csv")
+        assert len(truth) == 2 and truth[-1].end <= video_info(video).duration
         assert {(str(video), segment.start, segment.end) for segment in truth} <= clips
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from keras_action.data import DRAWINGS, read_annotations
+from keras_action.data import SYNTHETIC_DRAWINGS, read_annotations
 from training import synthesize
 
 
@@ -8,7 +8,7 @@ def test_writes_a_set(tmp_path, capsys):
     small = ["--clips-per-class", "2", "--frames", "3", "--size", "32", "32", "--workers", "1"]
     synthesize.main(["--kind", "drawing", "--output", str(tmp_path / "set"), *small])
     assert "22 of 22 videos" in capsys.readouterr().out
-    assert sorted(read_annotations(tmp_path / "set" / "val.csv").labels) == sorted(DRAWINGS)
+    assert sorted(read_annotations(tmp_path / "set" / "val.csv").labels) == sorted(SYNTHETIC_DRAWINGS)
 
 
 def test_writes_some_of_the_classes(tmp_path):

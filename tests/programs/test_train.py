@@ -54,7 +54,7 @@ def test_preview_shows_the_first_clips_that_training_sees(csv, sheets, num_clips
 def test_preview_names_both_clips_of_a_mixture(csv, sheets, tmp_path):
     pytest.importorskip("matplotlib")
     arguments = ["--recipe", "tiny", "--train", str(csv), "--preview", str(tmp_path / "sheet.png")]
-    train.main([*arguments, "--set", "mix_up=1"])
+    train.main([*arguments, "--set", "mixup_alpha=1"])
     ((_, titles),) = sheets
     assert any(" + " in title for title in titles)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keras_action.recognition import GestureRecognizer
-from keras_action.recognition.loading import load_model
+from keras_action.recognition.loading import load_recognition_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,7 +47,9 @@ def folder(tmp_path_factory):
     (folder / "run").mkdir()
     model.save(folder / "run" / "best.keras")
     model.save(folder / "bare.keras")
-    recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0, squash=True)
+    recipe = Recipe(
+        model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0, crop_to_aspect_ratio=False
+    )
     write_run(folder / "run", recipe, LABELS, 1.5)
     return folder
 
@@ -56,11 +58,11 @@ def folder(tmp_path_factory):
     ("name", "seconds"), [("clips.tflite", 1.0), ("run", 1.5), ("run/best.keras", 1.5), ("bare.keras", None)]
 )
 def test_what_a_file_tells(folder, name, seconds):
-    loaded = load_model(folder / name)
+    loaded = load_recognition_model(folder / name)
     assert loaded.model.input_shape == (None, 4, 16, 16, 3)
     assert loaded.labels == (None if seconds is None else ("none", "red", "green", "blue"))
     assert loaded.clip_seconds == seconds
-    assert loaded.squash == name.startswith("run")
+    assert loaded.crop_to_aspect_ratio != name.startswith("run")
 
 
 def test_a_litert_file_needs_neither_tensorflow_nor_keras(folder, tmp_path):
@@ -105,7 +107,7 @@ def test_a_file_that_takes_frames_is_a_streaming_model(folder, monkeypatch):
 
 def test_files_that_are_no_models(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such model. Received: model="):
-        load_model(tmp_path / "missing")
+        load_recognition_model(tmp_path / "missing")
     (tmp_path / "notes.txt").write_text("no model")
     with pytest.raises(ValueError, match=r"A model is .*notes\.txt"):
-        load_model(tmp_path / "notes.txt")
+        load_recognition_model(tmp_path / "notes.txt")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from keras_action.recognition import GestureEvent, Segment, match_events
+from keras_action.recognition import GestureEvent, Interval, match_events
 
 
 def event(label, start, end):
@@ -38,7 +38,7 @@ def test_counts(events, truth, counts):
 
 
 def test_table_is_in_order_of_time():
-    truth = [Segment("a", 1, 3), Segment("c", 4, 5)]
+    truth = [Interval("a", 1, 3), Interval("c", 4, 5)]
     report = match_events([event("b", 7, 8), event("a", 1, 2), event("a", 2.5, 3)], truth)
     lines = str(report).splitlines()
     assert [line.split()[-1] for line in lines[1:5]] == ["found", "TWICE", "MISSED", "FALSE"]

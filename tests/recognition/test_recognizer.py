@@ -370,9 +370,9 @@ def test_a_streaming_model_without_metadata():
 def test_whole_frames_where_the_model_was_trained_on_them():
     left = np.zeros((10, 60, 3), "uint8")
     left[:, :20, 0] = 255
-    for squash, expected in ((False, 0), (True, 1 / 3)):
+    for crop_to_aspect_ratio, expected in ((True, 0), (False, 1 / 3)):
         model = RedModel()
-        recognizer = GestureRecognizer(model, LABELS, clip_seconds=1.0, squash=squash)
+        recognizer = GestureRecognizer(model, LABELS, clip_seconds=1.0, crop_to_aspect_ratio=crop_to_aspect_ratio)
         recognizer.push(left, 0.0)
         recognizer.flush()
         assert model.clips[0][..., 0].mean() / 255 == pytest.approx(expected, abs=0.01)

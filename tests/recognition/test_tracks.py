@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from keras_action.recognition import EventSettings, GestureRecognizer, LogitTrack, cached_logits, record_logits
+from keras_action.recognition import EventSettings, GestureRecognizer, LogitSequence, cached_logits, record_logits
 from tests.recognition.fakes import LABELS, RedModel, RedStream, frames, play
 
 RED = [(2, 3), (5, 6.5), (51, 52)]
@@ -27,7 +27,7 @@ def test_events_of_a_track_are_the_recognisers(kind, firing, tmp_path):
     assert len(expected) == 3
     assert track.events(settings) == expected
     assert track.duration == pytest.approx(54, abs=0.5)
-    loaded = LogitTrack.load(track.save(tmp_path / "track.npz"))
+    loaded = LogitSequence.load(track.save(tmp_path / "track.npz"))
     assert (loaded.labels, loaded.duration) == (LABELS, track.duration)
     assert loaded.events(settings) == expected
 
@@ -42,10 +42,10 @@ def test_files_that_hold_no_track(content, tmp_path):
     path = tmp_path / "track.npz"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"track\.npz is no file of logits"):
-        LogitTrack.load(path)
+        LogitSequence.load(path)
     np.savez(path, times=np.zeros(3))
     with pytest.raises(ValueError, match=r"track\.npz is no file of logits"):
-        LogitTrack.load(path)
+        LogitSequence.load(path)
 
 
 def test_the_model_runs_once_for_a_video(tmp_path):
@@ -66,7 +66,7 @@ def test_the_model_runs_once_for_a_video(tmp_path):
     assert runs() == 0
     assert runs(stride=0.1) > 10
     assert runs(window_seconds=(1.0, 1.2)) > 10
-    assert runs(squash=True) > 10
+    assert runs(crop_to_aspect_ratio=False) > 10
     assert runs() == 0
     model.write_text("another")
     assert runs() > 10

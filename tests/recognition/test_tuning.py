@@ -5,8 +5,8 @@ import pytest
 
 from keras_action.recognition import (
     EventSettings,
-    LogitTrack,
-    Segment,
+    Interval,
+    LogitSequence,
     cross_validate,
     evaluate_streams,
     operating_curve,
@@ -24,13 +24,13 @@ def make_stream(seed, confidence=0.6, spikes=0.85):
     truth, now = [], 2.0
     while now < 54:
         label = int(rng.integers(1, 3))
-        truth.append(Segment(LABELS[label], now, now + 2))
+        truth.append(Interval(LABELS[label], now, now + 2))
         probabilities[(times >= now) & (times < now + 2)] = np.eye(3)[label] * (confidence - 0.2) + 0.2
         spike = np.argmin(abs(times - now - 3.5))
         probabilities[spike : spike + 2] = np.eye(3)[3 - label] * spikes + (1 - spikes) / 3
         now += rng.uniform(5, 6)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return LogitTrack(LABELS, times, times + 0.5, np.log(probabilities), np.ones(len(times)), 60.0), truth
+    return LogitSequence(LABELS, times, times + 0.5, np.log(probabilities), np.ones(len(times)), 60.0), truth
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def make_windows(seed):
     truth, now = [], 2.0
     while now < 54:
         label = int(rng.integers(1, 3))
-        truth.append(Segment(LABELS[label], now, now + (1, 3)[label - 1]))
+        truth.append(Interval(LABELS[label], now, now + (1, 3)[label - 1]))
         now += rng.uniform(5, 6)
     rows = []
     for end in ends:
@@ -117,7 +117,7 @@ def make_windows(seed):
             rows.append((end - length / 2, end, np.log(probabilities), length))
     rows.append((np.nan, np.nan, np.full(3, np.nan), 0))  # the stream has ended
     times, seen, logits, lengths = (np.array(column) for column in zip(*rows, strict=True))
-    return LogitTrack(LABELS, times, seen, logits, lengths, 60.0), truth
+    return LogitSequence(LABELS, times, seen, logits, lengths, 60.0), truth
 
 
 def test_settings_of_windows_of_several_lengths():

@@ -76,7 +76,7 @@ def test_windows_compete(windows, options, labels):
 @pytest.mark.parametrize("pause", [0.6, 1.0, 1.5, 3.0])
 @pytest.mark.parametrize("lengths", [(1.7, 3.4), (1.2, 1.7, 2.4, 3.4, 4.8)])
 def test_repeated_gestures_fire_once_each(lengths, pause):
-    """Of a model that says how well a gesture fills a window, as it learns from `cut_windows`."""
+    """Of a model that says how well a gesture fills a window, as it learns from `sample_windows`."""
     gestures = [(5 + i * (1.2 + pause), 6.2 + i * (1.2 + pause)) for i in range(6)]
     detector, events = WindowDetector(LABELS, EventSettings.for_windows(lengths)), []
     for end in np.arange(1, gestures[-1][1] + 6, 0.2):

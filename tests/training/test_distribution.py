@@ -123,7 +123,7 @@ def test_a_run_can_go_on_with_more_devices_or_fewer(csv, strategies):
     check_same_losses(csv, "whole", "cut")
 
 
-PHASES = {**ONE_DEVICE, "ema": 0.5, "frozen_epochs": 1, "optimizer": "sgd", "epochs": 3}
+PHASES = {**ONE_DEVICE, "ema_momentum": 0.5, "frozen_epochs": 1, "optimizer": "sgd", "epochs": 3}
 
 
 @pytest.mark.slow
@@ -158,7 +158,9 @@ def test_a_killed_mirrored_run_goes_on_in_another_process_as_if_nothing_had_been
 def test_two_processes_of_jax_and_one_give_the_same_losses_also_after_an_interruption(csv):
     pytest.importorskip("jax")
     run = {"recipe": JIT, "strategy": "data_parallel"}
-    phases = {"recipe": {**JIT, **PHASES, "synchronized_batch_norm": False, "accumulation_steps": 2, "batch_size": 8}}
+    phases = {
+        "recipe": {**JIT, **PHASES, "synchronized_batch_norm": False, "gradient_accumulation_steps": 2, "batch_size": 8}
+    }
     runs = [
         {"folder": "two", **run, "stop_at": 1},
         {"folder": "two", **run},
@@ -238,7 +240,7 @@ def test_keras_still_cannot_fit_under_multi_worker_mirrored_strategy():
         ("mirorred", {}, r"`strategy` must be one of \('none', 'mirrored', .*Received: strategy='mirorred'"),
         ("multi_worker", {}, rf"MultiWorkerMirroredStrategy \(here {keras.__version__}.*KERAS_BACKEND=jax"),
         ("data_parallel", {}, r"needs the jax backend: set KERAS_BACKEND=jax. Received: .* backend='tensorflow'"),
-        ("mirrored", {"accumulation_steps": 2}, r"strategy='mirrored', accumulation_steps=2"),
+        ("mirrored", {"gradient_accumulation_steps": 2}, r"strategy='mirrored', gradient_accumulation_steps=2"),
     ],
 )
 def test_what_does_not_work_is_an_error_at_once(annotations, tmp_path, strategy, fields, message):

@@ -53,7 +53,7 @@ def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, tmp_path, capsys
     assert {path.name for path in run.folder.iterdir()} >= {"best.keras", "last.keras", "run.json", "log.csv"}
     assert run.labels == ("bright", "dark")
     assert run.clip_seconds == pytest.approx(1.0)
-    assert keras_action.read_run(run.folder / "last.keras").checkpoint.name == "last.keras"
+    assert keras_action.load_run(run.folder / "last.keras").checkpoint.name == "last.keras"
     rows = read_log(run.folder)
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "clips_per_second"} <= set(rows[0])
@@ -131,7 +131,7 @@ class Accuracies(keras.callbacks.Callback):
 
 
 def check_best(folder, weights):
-    for best, expected in zip(keras_action.read_run(folder).load_model().get_weights(), weights, strict=True):
+    for best, expected in zip(keras_action.load_run(folder).load_model().get_weights(), weights, strict=True):
         np.testing.assert_array_equal(best, expected)
 
 
@@ -298,12 +298,12 @@ def test_a_damaged_description_is_an_error(content, tmp_path):
     (tmp_path / "run.json").write_text(content)
     (tmp_path / "best.keras").write_text("")
     with pytest.raises(ValueError, match="not the description of a training run"):
-        keras_action.read_run(tmp_path)
+        keras_action.load_run(tmp_path)
 
 
 def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds run.json"):
-        keras_action.read_run(tmp_path)
+        keras_action.load_run(tmp_path)
 
 
 def test_frame_folders_are_trained_on_and_say_how_long_they_are(tmp_path, monkeypatch):
@@ -324,7 +324,7 @@ def test_frame_folders_are_trained_on_and_say_how_long_they_are(tmp_path, monkey
     unknown = Annotations(tuple(dataclasses.replace(clip, fps=None) for clip in clips), ("bright", "dark"))
     run = keras_action.train(tiny.recipe(epochs=1), unknown, unknown, tmp_path / "run")
     assert run.clip_seconds is None
-    assert keras_action.read_run(tmp_path / "run").clip_seconds is None
+    assert keras_action.load_run(tmp_path / "run").clip_seconds is None
     assert digest(annotations) != digest(Annotations((part.clips[0], *clips[1:]), ("bright", "dark")))
 
 
@@ -342,7 +342,7 @@ def test_batches_are_as_the_recipe_says(annotations):
     assert 0 < swapped(flip=True, flip_pairs=["bright:dark"]) < 12
     assert 0 < swapped(reversal=True, reversal_pairs=["bright:dark"]) < 12
     assert swapped(flip=True, flip_pairs=[]) == 0  # no label changes
-    assert any(0 < value < 1 for labels in batches(mix_up=1.0, cut_mix=1.0) for value in labels.ravel())
+    assert any(0 < value < 1 for labels in batches(mixup_alpha=1.0, cutmix_alpha=1.0) for value in labels.ravel())
     for fields in ({"flip": True}, {"reversal": True}):
         with pytest.raises(ValueError, match="give the pairs"):
             batches(**fields)  # nothing is known of "bright" and "dark"
@@ -351,9 +351,9 @@ def test_batches_are_as_the_recipe_says(annotations):
 
 
 FLOAT16 = {"mixed_precision": "mixed_float16"}
-MIXED = {"mix_up": 0.2, "cut_mix": 1.0, "flip": True, "flip_pairs": ["bright:dark"], "rand_augment_ops": 1}
-PHASES = {"ema": 0.9, "frozen_epochs": 1, "optimizer": "sgd", "schedule": "steps", "decay_epochs": (2,)}
-PARTS = {"accumulation_steps": 2, "ema": 0.5, "partial_batch_norm": True}
+MIXED = {"mixup_alpha": 0.2, "cutmix_alpha": 1.0, "flip": True, "flip_pairs": ["bright:dark"], "rand_augment_ops": 1}
+PHASES = {"ema_momentum": 0.9, "frozen_epochs": 1, "optimizer": "sgd", "schedule": "steps", "decay_epochs": (2,)}
+PARTS = {"gradient_accumulation_steps": 2, "ema_momentum": 0.5, "partial_batch_norm": True}
 # The first normalisation is the stem's, so that those inside ACTION do not learn, of which a file says nothing.
 FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True}
 
@@ -366,7 +366,7 @@ FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True}
         pytest.param(PHASES, 1, id="phases-1"),
         pytest.param(PHASES, 2, id="phases-2", marks=pytest.mark.slow),
         pytest.param(PARTS, 1, id="parts", marks=pytest.mark.slow),
-        pytest.param({**FROZEN_NORMS, "frozen_epochs": 1, "ema": 0.9}, 2, id="norms"),
+        pytest.param({**FROZEN_NORMS, "frozen_epochs": 1, "ema_momentum": 0.9}, 2, id="norms"),
         pytest.param({**FROZEN_NORMS, "frozen_epochs": 2}, 1, id="norms-frozen", marks=pytest.mark.slow),
         pytest.param({**FROZEN_NORMS, "optimizer": "sgd", **FLOAT16}, 2, id="norms-16", marks=pytest.mark.slow),
     ],
@@ -385,7 +385,7 @@ def test_a_run_of_any_recipe_goes_on_as_if_nothing_had_been(annotations, tmp_pat
 
 
 def best_weights(folder):
-    model = keras_action.read_run(folder).load_model()
+    model = keras_action.load_run(folder).load_model()
     return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights}
 
 
@@ -421,10 +421,10 @@ def test_the_best_is_the_average(annotations, tmp_path):
             if batch == 0:
                 first.update({v.path: np.array(v) for v in self.model.trainable_variables})
 
-    recipe = tiny.recipe(epochs=1, ema=0.99, warmup_epochs=0)
+    recipe = tiny.recipe(epochs=1, ema_momentum=0.99, warmup_epochs=0)
     run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False, callbacks=[Look()])
     best = best_weights(run.folder)
-    last = keras_action.read_run(tmp_path / "run" / "last.keras").load_model()
+    last = keras_action.load_run(tmp_path / "run" / "last.keras").load_model()
     for variable in last.trainable_weights:
         # The average begins with the weights after the first step, and after two more of 0.99 is still near to them.
         path, end = variable.path, keras.ops.convert_to_numpy(variable)
@@ -448,7 +448,7 @@ def test_accumulated_parts_are_one_update(annotations, tmp_path):
         def on_epoch_end(self, epoch, logs=None):
             counts.append((self.params["steps"], int(self.model.optimizer.iterations)))
 
-    recipe = tiny.recipe(epochs=1, accumulation_steps=2)
+    recipe = tiny.recipe(epochs=1, gradient_accumulation_steps=2)
     keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False, callbacks=[Count()])
     assert counts == [(6, 3)]  # 12 clips: six times two, three times four
 

@@ -22,16 +22,16 @@ def run(monkeypatch, tmp_path):
     """A run's folder with a model that was not trained."""
     tiny.register(monkeypatch)
     folder = tmp_path / "run"
-    write_run(folder, tiny.recipe(sampling="released"), LABELS, 1.0)
+    write_run(folder, tiny.recipe(sampling="reference"), LABELS, 1.0)
     tiny_model().save(folder / "best.keras")
     return folder
 
 
 @pytest.mark.parametrize("file", [".", "best.keras"])
 def test_a_run(run, file):
-    opened = keras_action.open_model(run / file)
+    opened = keras_action.load_model(run / file)
     assert (opened.num_segments, opened.input_size, opened.labels) == (2, (32, 32), LABELS)
-    assert opened.recipe.sampling == "released"
+    assert opened.recipe.sampling == "reference"
     np.testing.assert_array_equal(
         opened.model.predict(CLIPS, verbose=0), keras.saving.load_model(run / "best.keras").predict(CLIPS, verbose=0)
     )
@@ -39,9 +39,9 @@ def test_a_run(run, file):
 
 def test_a_keras_file_alone(run, tmp_path):
     path = (run / "best.keras").rename(tmp_path / "model.keras")
-    opened = keras_action.open_model(path)
+    opened = keras_action.load_model(path)
     assert (opened.num_segments, opened.input_size, opened.labels, opened.recipe) == (2, (32, 32), None, None)
-    assert keras_action.open_model(path, labels=["a", "b"]).labels == ("a", "b")
+    assert keras_action.load_model(path, labels=["a", "b"]).labels == ("a", "b")
 
 
 @pytest.mark.parametrize("quantization", [None, "int8"])
@@ -50,10 +50,10 @@ def test_a_litert_file(run, tmp_path, quantization):
     pytest.importorskip("ai_edge_quantizer", reason="the extra litert is not installed")
     from keras_action import litert
 
-    model = keras_action.open_model(run).model
+    model = keras_action.load_model(run).model
     path = tmp_path / "gesture.tflite"
     litert.convert(model, path, quantization=quantization, representative_clips=CLIPS, labels=LABELS)
-    opened = keras_action.open_model(path)
+    opened = keras_action.load_model(path)
     assert (opened.num_segments, opened.input_size, opened.labels, opened.recipe) == (2, (32, 32), LABELS, None)
     expected = model.predict(CLIPS, verbose=0)
     tolerance = 1e-5 if quantization is None else 0.2 * np.ptp(expected) + 1e-3
@@ -64,20 +64,25 @@ def test_a_litert_file_tells_how_it_was_trained(run, tmp_path):
     pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
     from keras_action import litert
 
-    recipe, path = tiny.recipe(sampling="released", squash=True), tmp_path / "gesture.tflite"
+    recipe, path = tiny.recipe(sampling="reference", crop_to_aspect_ratio=False), tmp_path / "gesture.tflite"
     of_another_version = {**recipe.to_dict(), "is_new": 1}
     litert.convert(tiny_model(), path, clip_seconds=1.5, metadata={"recipe": of_another_version})
-    opened = keras_action.open_model(path)
-    assert (opened.recipe, opened.sampling, opened.squash, opened.clip_seconds) == (recipe, "released", True, 1.5)
+    opened = keras_action.load_model(path)
+    assert (opened.recipe, opened.sampling, opened.crop_to_aspect_ratio, opened.clip_seconds) == (
+        recipe,
+        "reference",
+        False,
+        1.5,
+    )
 
     metadata = litert.read_metadata(path)
     litert.write_metadata(path, dataclasses.replace(metadata, recipe=None))
-    opened = keras_action.open_model(path)
-    assert (opened.recipe, opened.sampling, opened.squash) == (None, "segments", False)
+    opened = keras_action.load_model(path)
+    assert (opened.recipe, opened.sampling, opened.crop_to_aspect_ratio) == (None, "segments", True)
 
     litert.write_metadata(path, dataclasses.replace(metadata, recipe={"epochs": -1}))
     with pytest.raises(ValueError, match=r"gesture\.tflite: the recipe .*Received: epochs=-1"):
-        keras_action.open_model(path)
+        keras_action.load_model(path)
 
 
 def torch_state_dict(model):
@@ -107,7 +112,7 @@ def checkpoint(tmp_path_factory):
     """A PyTorch checkpoint, and the same weights as a `.keras` file, made at another size."""
     keras.utils.set_random_seed(0)
     folder = tmp_path_factory.mktemp("checkpoint")
-    model = keras_action.build_tsn("mobilenet_v2", 2, num_segments=2, input_size=64, geometry="torchvision")
+    model = keras_action.build_tsn("mobilenet_v2", 2, num_segments=2, input_size=64, variant="torchvision")
     # As freshly made, without statistics, it would say the same of every clip.
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -124,8 +129,8 @@ def test_a_checkpoint_and_the_keras_file_made_of_it_give_the_same_numbers(checkp
     annotations = read_annotations(tiny.write_videos(tmp_path, per_class=2))
     reports = []
     for opened in (
-        keras_action.open_model(checkpoint / "tsn.npz", num_segments=2),
-        keras_action.open_model(checkpoint / "model.keras"),
+        keras_action.load_model(checkpoint / "tsn.npz", num_segments=2),
+        keras_action.load_model(checkpoint / "model.keras"),
     ):
         report = keras_action.evaluate(
             opened.model,
@@ -145,9 +150,9 @@ def test_a_checkpoint_and_the_keras_file_made_of_it_give_the_same_numbers(checkp
 
 def test_errors_of_a_checkpoint(checkpoint):
     with pytest.raises(ValueError, match=r"does not tell how many frames.*--num-segments"):
-        keras_action.open_model(checkpoint / "tsn.npz")
+        keras_action.load_model(checkpoint / "tsn.npz")
     with pytest.raises(ValueError, match=r"2 classes.*Received: 3 labels"):
-        keras_action.open_model(checkpoint / "tsn.npz", num_segments=2, labels="abc")
+        keras_action.load_model(checkpoint / "tsn.npz", num_segments=2, labels="abc")
 
 
 @pytest.mark.parametrize(
@@ -170,9 +175,9 @@ def test_errors(tmp_path, monkeypatch, name, options, error, message):
     for suffix in ("txt", "pth", "tflite"):
         (tmp_path / f"notes.{suffix}").write_text("these are notes, and no model")
     with pytest.raises(error, match=message):
-        keras_action.open_model(tmp_path / name, **options)
+        keras_action.load_model(tmp_path / name, **options)
 
 
 def test_nothing_of_litert_is_needed_for_a_keras_file(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_action.litert", None)
-    assert keras_action.open_model(run).labels == LABELS
+    assert keras_action.load_model(run).labels == LABELS

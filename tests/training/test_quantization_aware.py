@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from keras_action import data, read_run, train
+from keras_action import data, load_run, train
 from keras_action.training.quantization_aware import fine_tune
 from tests import tiny
 
@@ -24,7 +24,7 @@ def test_a_run_that_can_be_used_as_any_other(trained, tmp_path):
     run, annotations = trained
     rounded = fine_tune(run, annotations, annotations, tmp_path / "rounded", epochs=1)
     assert (rounded.recipe, rounded.labels) == (run.recipe, run.labels)
-    assert read_run(tmp_path / "rounded").checkpoint.name == "best.keras"
+    assert load_run(tmp_path / "rounded").checkpoint.name == "best.keras"
     assert (tmp_path / "rounded" / "log.csv").read_text().count("\n") == 2
     old, new = run.load_model(), rounded.load_model()
     assert [layer.name for layer in new.layers] == [layer.name for layer in old.layers]

@@ -39,7 +39,7 @@ def test_override_from_text(text, field, value):
         ("epochs=0", "`epochs` must be above 0"),
         ("cache=yes", "`cache` must be of type bool"),
         ("dropout=1.5", "from 0 to 1"),
-        ("mix_up=-1", "`mix_up` must be 0 or more"),
+        ("mixup_alpha=-1", "`mixup_alpha` must be 0 or more"),
         ("reversal_pairs=up,down", "`reversal_pairs` must be names with a colon"),
         ("model=slowfast", "`model` must be one of"),
     ],
@@ -71,7 +71,7 @@ def test_a_misspelt_field_is_an_error():
 def test_every_recipe_survives_json(name):
     module = importlib.import_module(f"training.recipes.{name}")
     assert "python -m" in module.__doc__ or "make " in module.__doc__
-    for make in (module.recipe, getattr(module, "paper", None), getattr(module, "released_code", None)):
+    for make in (module.recipe, getattr(module, "paper", None), getattr(module, "reference_code", None)):
         if make is not None:
             recipe = make()
             assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
@@ -79,7 +79,7 @@ def test_every_recipe_survives_json(name):
 
 @pytest.mark.parametrize("name", ["egogesture", "jester", "something_something"])
 def test_the_papers_recipes(name):
-    paper, released = load_recipe(name), load_recipe(f"{name}:released_code")
+    paper, released = load_recipe(name), load_recipe(f"{name}:reference_code")
     assert paper == load_recipe(f"{name}:paper") != released
     assert (paper.batch_size, paper.peak_learning_rate) == (64, 0.01)
     long = load_recipe(name, ["num_segments=16"])
@@ -87,14 +87,14 @@ def test_the_papers_recipes(name):
     small = load_recipe(name, ["batch_size=16", "backbone=mobilenet_v2"])
     assert (small.backbone, small.peak_learning_rate) == ("mobilenet_v2", pytest.approx(0.0025))
     assert load_recipe(name, ["num_segments=16", "batch_size=96"]).peak_learning_rate == pytest.approx(0.02)
-    assert released.sampling == "released" and released.squash == (name == "egogesture")
+    assert released.sampling == "reference" and released.crop_to_aspect_ratio == (name != "egogesture")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("egogestures", "no recipe of this name"),
-        ("egogesture:code", "The recipes of egogesture are recipe, paper, released_code"),
+        ("egogesture:code", "The recipes of egogesture are recipe, paper, reference_code"),
         ("small:Recipe", "The recipes of small are recipe"),
     ],
 )

@@ -24,13 +24,15 @@ def test_the_average_in_last_keras_is_that_of_best_keras(tmp_path, monkeypatch, 
     tiny.register(monkeypatch)
     annotations, folder = read_annotations(tiny.write_videos(tmp_path)), tmp_path / "run"
     # Without validation the last epoch is the best.
-    keras_action.train(tiny.recipe(epochs=2, ema=0.9, **fields), annotations, None, folder, tensorboard=False)
-    best, last = (keras_action.read_run(folder / name) for name in ("best.keras", "last.keras"))
+    keras_action.train(tiny.recipe(epochs=2, ema_momentum=0.9, **fields), annotations, None, folder, tensorboard=False)
+    best, last = (keras_action.load_run(folder / name) for name in ("best.keras", "last.keras"))
     expected, raw, average = (arrays(model) for model in (best.load_model(), last.load_model(), load_average(last)))
     for path, value in average.items():
         np.testing.assert_allclose(value, expected[path], rtol=1e-5, atol=1e-6, err_msg=path)
     assert any(np.abs(value - raw[path]).max() > 1e-4 for path, value in average.items())
-    with pytest.raises(ValueError, match=r"in the last\.keras of a run .*Received: .*best\.keras, with ema=0\.9"):
+    with pytest.raises(
+        ValueError, match=r"in the last\.keras of a run .*Received: .*best\.keras, with ema_momentum=0\.9"
+    ):
         load_average(best)
 
 

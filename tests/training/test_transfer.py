@@ -100,12 +100,12 @@ def test_a_model_that_does_not_fit(there, here, message, tmp_path):
 @pytest.mark.slow
 def test_the_geometry_is_that_of_the_start(tmp_path):
     fields = {"backbone": "mobilenet_v2", "alpha": 0.35}
-    start, path = save(tmp_path, geometry="torchvision", **fields)
+    start, path = save(tmp_path, variant="torchvision", **fields)
     model = build_model(tiny.recipe(start_from=path, **fields), 2)
     clips = np.random.default_rng(0).integers(0, 256, (1, 2, 32, 32, 3)).astype("float32")
     np.testing.assert_allclose(model.predict(clips, verbose=0), start.predict(clips, verbose=0), rtol=1e-5)
     with pytest.raises(ValueError, match="does not fit"):
-        build_model(tiny.recipe(start_from=path, geometry="keras", **fields), 2)
+        build_model(tiny.recipe(start_from=path, variant="keras", **fields), 2)
 
 
 def test_bad_starts(tmp_path):

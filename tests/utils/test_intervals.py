@@ -1,6 +1,6 @@
 import pytest
 
-from keras_action.utils.intervals import Segment, is_ignored, read_segments, truth_path, write_segments
+from keras_action.utils.intervals import Interval, is_ignored, read_intervals, truth_path, write_intervals
 
 
 @pytest.mark.parametrize("head", ["label,start,end", "\ufeffstart,label,note,end"])
@@ -9,7 +9,7 @@ def test_reads_segments(tmp_path, head):
     rows = {"label": '"wave, twice"', "start": "0.5", "end": "2", "note": "x"}
     row = ",".join(rows[name] for name in head.strip("\ufeff").split(","))
     path.write_text(f"{head}\n{row}\n\n", encoding="utf-8")
-    assert read_segments(path) == (Segment("wave, twice", 0.5, 2.0),)
+    assert read_intervals(path) == (Interval("wave, twice", 0.5, 2.0),)
 
 
 @pytest.mark.parametrize(
@@ -30,15 +30,15 @@ def test_bad_files(tmp_path, content, message):
     path = tmp_path / "truth.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        read_segments(path)
+        read_intervals(path)
 
 
 def test_what_is_written_is_read(tmp_path):
-    segments = (Segment("wave, twice", 0.5, 2.0), Segment("nod", 2.25, 3.125))
+    segments = (Interval("wave, twice", 0.5, 2.0), Interval("nod", 2.25, 3.125))
     path = truth_path(tmp_path / "stream.mp4")
     assert path.name == "stream.mp4.csv"
-    write_segments(path, segments)
-    assert read_segments(path) == segments
+    write_intervals(path, segments)
+    assert read_intervals(path) == segments
 
 
 def test_labels_that_mean_nothing():

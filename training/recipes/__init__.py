@@ -14,7 +14,7 @@ def load_recipe(name, assignments=()):
 
     Args:
         name: Name of a module of `training.recipes`, and, after a colon, of one of its functions if it is not
-            `recipe`: `"egogesture:released_code"`.
+            `recipe`: `"egogesture:reference_code"`.
         assignments: Texts `"field=value"`; see `Recipe.override`.
 
     Returns:
@@ -25,7 +25,7 @@ def load_recipe(name, assignments=()):
 
     Example:
 
-    >>> load_recipe("jester:released_code", ["num_segments=16"]).batch_size
+    >>> load_recipe("jester:reference_code", ["num_segments=16"]).batch_size
     48
     """
     module_name, _, function = name.partition(":")

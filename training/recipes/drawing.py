@@ -15,7 +15,7 @@ def recipe():
     return Recipe(
         num_segments=12,
         input_size=72,
-        squash=True,
+        crop_to_aspect_ratio=False,
         frozen_stages=2,
         epochs=8,
         batch_size=16,

@@ -2,7 +2,7 @@
 
     python -m training.train --recipe egogesture --output runs/ego \
         --train egogesture:train:DATA --val egogesture:validation:DATA --set weights=resnet50.pth
-    python -m training.train --recipe egogesture:released_code ... --set num_segments=16 backbone=mobilenet_v2
+    python -m training.train --recipe egogesture:reference_code ... --set num_segments=16 backbone=mobilenet_v2
 
 The paper's results on the three data sets stand in its Table 1.
 """
@@ -24,15 +24,17 @@ def paper(num_segments=8, backbone="resnet50"):
     return published(num_segments, backbone, epochs=25, decay_epochs=(10, 15, 20))
 
 
-def released_code(num_segments=8, backbone="resnet50"):
+def reference_code(num_segments=8, backbone="resnet50"):
     """As `train_ego_8f.sh` of the released code does it. It differs from `paper` in these:
 
     - 20 epochs. Its steps 5, 10, 15 are applied after an epoch is over, and so hold from the 6th, 11th and 16th on,
       counted from 0.
     - Frames are scaled to 224 x 224, their proportions lost, before the corner crops, and in validation.
-    - Frames are sampled from segments of whole frames; see `sample_released_segments`.
+    - Frames are sampled from segments of whole frames; see `sample_reference_segments`.
     - The last two frames of each clip are left out: `read_egogesture(..., drop_last_frames=2)`.
     - It trains on training and validation set, and keeps the checkpoint that is best on the test set. That makes the
       result look better than it is, and is not repeated here: give `--val` the validation set.
     """
-    return published(num_segments, backbone, epochs=20, decay_epochs=(6, 11, 16), squash=True, sampling="released")
+    return published(
+        num_segments, backbone, epochs=20, decay_epochs=(6, 11, 16), crop_to_aspect_ratio=False, sampling="reference"
+    )

@@ -18,7 +18,7 @@ def recipe():
         warmup_epochs=3,
         weight_decay=0.05,
         label_smoothing=0.1,
-        ema=0.999,
+        ema_momentum=0.999,
         rand_augment_ops=2,
         rand_augment_magnitude=0.3,
         flip=True,

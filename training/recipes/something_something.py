@@ -2,7 +2,7 @@
 
     python -m training.train --recipe something_something --output runs/something \
         --train something_something:train:DATA --val something_something:validation:DATA --set weights=resnet50.pth
-    python -m training.train --recipe something_something:released_code ... --set num_segments=16
+    python -m training.train --recipe something_something:reference_code ... --set num_segments=16
 """
 
 from training.recipes import published
@@ -21,11 +21,11 @@ def paper(num_segments=8, backbone="resnet50"):
     return published(num_segments, backbone, epochs=50, decay_epochs=(30, 40, 45))
 
 
-def released_code(num_segments=8, backbone="resnet50"):
+def reference_code(num_segments=8, backbone="resnet50"):
     """As `train_sthv2_8f.sh` of the released code does it. It differs from `paper` in these:
 
     - Its steps 30, 40, 45 are applied after an epoch is over, and so hold from the 31st, 41st and 46th on, counted
       from 0.
-    - Frames are sampled from segments of whole frames; see `sample_released_segments`.
+    - Frames are sampled from segments of whole frames; see `sample_reference_segments`.
     """
-    return published(num_segments, backbone, epochs=50, decay_epochs=(31, 41, 46), sampling="released")
+    return published(num_segments, backbone, epochs=50, decay_epochs=(31, 41, 46), sampling="reference")

@@ -13,7 +13,7 @@ export function resizeAndCrop(pixels, height, width, targetHeight, targetWidth) 
   return resample(pixels, height, width, targetHeight, targetWidth, [scale, scale]);
 }
 
-/** Scales a whole frame to the size, its proportions lost, as evaluation does with `squash`. */
+/** Scales a whole frame to the size, as evaluation does with `crop_to_aspect_ratio=False`. */
 export function resize(pixels, height, width, targetHeight, targetWidth) {
   return resample(pixels, height, width, targetHeight, targetWidth, [targetHeight / height, targetWidth / width]);
 }

@@ -62,7 +62,7 @@ export class GestureRecognizer {
     const longestGap = this._longestGap + (isLive ? this._spent : 0);
     if (this._last !== null && timestamp - this._last > longestGap) events.push(...(await this.flush()));
     this._last = timestamp;
-    const scale = this.description.squash ? resize : resizeAndCrop;
+    const scale = this.description.crop_to_aspect_ratio ? resizeAndCrop : resize;
     const frame = scale(pixels, height, width, ...this.description.input_size);
     events.push(...this._detect(await this._source.push(frame, timestamp, isLive)));
     this._spent = (performance.now() - start) / 1000;

@@ -18,7 +18,9 @@ def check_split(split):
 
 def class_names(name):
     """The names of a data set's classes in the order of their ids, from the package's data."""
-    text = resources.files("keras_action.data.datasets").joinpath("class_names", f"{name}.txt").read_text(encoding="utf-8")
+    text = (
+        resources.files("keras_action.data.datasets").joinpath("class_names", f"{name}.txt").read_text(encoding="utf-8")
+    )
     return tuple(text.splitlines())
 
 

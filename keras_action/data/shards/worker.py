@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.data.clips import Clip
-from keras_action.data.decoding import DecodingError, probe
+from keras_action.data.decoding import DecodingError, video_info
 from keras_action.data.frame_folders import read_clip
 from keras_action.data.jpeg import read_jpegs
 from keras_action.data.shards.format import (
@@ -118,7 +118,7 @@ def _example(tf, jpegs, facts):
 def _frame_rate(clip):
     if clip.fps is not None or is_shard(clip.path) or os.path.isdir(clip.path):
         return None if clip.fps is None else float(clip.fps)
-    return probe(clip.path).fps
+    return video_info(clip.path).fps
 
 
 def _read_frames(clip, short_side, quality):

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.data.decoding import write_video
-from keras_action.data.synthetic.drawing import DRAWINGS, drawing_motion
+from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS, drawing_motion
 from keras_action.data.synthetic.hand import Hand
 from keras_action.data.synthetic.motion import random_motion
 from keras_action.data.synthetic.scene import Scene
 from keras_action.utils.files import write_csv
-from keras_action.utils.intervals import Segment, truth_path, write_segments
+from keras_action.utils.intervals import Interval, truth_path, write_intervals
 
-GESTURES = (
+SYNTHETIC_GESTURES = (
     "swipe_left",
     "swipe_right",
     "swipe_up",
@@ -54,7 +54,7 @@ def render_gesture(label, seed, num_frames=24, size=(120, 160)):
     its left, in `rotate_cw` it turns as a clock's hands do, in `zoom_in` it grows.
 
     Args:
-        label: One of `GESTURES`.
+        label: One of `SYNTHETIC_GESTURES`.
         seed: A whole number, 0 or more. The same label and seed give the same clip; the two labels of a pair
             give, with the same seed, the same frames in opposite order.
         num_frames: Frames of the clip. The gesture takes about two thirds of them, whatever their number.
@@ -76,7 +76,7 @@ def render_gesture(label, seed, num_frames=24, size=(120, 160)):
     """
     forward, backward = _forward_label(label)
     _check_frames(num_frames, size)
-    rng = _generator(seed, GESTURES.index(forward))
+    rng = _generator(seed, SYNTHETIC_GESTURES.index(forward))
     actor = _Actor(rng, size)
     motion = random_motion(rng, forward, size, in_stream=False)
     frames = np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
@@ -87,8 +87,8 @@ def render_drawing(label, seed, num_frames=24, size=(120, 160)):
     """Renders one clip of a pointing finger that draws in the air, as first-person gestures are.
 
     Args:
-        label: One of `DRAWINGS`: swipes, shapes, and `none`, where the hand does something else. They have the names
-            and the ways of the fingertip of EgoGestAR.
+        label: One of `SYNTHETIC_DRAWINGS`: swipes, shapes, and `none`, where the hand does something else. They
+            have the names and the ways of the fingertip of EgoGestAR.
         seed: A whole number, 0 or more. The same label and seed give the same clip.
         num_frames: Frames of the clip.
         size: (height, width) in pixels, each at least 32.
@@ -104,17 +104,17 @@ def render_drawing(label, seed, num_frames=24, size=(120, 160)):
     >>> render_drawing("star", seed=7).shape
     (24, 120, 160, 3)
     """
-    if label not in DRAWINGS:
-        raise ValueError(f"Unknown drawing; known are {', '.join(DRAWINGS)}. Received: label={label!r}")
+    if label not in SYNTHETIC_DRAWINGS:
+        raise ValueError(f"Unknown drawing; known are {', '.join(SYNTHETIC_DRAWINGS)}. Received: label={label!r}")
     _check_frames(num_frames, size)
-    # After GESTURES and the stream, so that no picture has the generator of another.
-    rng = _generator(seed, len(GESTURES) + 1 + list(DRAWINGS).index(label))
+    # After SYNTHETIC_GESTURES and the stream, so that no picture has the generator of another.
+    rng = _generator(seed, len(SYNTHETIC_GESTURES) + 1 + list(SYNTHETIC_DRAWINGS).index(label))
     actor = _Actor(rng, size, pointing=label != "none" or rng.random() < 0.5)
     motion = drawing_motion(rng, label, size)
     return np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
 
 
-def write_dataset(
+def write_synthetic_dataset(
     folder,
     clips_per_class,
     seed=0,
@@ -145,7 +145,8 @@ def write_dataset(
         workers: Processes that render; None for one per core, fewer for a small set. They are started fresh,
             so a script that calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
         progress: None, or a function called with (clips done, clips in all) after each clip.
-        kind: `"hand"` for `GESTURES`, or `"drawing"` for `DRAWINGS`, a finger that draws in the air.
+        kind: `"hand"` for `SYNTHETIC_GESTURES`, or `"drawing"` for `SYNTHETIC_DRAWINGS`, a finger that draws in the
+            air.
         labels: Which of these; None for all. Their clips are the same as in the set of all.
 
     Returns:
@@ -158,7 +159,7 @@ def write_dataset(
     Example:
 
     ```python
-    train_csv, val_csv = write_dataset("gestures", clips_per_class=40)
+    train_csv, val_csv = write_synthetic_dataset("gestures", clips_per_class=40)
     annotations = read_annotations(train_csv)
     ```
     """
@@ -171,7 +172,7 @@ def write_dataset(
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
     _check_frames(num_frames, size)
-    known = tuple(DRAWINGS if kind == "drawing" else GESTURES)
+    known = tuple(SYNTHETIC_DRAWINGS if kind == "drawing" else SYNTHETIC_GESTURES)
     labels = known if labels is None else tuple(labels)
     if not labels or len(set(labels)) < len(labels) or not set(labels) <= set(known):
         raise ValueError(f"`labels` must be of {', '.join(known)}, each once. Received: labels={labels}")
@@ -220,10 +221,12 @@ def write_dataset(
     return csv_paths
 
 
-def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fps=12, min_pause=1.5, max_pause=3.0):
+def write_synthetic_stream(
+    path, seed=0, gestures=None, num_frames=24, size=(120, 160), fps=12, min_pause=1.5, max_pause=3.0
+):
     """Writes one long video of several gestures, with the truth beside it.
 
-    One person before one background. The gestures move as in the clips of `write_dataset` with the same
+    One person before one background. The gestures move as in the clips of `write_synthetic_dataset` with the same
     `num_frames` and `fps`; between them the hand is out of view, comes, rests or goes, as in clips of `none`.
 
     Args:
@@ -238,7 +241,7 @@ def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fp
         max_pause: Greatest such time, in seconds.
 
     Returns:
-        A list of `Segment(label, start, end)`: when the hand moves, in seconds, in order.
+        A list of `Interval(label, start, end)`: when the hand moves, in seconds, in order.
 
     Raises:
         ValueError: If a label is unknown or a pause is out of range.
@@ -246,7 +249,7 @@ def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fp
     Example:
 
     ```python
-    truth = write_stream("stream.mp4", seed=1, gestures=["swipe_left", "zoom_in"])
+    truth = write_synthetic_stream("stream.mp4", seed=1, gestures=["swipe_left", "zoom_in"])
     ```
     """
     _check_frames(num_frames, size)
@@ -254,9 +257,9 @@ def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fp
         raise ValueError(
             f"Pauses must be 0 <= min_pause <= max_pause. Received: min_pause={min_pause}, max_pause={max_pause}"
         )
-    rng = _generator(seed, len(GESTURES))
+    rng = _generator(seed, len(SYNTHETIC_GESTURES))
     if gestures is None:
-        gestures = rng.permutation([label for label in GESTURES if label != "none"]).tolist()
+        gestures = rng.permutation([label for label in SYNTHETIC_GESTURES if label != "none"]).tolist()
     actor = _Actor(rng, size)
 
     # A timeline in clips: each motion is placed so that its span follows the pause after the one before.
@@ -271,7 +274,7 @@ def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fp
         placed.append((now, origin + last, origin, backward, motion))
         if label != "none":
             start, stop = ((origin + moment) * clip_seconds for moment in (begin, end))
-            truth.append(Segment(label, round(start, 3), round(stop, 3)))
+            truth.append(Interval(label, round(start, 3), round(stop, 3)))
         now = origin + last + rng.uniform(min_pause, max_pause) / clip_seconds
 
     def frames():
@@ -283,7 +286,7 @@ def write_stream(path, seed=0, gestures=None, num_frames=24, size=(120, 160), fp
             yield actor.frame(i, time, pose)
 
     write_video(path, frames(), fps=fps)
-    write_segments(truth_path(path), truth)
+    write_intervals(truth_path(path), truth)
     return truth
 
 
@@ -354,8 +357,8 @@ def _forward_label(label):
     for forward, backward in TIME_REVERSED_PAIRS:
         if label in (forward, backward):
             return forward, label == backward
-    if label not in GESTURES:
-        raise ValueError(f"Unknown gesture; known are {', '.join(GESTURES)}. Received: label={label!r}")
+    if label not in SYNTHETIC_GESTURES:
+        raise ValueError(f"Unknown gesture; known are {', '.join(SYNTHETIC_GESTURES)}. Received: label={label!r}")
     return label, False
 
 

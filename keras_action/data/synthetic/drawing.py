@@ -9,7 +9,7 @@ _TURN = np.linspace(0, 2 * np.pi, 33)
 _STAR = np.array([(0.2, 1.0), (0.5, 0.0), (0.8, 1.0), (0.0, 0.4), (1.0, 0.4), (0.2, 1.0)])
 
 # Label → the way of the fingertip, corner by corner, in a unit square whose y points down; None for anything else.
-DRAWINGS = {
+SYNTHETIC_DRAWINGS = {
     "swipe_left": ((1.0, 0.5), (0.0, 0.5)),
     "swipe_right": ((0.0, 0.5), (1.0, 0.5)),
     "swipe_up": ((0.5, 1.0), (0.5, 0.0)),
@@ -73,8 +73,8 @@ class DrawingMotion:
 
 
 def drawing_motion(rng, label, size):
-    """A random motion for a label of `DRAWINGS`; "none" is a hand that does something else."""
-    corners = DRAWINGS[label]
+    """A random motion for a label of `SYNTHETIC_DRAWINGS`; "none" is a hand that does something else."""
+    corners = SYNTHETIC_DRAWINGS[label]
     if corners is not None:
         backwards = label in _EITHER_WAY and rng.random() < 0.5
         return DrawingMotion(rng, corners[::-1] if backwards else corners, size)

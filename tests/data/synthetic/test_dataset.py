@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from keras_action.data import (
-    DRAWINGS,
-    GESTURES,
+    SYNTHETIC_DRAWINGS,
+    SYNTHETIC_GESTURES,
     TIME_REVERSED_PAIRS,
     count_frames,
-    probe,
     read_annotations,
     read_frames,
     render_drawing,
     render_gesture,
     sample_segments,
-    write_dataset,
-    write_stream,
+    video_info,
+    write_synthetic_dataset,
+    write_synthetic_stream,
 )
 from keras_action.data.synthetic.hand import Hand
 
@@ -23,10 +23,10 @@ SMALL = {"num_frames": 8, "size": (48, 64)}
 
 
 def test_pairs_and_none_are_all_gestures():
-    assert sorted([label for pair in TIME_REVERSED_PAIRS for label in pair] + ["none"]) == sorted(GESTURES)
+    assert sorted([label for pair in TIME_REVERSED_PAIRS for label in pair] + ["none"]) == sorted(SYNTHETIC_GESTURES)
 
 
-@pytest.mark.parametrize("label", GESTURES)
+@pytest.mark.parametrize("label", SYNTHETIC_GESTURES)
 def test_clip(label):
     clip = render_gesture(label, seed=3)
     assert clip.shape == (24, 120, 160, 3)
@@ -44,7 +44,7 @@ def test_pairs_differ_in_the_direction_of_time_only(pair, seed):
     assert (forward != backward).any()
 
 
-@pytest.mark.parametrize("label", DRAWINGS)
+@pytest.mark.parametrize("label", SYNTHETIC_DRAWINGS)
 def test_drawing(label):
     clip = render_drawing(label, seed=3, **SMALL)
     assert clip.shape == (8, 48, 64, 3)
@@ -55,17 +55,17 @@ def test_drawing(label):
 
 def test_set_of_drawings(tmp_path):
     folder = tmp_path / "drawings"
-    train_csv, _ = write_dataset(folder, 2, workers=1, kind="drawing", num_frames=3, size=(32, 32))
-    assert sorted(read_annotations(train_csv).labels) == sorted(DRAWINGS)
+    train_csv, _ = write_synthetic_dataset(folder, 2, workers=1, kind="drawing", num_frames=3, size=(32, 32))
+    assert sorted(read_annotations(train_csv).labels) == sorted(SYNTHETIC_DRAWINGS)
     with pytest.raises(FileExistsError, match="'kind': 'drawing'"):
-        write_dataset(folder, 2, workers=1, num_frames=3, size=(32, 32))
+        write_synthetic_dataset(folder, 2, workers=1, num_frames=3, size=(32, 32))
 
 
 def test_bad_drawings(tmp_path):
     with pytest.raises(ValueError, match=r"Unknown drawing; known are swipe_left.*Received: label='zoom_in'"):
         render_drawing("zoom_in", seed=0)
     with pytest.raises(ValueError, match="Received: kind='foot'"):
-        write_dataset(tmp_path / "set", 2, kind="foot")
+        write_synthetic_dataset(tmp_path / "set", 2, kind="foot")
 
 
 def test_labels_say_what_is_seen(monkeypatch):
@@ -107,7 +107,7 @@ def test_bad_arguments(arguments, message):
 @pytest.mark.parametrize("num_frames", [1, 2, 5])
 @pytest.mark.parametrize("size", [(32, 32), (33, 71), (96, 54)])
 def test_any_number_of_frames_and_size(num_frames, size):
-    for label in GESTURES:
+    for label in SYNTHETIC_GESTURES:
         assert render_gesture(label, 1, num_frames, size).shape == (num_frames, *size, 3)
 
 
@@ -118,7 +118,7 @@ def test_any_number_of_frames_and_size(num_frames, size):
 def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets") / "gestures"
     done = []
-    paths = write_dataset(folder, 4, seed=2, fps=12, workers=1, progress=lambda *x: done.append(x), **SMALL)
+    paths = write_synthetic_dataset(folder, 4, seed=2, fps=12, workers=1, progress=lambda *x: done.append(x), **SMALL)
     assert done == [(i, 36) for i in range(1, 37)]
     return folder, paths
 
@@ -128,12 +128,12 @@ def test_dataset(dataset):
     assert (train_csv, val_csv) == (folder / "train.csv", folder / "val.csv")
     train = read_annotations(train_csv)
     val = read_annotations(val_csv, labels=train.labels)
-    assert sorted(train.labels) == sorted(GESTURES)
+    assert sorted(train.labels) == sorted(SYNTHETIC_GESTURES)
     np.testing.assert_array_equal(np.bincount(train.label_ids()), 3)
     np.testing.assert_array_equal(np.bincount(val.label_ids()), 1)
     assert not {clip.path for clip in train.clips} & {clip.path for clip in val.clips}
     for clip in train.clips[::5]:
-        info = probe(clip.path)
+        info = video_info(clip.path)
         assert (info.num_frames, info.height, info.width) == (8, 48, 64)
         assert info.duration == pytest.approx(8 / 12)
 
@@ -141,13 +141,13 @@ def test_dataset(dataset):
 def test_some_of_the_classes_have_the_clips_of_all(dataset, tmp_path):
     folder, _ = dataset
     some = {"seed": 2, "fps": 12, "workers": 1, "labels": ("zoom_in", "none"), **SMALL}
-    train_csv, _ = write_dataset(tmp_path / "some", 4, **some)
+    train_csv, _ = write_synthetic_dataset(tmp_path / "some", 4, **some)
     assert read_annotations(train_csv).labels == ("none", "zoom_in")
     for path in (tmp_path / "some").glob("*/*.mp4"):
         assert path.read_bytes() == (folder / path.relative_to(tmp_path / "some")).read_bytes()
-    assert write_dataset(tmp_path / "some", 4, **{**some, "labels": ["none", "zoom_in"]})[0] == train_csv
+    assert write_synthetic_dataset(tmp_path / "some", 4, **{**some, "labels": ["none", "zoom_in"]})[0] == train_csv
     with pytest.raises(FileExistsError, match=r"'labels': \['none', 'zoom_in'\]"):
-        write_dataset(tmp_path / "some", 4, **{**some, "labels": None})
+        write_synthetic_dataset(tmp_path / "some", 4, **{**some, "labels": None})
 
 
 def test_files_of_a_pair_hold_the_same_frames(dataset):
@@ -167,21 +167,21 @@ def test_files_of_a_pair_hold_the_same_frames(dataset):
 def test_a_complete_set_is_left_alone(dataset):
     folder, paths = dataset
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    assert write_dataset(folder, 4, seed=2, fps=12, workers=1, **SMALL) == paths
+    assert write_synthetic_dataset(folder, 4, seed=2, fps=12, workers=1, **SMALL) == paths
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_another_set_is_not_overwritten(dataset, tmp_path):
     with pytest.raises(FileExistsError, match=r"a set made with .*'seed': 2.* Received: .*'seed': 3"):
-        write_dataset(dataset[0], 4, seed=3, fps=12, workers=1, **SMALL)
+        write_synthetic_dataset(dataset[0], 4, seed=3, fps=12, workers=1, **SMALL)
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(FileExistsError, match="something else"):
-        write_dataset(tmp_path, 4, workers=1, **SMALL)
+        write_synthetic_dataset(tmp_path, 4, workers=1, **SMALL)
 
 
 def test_processes_change_nothing(dataset, tmp_path):
     folder, _ = dataset
-    write_dataset(tmp_path / "gestures", 4, seed=2, fps=12, workers=2, **SMALL)
+    write_synthetic_dataset(tmp_path / "gestures", 4, seed=2, fps=12, workers=2, **SMALL)
     for path in folder.rglob("*.*"):
         assert (tmp_path / "gestures" / path.relative_to(folder)).read_bytes() == path.read_bytes()
 
@@ -192,7 +192,7 @@ def test_interrupted_set_leaves_nothing(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(tmp_path / "gestures", 2, workers=1, progress=progress, **SMALL)
+        write_synthetic_dataset(tmp_path / "gestures", 2, workers=1, progress=progress, **SMALL)
     assert not list(tmp_path.iterdir())
 
 
@@ -211,7 +211,7 @@ def test_interrupted_set_leaves_nothing(tmp_path):
 )
 def test_bad_dataset_arguments(tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
-        write_dataset(tmp_path / "gestures", **{"clips_per_class": 2, **SMALL, **arguments})
+        write_synthetic_dataset(tmp_path / "gestures", **{"clips_per_class": 2, **SMALL, **arguments})
     assert not list(tmp_path.iterdir())
 
 
@@ -221,7 +221,7 @@ def test_bad_dataset_arguments(tmp_path, arguments, message):
 def test_stream(tmp_path):
     path = tmp_path / "stream.mp4"
     gestures = ["swipe_left", "none", "zoom_out", "rotate_cw", "rotate_cw"]
-    truth = write_stream(path, seed=1, gestures=gestures, num_frames=12, size=(48, 64), fps=6, min_pause=1.0)
+    truth = write_synthetic_stream(path, seed=1, gestures=gestures, num_frames=12, size=(48, 64), fps=6, min_pause=1.0)
     assert [segment.label for segment in truth] == ["swipe_left", "zoom_out", "rotate_cw", "rotate_cw"]
     end = 0.0
     for segment in truth:
@@ -242,10 +242,10 @@ def test_stream(tmp_path):
 
 def test_stream_of_all_gestures(tmp_path):
     first, again, other = (
-        write_stream(tmp_path / f"{i}.mp4", seed=seed, num_frames=6, size=(32, 32), fps=3)
+        write_synthetic_stream(tmp_path / f"{i}.mp4", seed=seed, num_frames=6, size=(32, 32), fps=3)
         for i, seed in enumerate((4, 4, 5))
     )
-    assert sorted(segment.label for segment in first) == sorted(set(GESTURES) - {"none"})
+    assert sorted(segment.label for segment in first) == sorted(set(SYNTHETIC_GESTURES) - {"none"})
     assert first == again != other
     assert (tmp_path / "0.mp4").read_bytes() == (tmp_path / "1.mp4").read_bytes()
 
@@ -260,5 +260,5 @@ def test_stream_of_all_gestures(tmp_path):
 )
 def test_bad_stream_arguments(tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
-        write_stream(tmp_path / "stream.mp4", **arguments)
+        write_synthetic_stream(tmp_path / "stream.mp4", **arguments)
     assert not list(tmp_path.iterdir())

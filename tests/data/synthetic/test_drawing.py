@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from keras_action.data.synthetic.drawing import DRAWINGS, drawing_motion
+from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS, drawing_motion
 
 SIZE = (90, 120)
-SHAPES = [label for label, corners in DRAWINGS.items() if corners is not None]
+SHAPES = [label for label, corners in SYNTHETIC_DRAWINGS.items() if corners is not None]
 
 
 def fingertips(label, seed):
@@ -21,7 +21,7 @@ def test_the_fingertip_draws_the_shape_within_the_picture(label):
         way = fingertips(label, seed)
         # It sways a little.
         assert way.min() > -8 and (way.max(0) < np.array(SIZE[::-1]) + 8).all()
-        expected = np.array(DRAWINGS[label])
+        expected = np.array(SYNTHETIC_DRAWINGS[label])
         for axis in (0, 1):
             if np.ptp(expected[:, axis]):
                 assert np.ptp(way[:, axis]) > 0.2 * SIZE[1 - axis]
