@@ -1,7 +1,11 @@
-"""The figure of `training.tables`: what each method costs over TSN."""
+"""The figures of `keras-action tables`: what each method costs over TSN, and the paper's Figure 4."""
+
+from training.cost_tables import etas
+from training.paper import DATA_SETS, FIGURE_4
 
 try:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 except ImportError as error:
     raise ImportError("Drawing needs Matplotlib. Install it with: pip install 'keras_action[plot]'") from error
 
@@ -13,6 +17,8 @@ LABELS = {
     "inference": "ours, at inference",
 }
 PARAMETERS_COLOR = "#999999"
+BACKBONE_COLORS = {"resnet50": "#0072B2", "bn_inception": "#E69F00", "mobilenet_v2": "#009E73"}
+MARKERS = {"TSM": "o", "ACTION": "s"}
 
 
 def cost_figure(costs, titles):
@@ -51,6 +57,59 @@ def cost_figure(costs, titles):
     for panel in axes[:, 0]:
         panel.set_xlim(0, max(panel.get_xlim()[1], 0.1) * 1.08)  # room for the numbers
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def accuracy_figure(costs, titles, paper):
+    """Draw the paper's Figure 4: its accuracies over its FLOPs, and over what the same models compute here.
+
+    Args:
+        costs: `Cost` of TSM and ACTION for each backbone.
+        titles: Dict from the name of a backbone to its title.
+        paper: Dict from (backbone, method) to `PaperFigures`.
+
+    Returns:
+        A `matplotlib.figure.Figure`: a panel for each data set. Hollow markers stand at the paper's FLOPs, filled ones
+        at our multiply-adds at inference; a line leads from TSM to ACTION-Net, with η in percent.
+    """
+    by_key = {(cost.backbone, cost.method): cost for cost in costs}
+    figure = Figure(figsize=(11.6, 4.2), layout="constrained")
+    for axes, data_set in zip(figure.subplots(1, len(DATA_SETS)), DATA_SETS, strict=True):
+        for backbone, title in titles.items():
+            color = BACKBONE_COLORS[backbone]
+            keys = [(backbone, method) for method in MARKERS]
+            top1 = [paper[key].top1[data_set] for key in keys]
+            printed = [float(paper[key].macs) for key in keys]
+            ours = [by_key[key].macs["inference"] / 1e9 for key in keys]
+            for places, fill, style in ((printed, "none", ":"), (ours, "full", "-")):
+                axes.plot(places, top1, style, color=color, linewidth=1.2)
+                for place, accuracy, marker in zip(places, top1, MARKERS.values(), strict=True):
+                    axes.plot(place, accuracy, marker, color=color, fillstyle=fill, markersize=7)
+            _, at_inference = etas(by_key[keys[1]], by_key[keys[0]], *reversed(top1))
+            axes.annotate(
+                f"{title}\nη {FIGURE_4[backbone][data_set]:.2f}; ours {at_inference:.2f}",
+                *((max(ours[1], printed[1]), top1[1]), (0, 7)),
+                **{"textcoords": "offset points", "ha": "center", "fontsize": 7.5},
+            )
+        axes.set_title(data_set, fontsize=10)
+        axes.set_xlabel("operations of a clip, G", fontsize=9)
+        axes.set_xlim(-5, 42)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.22 * (high - low))  # room for the texts
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("top-1 in the paper, %", fontsize=9)
+    legend = [
+        Line2D([], [], color="0.3", marker=marker, linestyle=style, fillstyle=fill, label=label)
+        for marker, style, fill, label in (
+            ("o", "", "none", "TSM"),
+            ("s", "", "none", "ACTION-Net"),
+            ("", ":", "none", "hollow: FLOPs as the paper prints them"),
+            ("", "-", "full", "filled: our multiply-adds at inference"),
+        )
+    ]
+    figure.legend(handles=legend, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
 
 

@@ -1,26 +1,11 @@
-"""The tables of `training.tables`: what models cost, ours beside the paper's, as Markdown."""
+"""The tables of `keras-action tables`: what models cost, ours beside the paper's, as Markdown."""
 
 from dataclasses import dataclass
 
+from training.paper import DATA_SETS, FIGURE_4, PaperFigures, eta
+
 BACKBONES = {"resnet50": "ResNet-50", "bn_inception": "BNInception", "mobilenet_v2": "MobileNetV2"}
 FORMS = ("literal", "training", "inference")
-
-
-@dataclass(frozen=True)
-class PaperFigures:
-    """What the paper prints of one model, as it prints it; `None` is what could not be established.
-
-    Attributes:
-        classes: The number of classes that it was counted with.
-        parameters: In millions.
-        macs: Of a clip of 8 frames of 224 × 224, in billions.
-        extra_macs: The same, over TSN.
-    """
-
-    classes: int | None = None
-    parameters: str | None = None
-    macs: str | None = None
-    extra_macs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -30,12 +15,14 @@ class Cost:
     Attributes:
         backbone: Its name in the registry.
         method: TSN, TSM, ACTION, or one path of it alone: STE, CE, ME.
-        num_classes: What it was counted with.
-        features: The length of the vector that the classifier sees.
+        num_classes: The number of classes it was counted with.
+        features: The length of the vector that the classifier takes.
         full_convolution: The parameters that ME's 3×3 convolution would have more if it were not depthwise.
         trainable: Number of trainable parameters.
         parameters: Number of stored parameters.
         macs: The multiply-adds of a clip, by form.
+        operations: The operations of a clip, counted as the paper seems to.
+        full_operations: The same with a full 3×3 convolution in ME.
     """
 
     backbone: str
@@ -46,6 +33,8 @@ class Cost:
     trainable: int
     parameters: int
     macs: dict[str, int]
+    operations: int
+    full_operations: int
 
     def trainable_with(self, classes):
         """Number of trainable parameters with another number of classes: a row of weights and a bias for each."""
@@ -64,76 +53,164 @@ def tables(costs, setting, paper):
     path_costs = [cost for cost in costs if cost.backbone == first]
     backbone_costs = [cost for cost in costs if cost.method in ("TSN", "TSM", "ACTION")]
     action_costs = [cost for cost in costs if cost.method == "ACTION"]
-    baselines = {cost.backbone: cost for cost in costs if cost.method == "TSN"}
+    by_key = {(cost.backbone, cost.method): cost for cost in costs}
     sections = [
         "{num_segments} frames of {input_size} × {input_size}, {num_classes} classes. ".format(**setting)
-        + '"–": what the paper prints is not established.',
+        + '"–": the paper prints no such figure.',
         f"## Each path alone, {title}" + " (Table 3)" * (first == "resnet50"),
-        parameter_table(path_costs, baselines, paper),
-        macs_table(path_costs, baselines, paper),
+        parameter_table(path_costs, by_key, paper),
+        macs_table(path_costs, by_key, paper),
         "## The backbones (Table 5)",
-        parameter_table(backbone_costs, baselines, paper),
-        macs_table(backbone_costs, baselines, paper),
-        "## Parameters, by ME's 3×3 convolution",
+        parameter_table(backbone_costs, by_key, paper),
+        macs_table(backbone_costs, by_key, paper),
+        "## ME's 3×3 convolution: depthwise or full",
         convolution_table(action_costs, paper),
     ]
+    if paper:
+        sections += [
+            "## Efficiency η (equation 10)",
+            "Percent more operations than TSM per point of top-1 over TSM, at the paper's accuracies.",
+            efficiency_table(by_key, paper),
+            figure_4_table(by_key, paper),
+            "## Where the paper's figures and these differ",
+            "\n".join(f"- {sentence}" for sentence in differences(by_key)),
+        ]
     return "\n\n".join(sections)
 
 
-def parameter_table(costs, baselines, paper):
+def parameter_table(costs, by_key, paper):
     """Markdown: the parameters of each model, over its TSN, and with the paper's classes beside the paper's."""
     header = ("", "", "trainable", "over TSN", "stored", "trainable, classes as in the paper", "the paper")
     rows = []
     for cost in costs:
-        tsn, figures = baselines[cost.backbone], paper.get((cost.backbone, cost.method), PaperFigures())
-        there = "–" if figures.classes is None else f"{cost.trainable_with(figures.classes):,} ({figures.classes})"
+        tsn, figures = by_key[cost.backbone, "TSN"], paper.get((cost.backbone, cost.method), PaperFigures())
+        theirs = "–" if figures.classes is None else f"{cost.trainable_with(figures.classes):,} ({figures.classes})"
         rows.append(
             (
                 *(BACKBONES[cost.backbone], cost.method, f"{cost.trainable:,}"),
                 "" if cost.method == "TSN" else _extra(cost.trainable, tsn.trainable, "+,"),
-                *(f"{cost.parameters:,}", there, _figure(figures.parameters, "M")),
+                *(f"{cost.parameters:,}", theirs, _figure(figures.parameters, "M")),
             )
         )
     return _markdown(header, rows, texts=2)
 
 
-def macs_table(costs, baselines, paper):
-    """Markdown: the multiply-adds of each model, and over its TSN in each form, beside the paper's."""
-    header = ("", "", "literal", "the paper", "over TSN: literal", "the paper", "training", "inference")
+def macs_table(costs, by_key, paper):
+    """Markdown: what each model computes, as the paper counts and in multiply-adds, and how much over its TSN."""
+    header = ("", "", "counted as in the paper", "the paper", "multiply-adds: literal", "over TSN: literal", *FORMS[1:])
     rows = []
     for cost in costs:
-        tsn, figures = baselines[cost.backbone], paper.get((cost.backbone, cost.method), PaperFigures())
+        tsn, figures = by_key[cost.backbone, "TSN"], paper.get((cost.backbone, cost.method), PaperFigures())
         extra = [_extra(cost.macs[form] / 1e9, tsn.macs[form] / 1e9, "+.3f", " G") for form in FORMS]
-        extra.insert(1, _figure(figures.extra_macs, "G", "+"))
         rows.append(
             (
-                *(BACKBONES[cost.backbone], cost.method, f"{cost.macs['literal'] / 1e9:.2f} G"),
-                _figure(figures.macs, "G"),
-                *([""] * 4 if cost.method == "TSN" else extra),
+                *(BACKBONES[cost.backbone], cost.method, f"{cost.operations / 1e9:.2f} G"),
+                *(_figure(figures.macs, "G"), f"{cost.macs['literal'] / 1e9:.2f} G"),
+                *([""] * 3 if cost.method == "TSN" else extra),
             )
         )
     return _markdown(header, rows, texts=2)
 
 
 def convolution_table(costs, paper):
-    """Markdown: the parameters of ACTION-Net with ME's 3×3 convolution depthwise, as in the code, and full."""
-    header = ("", "classes", "depthwise: the released code", "full: the paper's text", "the paper's table")
+    """Markdown: ACTION-Net with ME's 3×3 convolution depthwise, as in the released code, and full."""
+    header = ("", "classes", "parameters: depthwise", "full", "the paper", "operations: depthwise", "full", "the paper")
     rows = []
     for cost in costs:
         figures = paper.get((cost.backbone, cost.method), PaperFigures())
         classes = figures.classes or cost.num_classes
         trainable = cost.trainable_with(classes)
-        full = f"{trainable + cost.full_convolution:,}"
-        rows.append((BACKBONES[cost.backbone], classes, f"{trainable:,}", full, _figure(figures.parameters, "M")))
+        parameters = f"{trainable:,}", f"{trainable + cost.full_convolution:,}", _figure(figures.parameters, "M")
+        counted = f"{cost.operations / 1e9:.2f} G", f"{cost.full_operations / 1e9:.2f} G", _figure(figures.macs, "G")
+        rows.append((BACKBONES[cost.backbone], classes, *parameters, *counted))
     return _markdown(header, rows, texts=1)
+
+
+def efficiency_table(by_key, paper):
+    """Markdown: η of each path on EgoGesture, as beside the paper's Table 3."""
+    header = (
+        "ResNet-50, EgoGesture",
+        "top-1",
+        "over TSM",
+        "η in the paper",
+        "from its FLOPs",
+        "counted here",
+        "ours at inference",
+    )
+    rows = []
+    for method in ("STE", "CE", "ME", "ACTION"):
+        key, baseline = ("resnet50", method), ("resnet50", "TSM")
+        if key in by_key:
+            top1 = paper[key].top1["EgoGesture"], paper[baseline].top1["EgoGesture"]
+            printed = eta(float(paper[key].macs), float(paper[baseline].macs), *top1)
+            rows.append(
+                (
+                    *(method, f"{top1[0]} %", f"+{top1[0] - top1[1]:.1f}", f"{paper[key].eta} %", f"{printed:.2f} %"),
+                    *(f"{value:.2f} %" for value in etas(by_key[key], by_key[baseline], *top1)),
+                )
+            )
+    return _markdown(header, rows, texts=1)
+
+
+def figure_4_table(by_key, paper):
+    """Markdown: η of ACTION-Net on each backbone and data set, as the paper's Figure 4 prints it, and ours."""
+    header = ("Figure 4", "", "TSM", "ACTION", "η in the paper", "counted here", "ours at inference")
+    rows = []
+    for data_set in DATA_SETS:
+        for backbone, title in BACKBONES.items():
+            key, baseline = (backbone, "ACTION"), (backbone, "TSM")
+            if key in by_key:
+                top1 = paper[key].top1[data_set], paper[baseline].top1[data_set]
+                rows.append(
+                    (
+                        *(data_set, title, f"{top1[1]} %", f"{top1[0]} %", f"{FIGURE_4[backbone][data_set]:.2f} %"),
+                        *(f"{value:.2f} %" for value in etas(by_key[key], by_key[baseline], *top1)),
+                    )
+                )
+    return _markdown(header, rows, texts=2)
+
+
+def etas(cost, baseline, top1, baseline_top1):
+    """η of a model, counted as in the paper, and of ours at inference, over the same TSM."""
+    counted = eta(cost.operations, baseline.operations, top1, baseline_top1)
+    return counted, eta(cost.macs["inference"], baseline.macs["inference"], top1, baseline_top1)
+
+
+def differences(by_key):
+    """Sentences on where the paper's figures and the counts of its models differ, with the numbers."""
+    sentences = [
+        "Classes: in Table 3 the parameters of TSN and TSM are those of 83 classes, those of the other rows of 174. "
+        "The rows of Table 5 are of 83, but for ACTION-Net on ResNet-50.",
+        'FLOPs: "counted as in the paper" are literal multiply-adds, two operations for each normalised value, and one '
+        "for each bias, ReLU and pooled value. They are within 0.01 G of the paper's FLOPs where ME is depthwise.",
+    ]
+    if ("resnet50", "ACTION") in by_key:
+        tsn, action = by_key["resnet50", "TSN"].operations, by_key["resnet50", "ACTION"].operations
+        sentences.append(
+            "Rounding: Table 3 subtracts a rounded 33 G. Without rounding ACTION-Net adds "
+            f"{(action - tsn) / 1e9:.2f} G ({100 * (action / tsn - 1):.1f} %) to TSN, not 1.75 G (5.3 %)."
+        )
+        sentences.append(
+            "η: the percentages beside Table 3 are rounded before they are divided. Figure 4 has 2.65 % for ResNet-50 "
+            "on EgoGesture, which is 5.3 / 2.0; with the 2.1 points of Table 5 it is 2.52 %."
+        )
+    if ("bn_inception", "ACTION") in by_key:
+        cost = by_key["bn_inception", "ACTION"]
+        sentences.append(
+            "Convolution: on BNInception the paper has 11.59 M parameters and 16.94 G. The released code, where ME's "
+            f"3×3 convolution is depthwise, has {cost.trainable / 1e6:.2f} M and {cost.operations / 1e9:.2f} G; with "
+            f"the full convolution of the paper's text {(cost.trainable + cost.full_convolution) / 1e6:.2f} M and "
+            f"{cost.full_operations / 1e9:.2f} G."
+        )
+    return sentences
 
 
 def _extra(value, baseline, style, unit=""):
     return f"{value - baseline:{style}}{unit} ({value / baseline - 1:+.1%})".replace("%", " %")
 
 
-def _figure(text, letter, sign=""):
-    return "–" if text is None else f"{sign}{text} {letter}"
+def _figure(text, letter):
+    return "–" if text is None else f"{text} {letter}"
 
 
 def _markdown(header, rows, texts):

@@ -1,11 +1,11 @@
-"""Count what the models cost, ours beside the paper's Tables 3 and 5: parameters and multiply-adds of a clip.
+"""Count what the models cost, beside the paper's Tables 3 and 5, equation 10 and Figure 4.
 
 examples:
   python -m training.tables
-  python -m training.tables --csv cost.csv --figure cost.png
+  python -m training.tables --csv cost.csv --figure cost.png --figure-4 accuracy.png
   python -m training.tables --backbones mobilenet_v2 --input-size 112 --num-classes 27
 
-The tables are Markdown, on standard output. What the words mean, and where paper and count differ: docs/cost.md.
+The tables are Markdown, on standard output. docs/cost.md explains their columns.
 """
 
 import argparse
@@ -14,25 +14,16 @@ import os
 import sys
 from pathlib import Path
 
-from training.cost_tables import BACKBONES, FORMS, Cost, PaperFigures, tables
+from training.cost_tables import BACKBONES, FORMS, Cost, tables
+from training.counting import convolution_macs, operations_as_the_paper
 from training.methods import build_method
+from training.paper import PAPER, SETTING, PaperFigures
 
 METHODS = ("TSN", "TSM", "STE", "CE", "ME", "ACTION")
 
-# Second-hand, all of them: from the notes on the paper (arXiv 2103.07372) that this package was designed by, which have
-# not been held against its tables again. What they do not quote is missing here, and "–" in our tables.
-PAPER = {
-    ("resnet50", "TSN"): PaperFigures(classes=83, macs="33"),
-    ("resnet50", "TSM"): PaperFigures(classes=83),
-    ("resnet50", "ME"): PaperFigures(extra_macs="1.69"),
-    ("resnet50", "ACTION"): PaperFigures(classes=174),
-    ("bn_inception", "ACTION"): PaperFigures(parameters="11.59"),
-}
-PAPER_SETTING = {"num_classes": 83, "num_segments": 8, "input_size": 224}
-
 
 def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
-    """Builds one model in the paper's variant, counts it and lets go of it."""
+    """Builds one model in the paper's variant and counts it. The model is not kept."""
     import keras
 
     from keras_action import complexity
@@ -52,6 +43,8 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
         trainable=report.trainable,
         parameters=report.parameters,
         macs={form: getattr(report.macs, form) for form in FORMS},
+        operations=operations_as_the_paper(model, report.macs.literal),
+        full_operations=operations_as_the_paper(model, report.macs.literal, convolution_macs(model)),
     )
     del model, report
     keras.backend.clear_session()
@@ -60,16 +53,16 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
 
 
 def save_csv(path, costs, paper):
-    """Writes a line for each model, whole or not at all; where the paper's figure is not established it is empty."""
+    """Writes a line for each model, whole or not at all; a figure that the paper does not print is empty."""
     from keras_action.utils.files import write_csv
 
-    header = ("backbone", "method", "classes", "trainable", "parameters", *FORMS)
-    theirs = ("classes", "parameters", "macs", "extra_macs")
+    header = ("backbone", "method", "classes", "trainable", "parameters", *FORMS, "operations")
+    theirs = ("classes", "parameters", "macs", "extra_macs", "eta")
     rows = []
     for cost in costs:
         figures = paper.get((cost.backbone, cost.method), PaperFigures())
         ours = (cost.backbone, cost.method, cost.num_classes, cost.trainable, cost.parameters, *cost.macs.values())
-        rows.append((*ours, *(getattr(figures, name) for name in theirs)))
+        rows.append((*ours, cost.operations, *(getattr(figures, name) for name in theirs)))
     return write_csv(path, (*header, *(f"paper_{name}" for name in theirs)), rows)
 
 
@@ -90,21 +83,30 @@ def make_parser():
     parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
     parser.add_argument("--csv", metavar="FILE", help="write all figures as a CSV file")
     parser.add_argument("--figure", metavar="FILE", help="draw what the methods cost over TSN: .png, .svg or .pdf")
+    parser.add_argument(
+        "--figure-4", metavar="FILE", help="draw the paper's accuracies over its FLOPs and ours: .png, .svg or .pdf"
+    )
     return parser
 
 
 def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
-    if arguments.figure and Path(arguments.figure).suffix.lower() not in (".png", ".svg", ".pdf"):
-        parser.error(f"--figure must end in .png, .svg or .pdf. Received: {arguments.figure}")
+    for option, path in (("--figure", arguments.figure), ("--figure-4", arguments.figure_4)):
+        if path and Path(path).suffix.lower() not in (".png", ".svg", ".pdf"):
+            parser.error(f"{option} must end in .png, .svg or .pdf. Received: {path}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    setting = {name: getattr(arguments, name) for name in PAPER_SETTING}
-    paper = PAPER if setting == PAPER_SETTING else {}
+    setting = {name: getattr(arguments, name) for name in SETTING}
+    paper = PAPER if setting == SETTING else {}
+    if arguments.figure_4 and not paper:
+        parser.error(f"--figure-4 is of the paper's setting, {SETTING}. Received: {setting}")
     titles = {name: BACKBONES[name] for name in arguments.backbones}
     try:
-        if arguments.figure:
-            from training.cost_figure import cost_figure  # first of all: without Matplotlib nothing is counted
+        if arguments.figure or arguments.figure_4:
+            from training.cost_figure import (  # early: without Matplotlib nothing is counted
+                accuracy_figure,
+                cost_figure,
+            )
         costs = []
         for backbone in titles:
             for method in METHODS:
@@ -114,12 +116,18 @@ def main(argv=None):
         if arguments.csv:
             _note(f"Written: {save_csv(arguments.csv, costs, paper)}")
         if arguments.figure:
-            from keras_action.plots import save_figure
-
-            save_figure(cost_figure(costs, titles), arguments.figure)
-            _note(f"Written: {arguments.figure}")
+            _save(cost_figure(costs, titles), arguments.figure)
+        if arguments.figure_4:
+            _save(accuracy_figure(costs, titles, paper), arguments.figure_4)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
+
+
+def _save(figure, path):
+    from keras_action.plots import save_figure
+
+    save_figure(figure, path)
+    _note(f"Written: {path}")
 
 
 def _note(text):

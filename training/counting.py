@@ -1,0 +1,67 @@
+"""Operations as the paper seems to count them."""
+
+import math
+
+
+def operations_as_the_paper(model, literal, full_convolution=0):
+    """The operations of one clip as the paper's FLOPs come out: more than multiply-adds.
+
+    The paper does not say how it counts. With the following, which is how a widely used counter of PyTorch modules does
+    it, the printed FLOPs come out to the printed digit or one beside it (docs/cost.md):
+
+    - Multiply-adds of convolutions and matrix products, as the released code computes, and one addition for each bias.
+    - Two operations for each value that is normalised, one for each value of a ReLU, one for each value pooled.
+    - Nothing for sigmoids, sums and products element by element.
+
+    Args:
+        model: A model of `build_action_net`, `build_tsm` or `build_tsn`.
+        literal: Its multiply-adds, `Macs.literal` of `keras_action.complexity`.
+        full_convolution: Multiply-adds that ME's convolution takes more where it is not depthwise.
+
+    Returns:
+        Integer.
+    """
+    frames = model.input_shape[1]
+    total = literal + full_convolution
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind == "BatchNormalization":
+            total += 2 * _values(layer.output, frames)
+        elif kind in ("ReLU", "Activation"):
+            total += _values(layer.output, frames)
+        elif kind.endswith("Pooling2D"):
+            total += _values(layer.input, frames)
+        elif getattr(layer, "use_bias", False):
+            total += _values(layer.output, frames)
+        elif kind == "Action":
+            total += _values_in_action(layer, frames)
+    return total
+
+
+def convolution_macs(model):
+    """Multiply-adds of one clip that ME's 3×3 convolutions would take more if they were not depthwise."""
+    return sum(
+        9 * (layer.me.squeezed_channels**2 - layer.me.squeezed_channels) * _pixels(layer.output) * model.input_shape[1]
+        for layer in model.layers
+        if getattr(layer, "me", None) is not None
+    )
+
+
+def _values_in_action(layer, frames):
+    """CE pools the input and rectifies the squeezed channels; ME normalises and pools its squeezed features."""
+    total = 0
+    for part in layer.parts:
+        kind = type(part).__name__
+        if kind == "ChannelExcitation":
+            total += _values(layer.output, frames) + part.squeezed_channels * frames
+        elif kind == "MotionExcitation":
+            total += 3 * part.squeezed_channels * _pixels(layer.output) * frames
+    return total
+
+
+def _pixels(x):
+    return x.shape[1] * x.shape[2]
+
+
+def _values(x, frames):
+    return math.prod(x.shape[1:]) * frames
