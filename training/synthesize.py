@@ -4,9 +4,11 @@ examples:
   python -m training.synthesize --output gestures
   python -m training.synthesize --labels swipe_left swipe_right none --clips-per-class 40 --output swipes
   python -m training.synthesize --kind drawing --clips-per-class 140 --size 88 116 --output drawings
+  python -m training.synthesize --kind path --num-paths 60 --clips-per-class 28 --size 88 116 --output paths
 
 "hand" are eight gestures of an open hand, in pairs that are each other played backwards, and none. "drawing" is a
-finger that draws swipes and shapes in the air, as in first-person videos. OUTPUT gets train.csv, val.csv and videos.
+finger that draws swipes and shapes in the air, as in first-person videos. "path" is the same finger on random paths,
+none of them near such a shape. OUTPUT gets train.csv, val.csv and videos.
 """
 
 import argparse
@@ -19,7 +21,8 @@ def make_parser():
         prog="python -m training.synthesize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where to write")
-    parser.add_argument("--kind", choices=("hand", "drawing"), default="hand", help="default: hand")
+    parser.add_argument("--kind", choices=("hand", "drawing", "path"), default="hand", help="default: hand")
+    parser.add_argument("--num-paths", type=int, default=60, metavar="N", help='random paths of "path" (default: 60)')
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="only these of the kind's classes (default: all)")
     parser.add_argument("--clips-per-class", type=int, default=64, metavar="N", help="default: 64")
     parser.add_argument("--val-share", type=float, default=0.25, metavar="SHARE", help="in val.csv (default: 0.25)")
@@ -53,6 +56,7 @@ def main(argv=None):
             progress=progress,
             kind=arguments.kind,
             labels=arguments.labels,
+            num_paths=arguments.num_paths,
         )
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")

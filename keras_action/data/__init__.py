@@ -53,10 +53,12 @@ from keras_action.data.synthetic.dataset import (
     TIME_REVERSED_PAIRS,
     render_drawing,
     render_gesture,
+    render_path,
     write_synthetic_dataset,
     write_synthetic_stream,
 )
 from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS
+from keras_action.data.synthetic.paths import path_distance, random_paths
 from keras_action.data.transforms import (
     center_crop,
     color_jitter,
@@ -96,8 +98,10 @@ __all__ = [
     "list_frames",
     "mixup",
     "multi_scale_corner_crop",
+    "path_distance",
     "rand_augment",
     "random_flip",
+    "random_paths",
     "random_reversal",
     "read_annotations",
     "read_clip",
@@ -111,6 +115,7 @@ __all__ = [
     "read_something_something",
     "render_drawing",
     "render_gesture",
+    "render_path",
     "resize_short_side",
     "reversal_label_map",
     "sample_clips",

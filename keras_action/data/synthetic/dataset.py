@@ -5,9 +5,11 @@ Eight gestures come in pairs that are each other played backwards. A clip of `sw
 every frame is coded alone. Whatever looks at frames without their order can do no better than guess.
 """
 
+import functools
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -16,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.data.decoding import write_video
-from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS, drawing_motion
+from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS, DrawingMotion, drawing_motion
 from keras_action.data.synthetic.hand import Hand
 from keras_action.data.synthetic.motion import random_motion
+from keras_action.data.synthetic.paths import random_paths
 from keras_action.data.synthetic.scene import Scene
 from keras_action.utils.files import write_csv
 from keras_action.utils.intervals import Interval, truth_path, write_intervals
@@ -41,7 +44,8 @@ TIME_REVERSED_PAIRS = (
     ("zoom_in", "zoom_out"),
 )
 
-KINDS = ("hand", "drawing")
+KINDS = ("hand", "drawing", "path")
+_PATH_SEED = 7
 
 _VERSION = 1  # of the pictures: a folder written by another version is not taken for complete
 _MIN_SIDE = 32
@@ -114,6 +118,58 @@ def render_drawing(label, seed, num_frames=24, size=(120, 160)):
     return np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
 
 
+def path_labels(num_paths):
+    """The classes of a set of random paths: `"path_000"`, …, and `"none"`."""
+    return (*(f"path_{number:03}" for number in range(num_paths)), "none")
+
+
+def render_path(label, seed, num_frames=24, size=(120, 160)):
+    """Renders one clip of a pointing finger that draws a random path.
+
+    The paths are those of `random_paths`. None of them is near one of `SYNTHETIC_DRAWINGS`, and so near a gesture of
+    EgoGestAR: a model that has seen them has learnt to follow motion, not these gestures.
+
+    Args:
+        label: `"path_000"`, `"path_001"`, …, or `"none"`, where the hand does something else.
+        seed: A whole number, 0 or more. The same label and seed give the same clip.
+        num_frames: Frames of the clip.
+        size: (height, width) in pixels, each at least 32.
+
+    Returns:
+        A uint8 array of shape (num_frames, height, width, 3), RGB.
+
+    Raises:
+        ValueError: If an argument is not as said above.
+
+    Example:
+
+    >>> render_path("path_007", seed=7).shape
+    (24, 120, 160, 3)
+    """
+    if label == "none":
+        return render_drawing(label, seed, num_frames, size)
+    match = re.fullmatch(r"path_(\d{3})", label)
+    if not match:
+        raise ValueError(f'A path is named "path_000", "path_001", …; or "none". Received: label={label!r}')
+    _check_frames(num_frames, size)
+    number = int(match[1])
+    rng = _generator(seed, len(SYNTHETIC_GESTURES) + 1 + len(SYNTHETIC_DRAWINGS) + number)
+    actor = _Actor(rng, size, pointing=True)
+    motion = DrawingMotion(rng, _paths(number + 1)[number], size)
+    return np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
+
+
+def _paths(count):
+    """At least `count` random paths, the same in every process."""
+    return _some_paths(-(-count // 64) * 64)
+
+
+@functools.cache
+def _some_paths(count):
+    avoided = [path for path in SYNTHETIC_DRAWINGS.values() if path is not None]
+    return random_paths(count, _PATH_SEED, avoided)
+
+
 def write_synthetic_dataset(
     folder,
     clips_per_class,
@@ -126,6 +182,7 @@ def write_synthetic_dataset(
     progress=None,
     kind="hand",
     labels=None,
+    num_paths=60,
 ):
     """Writes a set of gesture videos with its annotations.
 
@@ -145,9 +202,10 @@ def write_synthetic_dataset(
         workers: Processes that render; None for one per core, fewer for a small set. They are started fresh,
             so a script that calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
         progress: None, or a function called with (clips done, clips in all) after each clip.
-        kind: `"hand"` for `SYNTHETIC_GESTURES`, or `"drawing"` for `SYNTHETIC_DRAWINGS`, a finger that draws in the
-            air.
+        kind: `"hand"` for `SYNTHETIC_GESTURES`, `"drawing"` for `SYNTHETIC_DRAWINGS`, a finger that draws in the air,
+            or `"path"` for a finger that draws random paths (see `render_path`).
         labels: Which of these; None for all. Their clips are the same as in the set of all.
+        num_paths: Number of random paths, for `kind="path"`.
 
     Returns:
         The paths of `train.csv` and `val.csv`.
@@ -172,7 +230,10 @@ def write_synthetic_dataset(
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
     _check_frames(num_frames, size)
-    known = tuple(SYNTHETIC_DRAWINGS if kind == "drawing" else SYNTHETIC_GESTURES)
+    if kind == "path" and not 1 <= num_paths < 1000:
+        raise ValueError(f"`num_paths` must be from 1 to 999. Received: num_paths={num_paths}")
+    classes = {"hand": SYNTHETIC_GESTURES, "drawing": SYNTHETIC_DRAWINGS, "path": path_labels(num_paths)}
+    known = tuple(classes[kind])
     labels = known if labels is None else tuple(labels)
     if not labels or len(set(labels)) < len(labels) or not set(labels) <= set(known):
         raise ValueError(f"`labels` must be of {', '.join(known)}, each once. Received: labels={labels}")
@@ -188,6 +249,8 @@ def write_synthetic_dataset(
     }
     if kind != "hand":
         arguments["kind"] = kind
+    if kind == "path":
+        arguments["num_paths"] = num_paths
     if set(labels) != set(known):
         arguments["labels"] = sorted(labels)
     csv_paths = folder / "train.csv", folder / "val.csv"
@@ -307,7 +370,7 @@ class _Actor:
 
 
 def _render_to_file(path, kind, label, seed, num_frames, size, fps):
-    render = render_drawing if kind == "drawing" else render_gesture
+    render = {"hand": render_gesture, "drawing": render_drawing, "path": render_path}[kind]
     # Frames coded alone at one quantiser: the file of a reversed clip decodes to the reversed frames exactly,
     # where a frame predicted from others would tell by its blur which way the file runs.
     write_video(path, render(label, seed, num_frames, size), fps=fps, intra_only=True)
