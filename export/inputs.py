@@ -32,20 +32,21 @@ def read_model(path, arguments):
 def training_clips(opened, data, seed):
     """Clips cut as in training, by the run's recipe, one at a time and without end; mixtures of clips are left out."""
     from keras_action.data import read_data_set, training_dataset
-    from keras_action.training.build import training_batches
 
-    annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
-    settings = {
-        "num_segments": opened.num_segments,
-        "input_size": opened.input_size,
-        "batch_size": 1,
-        "gradient_accumulation_steps": 1,
-        "seed": seed,
-    }
-    if opened.recipe is None:
-        return training_dataset(annotations, **settings).as_numpy_iterator()
-    settings |= {"mixup_alpha": 0.0, "cutmix_alpha": 0.0, "cache": False}
-    return training_batches(opened.recipe, annotations, **settings).as_numpy_iterator()
+    recipe, settings = opened.recipe, {}
+    if recipe is not None:
+        unmixed = dataclasses.replace(recipe.augmentation, mixup_alpha=0.0, cutmix_alpha=0.0)
+        reading = dataclasses.replace(recipe.reading, cache=False)
+        settings = {"sampling": recipe.sampling, "cropping": recipe.cropping}
+        settings |= {"augmentation": unmixed, "reading": reading}
+    return training_dataset(
+        read_data_set(data, labels=opened.labels, allow_empty_classes=True),
+        num_segments=opened.num_segments,
+        input_size=opened.input_size,
+        batch_size=1,
+        seed=seed,
+        **settings,
+    ).as_numpy_iterator()
 
 
 def evaluation_clips(opened, data, count):
@@ -53,7 +54,7 @@ def evaluation_clips(opened, data, count):
 
     Those that can't be decoded have weight 0.
     """
-    from keras_action.data import evaluation_dataset, read_data_set
+    from keras_action.data import Cropping, evaluation_dataset, read_data_set
 
     annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
     step = max(len(annotations) / count, 1.0)
@@ -64,7 +65,7 @@ def evaluation_clips(opened, data, count):
         input_size=opened.input_size,
         batch_size=1,
         sampling=opened.sampling,
-        crop_to_aspect_ratio=opened.crop_to_aspect_ratio,
+        cropping=Cropping(crop_to_aspect_ratio=opened.crop_to_aspect_ratio),
     ).as_numpy_iterator()
 
 

@@ -31,7 +31,7 @@ def recipe(**fields):
     """A recipe of the tiny backbone; dropout stays, so that a resumed run must have its state as well."""
     tiny = {"backbone": "tiny", "weights": None, "num_segments": 2, "input_size": 32, "batch_size": 4, "epochs": 3}
     # Not compiled by XLA: that takes longer than all the steps of these runs.
-    return Recipe(**{**tiny, "warmup_epochs": 0.5, "learning_rate": 0.02, "jit_compile": False, **fields})
+    return Recipe().replace(**{**tiny, "warmup_epochs": 0.5, "learning_rate": 0.02, "jit_compile": False, **fields})
 
 
 def write_videos(folder, per_class=6, broken=()):

@@ -185,7 +185,7 @@ def _make_protocol(arguments, opened):
     if opened.recipe is not None:
         given = {
             "sampling": opened.recipe.sampling,
-            "crop_to_aspect_ratio": opened.recipe.crop_to_aspect_ratio,
+            "crop_to_aspect_ratio": opened.crop_to_aspect_ratio,
             **given,
         }
     if arguments.protocol == "paper":

@@ -98,7 +98,7 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
         input_size=recipe.input_size,
         batch_size=recipe.clips_per_step,
         sampling=recipe.sampling,
-        crop_to_aspect_ratio=recipe.crop_to_aspect_ratio,
+        crop_to_aspect_ratio=recipe.cropping.crop_to_aspect_ratio,
         progress=sys.stdout.isatty(),
     )
     keras.backend.clear_session()

@@ -42,6 +42,7 @@ from keras_action.data.sampling import (
     sample_segments,
     sampling_method,
 )
+from keras_action.data.settings import Augmentation, Cropping, Reading
 from keras_action.data.shards.format import read_shard_jpegs
 from keras_action.data.shards.manifest import read_shards
 from keras_action.data.shards.writing import ShardReport, write_shards
@@ -78,11 +79,14 @@ __all__ = [
     "TIME_REVERSED_PAIRS",
     "AnnotationError",
     "Annotations",
+    "Augmentation",
     "Clip",
     "ClipAugmentation",
+    "Cropping",
     "DecodingError",
     "FailureLog",
     "Interval",
+    "Reading",
     "ShardReport",
     "TooManyFailuresError",
     "VideoInfo",

@@ -1,18 +1,21 @@
-"""From annotations to batches of clips: sampling, decoding, augmentation, batches, ahead of the model."""
+"""From annotations to batches of clips: sampling, decoding, cropping, augmentation."""
 
 import numpy as np
 
 from keras_action.data import jpeg, mixing, transforms
 from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import FailureLog
-from keras_action.data.flips import random_flip, random_reversal
+from keras_action.data.flips import flip_label_map, random_flip, random_reversal, reversal_label_map
 from keras_action.data.randaugment import rand_augment
 from keras_action.data.reading import ClipSource, Frames
 from keras_action.data.sampling import sample_clips, sampling_method
+from keras_action.data.settings import Augmentation, Cropping, Reading
+
+_CACHE_BYTES = 1024**3  # of finished clips, in evaluation
 
 
 def steps_per_epoch(num_clips, batch_size):
-    """Whole batches in a set: what is left over is another part of the set in each epoch.
+    """The number of whole batches in a set. The clips left over are others in each epoch.
 
     Args:
         num_clips: Clips in the set.
@@ -26,7 +29,7 @@ def steps_per_epoch(num_clips, batch_size):
     """
     if batch_size < 1 or num_clips < batch_size:
         raise ValueError(
-            "A batch must have at least one clip, and no more than there are. "
+            "A batch must have at least one clip, and no more than the set. "
             f"Received: batch_size={batch_size}, {num_clips} clips"
         )
     return num_clips // batch_size
@@ -47,27 +50,18 @@ def training_dataset(
     initial_epoch=0,
     gradient_accumulation_steps=1,
     sampling="segments",
-    crop_to_aspect_ratio=True,
-    crop_scales=(1, 0.875, 0.75, 0.66),
-    color_jitter=0.0,
-    rand_augment_ops=0,
-    rand_augment_magnitude=0.3,
-    augmentation=None,
-    flip_label_map=None,
-    reversal_label_map=None,
-    mixup_alpha=0.0,
-    cutmix_alpha=0.0,
+    cropping=Cropping(),
+    augmentation=Augmentation(),
+    clip_augmentation=None,
+    reading=Reading(),
     failures=None,
-    short_side=None,
-    decoder="pyav",
-    cache=False,
     shard=(0, 1),
 ):
     """Batches of augmented clips without end, epoch after epoch.
 
-    Each epoch is a permutation of the whole set, cut to `steps_per_epoch` whole batches. Order, frames and
-    augmentation of a clip depend on (`seed`, epoch, place in the epoch) alone: the same clips come whatever the
-    number of threads, and after a resume at `initial_epoch` those that would have come without the stop.
+    Each epoch is a permutation of the whole set, cut to `steps_per_epoch` whole batches. Order, frames and augmentation
+    of a clip depend on (`seed`, epoch, place in the epoch) alone. They are the same with any number of threads, and
+    after a resume at `initial_epoch`.
 
     Only the frames that are needed are decoded, and of JPEGs, in frame folders and shards, only the crop.
 
@@ -78,48 +72,36 @@ def training_dataset(
         num_segments: Frames of a clip, T.
         input_size: Size of the clips in pixels: a number, or (height, width).
         batch_size: Clips in a batch, B.
-        seed: A whole number, 0 or more.
-        initial_epoch: Epoch to begin with.
-        gradient_accumulation_steps: Batches that make one update of the weights: an epoch is cut to whole updates.
-        sampling: Which frames: one of `SAMPLING_METHODS`. "segments" is one at random from each of T segments.
-        crop_to_aspect_ratio: Whether frames keep their aspect ratio. If False, whole frames are scaled to `input_size`
-            before the crop, as the released code of ACTION-Net does with EgoGesture.
-        crop_scales: Sides of the crops as shares of the shorter side; see `multi_scale_corner_crop`.
-        color_jitter: Strength of the changes of brightness, contrast and saturation, from 0 to 1.
-        rand_augment_ops: Operations of `rand_augment`; 0 for none.
-        rand_augment_magnitude: Their strength, from 0 to 1.
-        augmentation: A function of a clip, uint8 (T, height, width, 3), and a seed, int32 (2,), to a clip of the
-            same shape: a `ClipAugmentation`, or your own.
-        flip_label_map: What `flip_label_map` returns for the labels: half of the clips of classes that may be mirrored
-            are. None: no flips.
-        reversal_label_map: What `reversal_label_map` returns for the labels: half of the clips of classes that may be
-            played backwards are. None: none is.
-        mixup_alpha: The alpha of `mixup`; 0 for none.
-        cutmix_alpha: The alpha of `cutmix`; 0 for none. With both, each batch has one of them, at random.
-        failures: A `FailureLog`, or None for a new one.
-        short_side: Pixels to which the shorter side of larger videos is scaled before the crop, or None for
-            8/7 of the input size (256 for 224, as TSN has it). JPEGs are cut first, and scaled once.
-        decoder: What decodes videos: "pyav" or "tensorflow-io"; see `frame_decoder`.
-        cache: Whether to keep decoded videos in memory, scaled to `short_side` but neither sampled nor
-            cropped, so that every epoch is augmented anew and none after the first waits for decoding. True
-            keeps up to 2 GiB, a number so many bytes; videos beyond that are decoded each time. A clip of 24
-            frames takes 0.5 MB at `input_size=64` (4:3, short side 73), 6 MB at 224. JPEGs are never kept.
+        seed: A whole number.
+        initial_epoch: The first epoch, from 0.
+        gradient_accumulation_steps: Batches that make one update of the weights. An epoch is cut to whole updates: it
+            has `steps_per_epoch(len(annotations), batch_size * gradient_accumulation_steps)` of them.
+        sampling: Which frames make a clip: one of `SAMPLING_METHODS`.
+        cropping: A `Cropping`.
+        augmentation: An `Augmentation`; by default none.
+        clip_augmentation: A function from a clip, uint8 (T, height, width, 3), and a seed, int32 (2,), to a clip of
+            the same shape: a `ClipAugmentation`, or your own.
+        reading: A `Reading`.
+        failures: A `FailureLog`, or `None` for a new one.
         shard: (i, n): of n equal parts of each batch, one after the other, read the i-th, from 0, for one of n
             processes that train together. MixUp and CutMix mix the clips of a part.
 
     Returns:
-        An infinite `tf.data.Dataset` of (clips, labels): uint8 (B, T, height, width, 3), RGB, and int32 (B,), or,
-        with `mixup_alpha` or `cutmix_alpha`, mixtures of one-hot labels, float32 (B, classes).
+        An infinite `tf.data.Dataset` of (clips, labels): uint8 (B, T, height, width, 3), RGB, and int32 (B,), or, with
+        MixUp or CutMix, mixtures of one-hot labels, float32 (B, classes).
 
     Raises:
-        ValueError: If the set is smaller than a batch, or an argument is out of range.
-        ImportError: If the decoder can't be had; the message says what is missing.
+        ValueError: If the set is smaller than a batch, an argument is out of range, or no class can be flipped or
+            reversed.
+        ImportError: If the decoder is not available; the message says what is missing.
         TooManyFailuresError: While it is read, as the text of a `tf.errors.OpError`; see `FailureLog`.
 
     Example:
 
     ```python
-    dataset = training_dataset(annotations, num_segments=8, input_size=64, batch_size=16, cache=True)
+    dataset = training_dataset(
+        annotations, num_segments=8, input_size=64, batch_size=16, augmentation=Augmentation(color_jitter=0.2)
+    )
     model.fit(dataset, steps_per_epoch=steps_per_epoch(len(annotations), 16), epochs=20)
     ```
 
@@ -138,10 +120,11 @@ def training_dataset(
             "`shard` must be (i, n) with 0 <= i < n, and `batch_size` a multiple of n. "
             f"Received: shard={shard}, batch_size={batch_size}"
         )
-    short_side = -(-max(size) * 8 // 7) if short_side is None else short_side
+    short_side = -(-max(size) * 8 // 7) if cropping.short_side is None else cropping.short_side
     failures = _prepare_log(failures, annotations)
-    source = ClipSource(annotations, short_side, failures, decoder, cache)
+    source = ClipSource(annotations, short_side, failures, reading.decoder, reading.cache)
     method = sampling_method(sampling)
+    augment = _make_augment(augmentation, clip_augmentation, annotations.labels, (num_segments, *size, 3))
 
     def sample(num_frames, rng):
         return method(num_frames, num_segments, rng)
@@ -158,30 +141,27 @@ def training_dataset(
         )
         label, clip_seed = tf.ensure_shape(label, ()), tf.ensure_shape(clip_seed, (2,))
         # By number, so that none depends on which others are in use.
-        seeds = [*tf.unstack(tf.random.split(clip_seed, 2))]
+        crop_seed, *seeds = tf.unstack(tf.random.split(clip_seed, 2))
         seeds += [tf.random.experimental.stateless_fold_in(clip_seed, number) for number in range(2, 7)]
         clip = _cut(
             frames,
             num_segments,
             size,
             lambda space: transforms.corner_window(
-                space, size, seeds[0], crop_scales, crop_to_aspect_ratio=crop_to_aspect_ratio
+                space,
+                size,
+                crop_seed,
+                cropping.crop_scales,
+                crop_to_aspect_ratio=cropping.crop_to_aspect_ratio,
             ),
         )
-        if color_jitter:
-            clip = transforms.color_jitter(clip, seeds[1], color_jitter)
-        if rand_augment_ops:
-            clip = rand_augment(clip, seeds[2], rand_augment_ops, rand_augment_magnitude)
-        if augmentation is not None:
-            clip = tf.ensure_shape(augmentation(clip, seeds[3]), (num_segments, *size, 3))
-        if flip_label_map is not None:
-            clip, label = random_flip(clip, label, seeds[4], flip_label_map)
-        if reversal_label_map is not None:
-            clip, label = random_reversal(clip, label, seeds[5], reversal_label_map)
-        return clip, label, seeds[6]
+        return *augment(clip, label, seeds), seeds[-1]
 
-    def mix(clips, labels, seeds):
-        return mixing.mix_batch(clips, tf.one_hot(labels, len(annotations.labels)), seeds[0], mixup_alpha, cutmix_alpha)
+    def finish(clips, labels, seeds):
+        if not augmentation.mixes:
+            return clips, labels
+        labels = tf.one_hot(labels, len(annotations.labels))
+        return mixing.mix_batch(clips, labels, seeds[0], augmentation.mixup_alpha, augmentation.cutmix_alpha)
 
     def one_epoch(epoch):
         order = tf.numpy_function(
@@ -197,8 +177,45 @@ def training_dataset(
     dataset = tf.data.Dataset.range(initial_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.batch(batch_size // num_shards, drop_remainder=True)
-    finish = mix if mixup_alpha or cutmix_alpha else lambda clips, labels, seeds: (clips, labels)
     return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _make_augment(augmentation, clip_augmentation, labels, shape):
+    """A function from a clip, its label and five seeds to the augmented clip and its label."""
+    import tensorflow as tf
+
+    flips = reversals = None
+    if augmentation.flip:
+        flips = _label_map("flip_pairs", flip_label_map, labels, augmentation.flip_pairs)
+    if augmentation.reversal:
+        reversals = _label_map("reversal_pairs", reversal_label_map, labels, augmentation.reversal_pairs)
+
+    def augment(clip, label, seeds):
+        if augmentation.color_jitter:
+            clip = transforms.color_jitter(clip, seeds[0], augmentation.color_jitter)
+        if augmentation.rand_augment_ops:
+            clip = rand_augment(clip, seeds[1], augmentation.rand_augment_ops, augmentation.rand_augment_magnitude)
+        if clip_augmentation is not None:
+            clip = tf.ensure_shape(clip_augmentation(clip, seeds[2]), shape)
+        if flips is not None:
+            clip, label = random_flip(clip, label, seeds[3], flips)
+        if reversals is not None:
+            clip, label = random_reversal(clip, label, seeds[4], reversals)
+        return clip, label
+
+    return augment
+
+
+def _label_map(field, make_map, labels, pairs):
+    """What `make_map` returns for pairs `"left:right"`; an error where no class is in it."""
+    ids = make_map(labels, None if pairs is None else [tuple(pair.split(":")) for pair in pairs])
+    if (ids < 0).all():
+        what = field.removesuffix("_pairs")
+        raise ValueError(
+            f"No class has a known label after a {what}. Give the pairs of classes, {field}=('left:right',), or set "
+            f"{what}=False. Received: {what}=True, {field}={pairs}, labels={list(labels)}"
+        )
+    return ids
 
 
 def evaluation_dataset(
@@ -208,17 +225,16 @@ def evaluation_dataset(
     input_size,
     batch_size,
     sampling="segments",
-    crop_to_aspect_ratio=True,
+    cropping=Cropping(),
     num_clips=1,
     num_crops=1,
     seed=None,
+    reading=Reading(),
     failures=None,
-    short_side=None,
-    decoder="pyav",
 ):
     """Batches of all videos once, in order, each seen in one or several views.
 
-    One view is the middle frame of each segment and the centre of each frame. The papers' test has thirty: ten
+    One view is the middle frame of each segment and the centre of each frame. The paper's test has thirty: ten
     clips in three crops, `num_clips=10, num_crops=3, input_size=256`, whose probabilities are averaged.
 
     Args:
@@ -226,17 +242,13 @@ def evaluation_dataset(
         num_segments: Frames of a clip, T.
         input_size: Size of the clips in pixels: a number, or (height, width).
         batch_size: Videos in a batch, B; the last batch may be smaller.
-        sampling: Which frames: one of `SAMPLING_METHODS`.
-        crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio of `input_size`. If False, whole frames
-            are scaled to it.
+        sampling: Which frames make a clip: one of `SAMPLING_METHODS`.
+        cropping: A `Cropping`.
         num_clips: Clips of each video; see `sample_clips`.
-        num_crops: 1 for the centre, 3 for `three_crops`; then the size must be square.
-        seed: A whole number, with which clips are drawn at random, always the same; None to have them spread
-            evenly.
-        failures: A `FailureLog`, or None for a new one.
-        short_side: Pixels to which the shorter side is scaled before the crop is cut out, or None for the
-            least that holds `input_size`: as much of the picture is seen as can be.
-        decoder: What decodes videos: "pyav" or "tensorflow-io"; see `frame_decoder`.
+        num_crops: 1 for the centre, 3 for `three_crops`, of a square size.
+        seed: A whole number, with which clips are drawn at random, always the same; `None` spreads them evenly.
+        reading: A `Reading`.
+        failures: A `FailureLog`, or `None` for a new one.
 
     Returns:
         A `tf.data.Dataset` of (clips, labels, weights): uint8 (B, T, height, width, 3), RGB, int32 (B,) and
@@ -245,7 +257,7 @@ def evaluation_dataset(
 
     Raises:
         ValueError: If an argument is out of range.
-        ImportError: If the decoder can't be had; the message says what is missing.
+        ImportError: If the decoder is not available; the message says what is missing.
         TooManyFailuresError: While it is read, as the text of a `tf.errors.OpError`; see `FailureLog`.
 
     Example:
@@ -257,14 +269,14 @@ def evaluation_dataset(
     """
     import tensorflow as tf
 
-    size = transforms.as_pair(input_size)
-    if num_crops not in (1, 3) or (num_crops == 3 and (size[0] != size[1] or not crop_to_aspect_ratio)):
+    size, short_side = transforms.as_pair(input_size), cropping.short_side
+    if num_crops not in (1, 3) or (num_crops == 3 and (size[0] != size[1] or not cropping.crop_to_aspect_ratio)):
         raise ValueError(
-            "`num_crops` must be 1, or 3 with clips as high as wide and crop_to_aspect_ratio. "
-            f"Received: num_crops={num_crops}, input_size={input_size}, crop_to_aspect_ratio={crop_to_aspect_ratio}"
+            "`num_crops` must be 1, or 3 with a square `input_size` and crop_to_aspect_ratio=True. Received: "
+            f"num_crops={num_crops}, input_size={input_size}, crop_to_aspect_ratio={cropping.crop_to_aspect_ratio}"
         )
     failures = _prepare_log(failures, annotations)
-    source = ClipSource(annotations, max(size) if short_side is None else short_side, failures, decoder)
+    source = ClipSource(annotations, max(size) if short_side is None else short_side, failures, reading.decoder)
     num_frames, views = num_clips * num_segments, num_clips * num_crops
     method = sampling_method(sampling)
 
@@ -276,7 +288,7 @@ def evaluation_dataset(
     def make_rng(index):
         return None if seed is None else np.random.default_rng([seed, index])
 
-    sample(num_segments, make_rng(0))  # an argument that is out of range is known now
+    sample(num_segments, make_rng(0))  # raises for an argument out of range, before anything is read
 
     def read(index):
         try:
@@ -288,11 +300,9 @@ def evaluation_dataset(
             return *black, source.label_ids[index], np.float32(0)
 
     def window(space):
-        return (
-            transforms.center_window(space, size, short_side)
-            if crop_to_aspect_ratio
-            else (tf.zeros(2, tf.int32), space)
-        )
+        if cropping.crop_to_aspect_ratio:
+            return transforms.center_window(space, size, short_side)
+        return tf.zeros(2, tf.int32), space
 
     def load(index):
         *frames, label, weight = tf.numpy_function(read, (index,), (*_FRAMES, tf.int32, tf.float32), stateful=False)
@@ -305,8 +315,11 @@ def evaluation_dataset(
         return clips, tf.ensure_shape(label, ()), tf.ensure_shape(weight, ())
 
     dataset = tf.data.Dataset.range(len(annotations))
-    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).batch(batch_size)
+    room = _CACHE_BYTES if reading.cache is True else reading.cache
+    if 0 < len(annotations) * views * num_segments * size[0] * size[1] * 3 <= room:
+        dataset = dataset.cache()
+    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def _prepare_log(failures, annotations):
@@ -320,7 +333,7 @@ _FRAMES = ("string", "uint8", "int32")  # types of the parts of `Frames`
 
 
 def _cut(frames, num_frames, size, window):
-    """The window that a function finds for the frames' height and width, scaled to `size`."""
+    """The frames in the window that a function returns for their height and width, scaled to `size`."""
     import tensorflow as tf
 
     jpegs, pixels, space = frames
@@ -333,7 +346,7 @@ def _cut(frames, num_frames, size, window):
 
 
 def _whole(frames, num_frames, short_side):
-    """The frames, the shorter side no smaller than `short_side` where it was not."""
+    """The whole frames; JPEGs are decoded no smaller than `short_side` needs."""
     import tensorflow as tf
 
     jpegs, pixels, space = frames

@@ -85,7 +85,7 @@ def evaluate(
     # Here, so that evaluating arrays needs nothing of the data pipeline.
     import tensorflow as tf
 
-    from keras_action.data import FailureLog, evaluation_dataset, reversal_label_map
+    from keras_action.data import Cropping, FailureLog, evaluation_dataset, reversal_label_map
 
     protocol = Protocol(
         num_segments, input_size, num_clips, num_crops, sampling, seed, short_side, crop_to_aspect_ratio
@@ -102,11 +102,10 @@ def evaluate(
         input_size=input_size,
         batch_size=max(1, batch_size // protocol.num_views),
         sampling=sampling,
-        crop_to_aspect_ratio=crop_to_aspect_ratio,
+        cropping=Cropping(crop_to_aspect_ratio=crop_to_aspect_ratio, short_side=short_side),
         num_clips=num_clips,
         num_crops=num_crops,
         seed=seed,
-        short_side=short_side,
         failures=failures,
     )
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_action.data import Annotations, Clip, DecodingError, FailureLog, evaluation_dataset, video_info
+from keras_action.data import Annotations, Clip, Cropping, DecodingError, FailureLog, evaluation_dataset, video_info
 from keras_action.explain.cam import check_clips, class_activation_maps, find_map_layer, grad_cam
 from keras_action.explain.masks import excitation_masks, find_action_layer
 from keras_action.training.model_files import ModelFile, load_model
@@ -167,7 +167,7 @@ def read_as_evaluated(part, model, input_size=None):
         input_size=input_size or model.input_size,
         batch_size=1,
         sampling=model.sampling,
-        crop_to_aspect_ratio=model.crop_to_aspect_ratio,
+        cropping=Cropping(crop_to_aspect_ratio=model.crop_to_aspect_ratio),
         failures=failures,
     )
     ((clips, _, _),) = batches.as_numpy_iterator()

@@ -26,7 +26,7 @@ def worst_clips_figure(report, annotations, count=12):
     Returns:
         A `matplotlib.figure.Figure`, or `None` where no clip is wrong.
     """
-    from keras_action.data import evaluation_dataset
+    from keras_action.data import Cropping, evaluation_dataset
 
     worst = report.wrong()[:count]
     if not worst:
@@ -39,7 +39,7 @@ def worst_clips_figure(report, annotations, count=12):
         input_size=tuple(max(1, round(side * scale)) for side in report.protocol.size),
         batch_size=1,
         sampling=report.protocol.sampling,
-        crop_to_aspect_ratio=report.protocol.crop_to_aspect_ratio,
+        cropping=Cropping(crop_to_aspect_ratio=report.protocol.crop_to_aspect_ratio),
     )
     clips = np.concatenate([clips for clips, _, _ in batches.as_numpy_iterator()])
     titles = [f"{clip.true}, taken for {clip.predicted} ({clip.probability:.0%}): {_name(clip.path)}" for clip in worst]

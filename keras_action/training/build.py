@@ -5,7 +5,7 @@ import dataclasses
 
 import keras
 
-from keras_action.data import Annotations, evaluation_dataset, flip_label_map, reversal_label_map, training_dataset
+from keras_action.data import Annotations, evaluation_dataset, training_dataset
 from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.models.backbones import get_backbone
 from keras_action.optimizers import AdamW, ParameterGroupSGD
@@ -14,7 +14,6 @@ from keras_action.training.trainable import set_trainable
 from keras_action.training.transfer import misfits, open_start, take_weights
 
 _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
-_VALIDATION_CACHE_BYTES = 1024**3
 
 
 @contextlib.contextmanager
@@ -77,7 +76,7 @@ def _fresh_model(recipe, num_classes):
     if recipe.model == "action_net":
         options["paths"] = recipe.paths
     if recipe.shift != "default" and recipe.model != "tsn":
-        options["shift"] = None if recipe.shift == "none" else recipe.shift
+        options["shift"] = recipe.shift
     with precision(recipe):
         return _BUILDERS[recipe.model](
             recipe.backbone,
@@ -169,51 +168,45 @@ def make_optimizer(recipe, learning_rate, average=True):
     return AdamW(**options)
 
 
-def training_batches(recipe, annotations, **options):
+def training_batches(recipe, annotations, *, initial_epoch=0, failures=None, shard=(0, 1)):
     """The batches that a recipe trains on: `keras_action.data.training_dataset` with the recipe's settings.
 
     Returns:
         A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures.
     """
-    labels = annotations.labels
-    settings = {
-        "num_segments": recipe.num_segments,
-        "input_size": recipe.input_size,
-        "batch_size": recipe.clips_per_step,
-        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
-        "seed": recipe.seed,
-        "sampling": recipe.sampling,
-        "crop_to_aspect_ratio": recipe.crop_to_aspect_ratio,
-        "crop_scales": recipe.crop_scales,
-        "color_jitter": recipe.color_jitter,
-        "rand_augment_ops": recipe.rand_augment_ops,
-        "rand_augment_magnitude": recipe.rand_augment_magnitude,
-        "flip_label_map": flip_label_map(labels, _pairs(recipe.flip_pairs)) if recipe.flip else None,
-        "reversal_label_map": reversal_label_map(labels, _pairs(recipe.reversal_pairs)) if recipe.reversal else None,
-        "mixup_alpha": recipe.mixup_alpha,
-        "cutmix_alpha": recipe.cutmix_alpha,
-        "decoder": recipe.decoder,
-        "cache": recipe.cache,
-    }
-    batches = training_dataset(annotations, **{**settings, **options})
-    return batches if recipe.mixup_alpha or recipe.cutmix_alpha else batches.map(_one_hot(len(labels)))
+    batches = training_dataset(
+        annotations,
+        num_segments=recipe.num_segments,
+        input_size=recipe.input_size,
+        batch_size=recipe.clips_per_step,
+        seed=recipe.seed,
+        initial_epoch=initial_epoch,
+        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
+        sampling=recipe.sampling,
+        cropping=recipe.cropping,
+        augmentation=recipe.augmentation,
+        reading=recipe.reading,
+        failures=failures,
+        shard=shard,
+    )
+    return batches if recipe.augmentation.mixes else batches.map(_one_hot(len(annotations.labels)))
 
 
 def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
-    """The batches that a recipe is validated on: of each clip the middle frames and the centre.
+    """The batches that a recipe is validated on: the middle frames and the centre crop of each clip.
 
-    All batches are full, by black clips at the end, as a device of several must not be left without any.
+    All batches are full, the last one by black clips, since with several devices each must get some.
 
     Args:
         recipe: The `Recipe`.
         annotations: The `Annotations`.
-        failures: A `FailureLog`, or None for a new one.
+        failures: A `FailureLog`, or `None` for a new one.
         shard: (i, n): the part of process i of n that validate together; all have the same number of batches.
 
     Returns:
         A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), one-hot labels, float32 (B, classes), and weights, float32
-        (B,). These are 0 for clips that cannot be decoded and for black ones. All others have the same, a bit above 1
-        where there are black ones: Keras divides the sum of the weighted losses by the number of clips.
+        (B,). The weight is 0 for black clips and for those that cannot be decoded. All others have the same weight,
+        which is above 1 if there are black clips: Keras divides the sum of the weighted losses by the number of clips.
     """
     import tensorflow as tf
 
@@ -226,25 +219,18 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
         input_size=recipe.input_size,
         batch_size=size,
         sampling=recipe.sampling,
-        crop_to_aspect_ratio=recipe.crop_to_aspect_ratio,
-        decoder=recipe.decoder,
+        cropping=recipe.cropping,
+        reading=recipe.reading,
         failures=failures,
     )
-    size_bytes = len(part) * recipe.num_segments * recipe.input_size**2 * 3
-    if recipe.cache and size_bytes <= _VALIDATION_CACHE_BYTES:
-        batches = batches.cache()
     clip = (recipe.num_segments, recipe.input_size, recipe.input_size, 3)
     black = (tf.zeros(clip, tf.uint8), tf.zeros((), tf.int32), tf.zeros(()))
     blacks = tf.data.Dataset.from_tensors(black).repeat(steps * size - len(part))
     batches = batches.unbatch().concatenate(blacks).batch(size, drop_remainder=True)
-    batches = batches.apply(tf.data.experimental.assert_cardinality(steps))  # or Keras warns that they are over
+    batches = batches.apply(tf.data.experimental.assert_cardinality(steps))  # without it, Keras warns that data ran out
     weight = steps * recipe.clips_per_step / len(annotations)
     batches = batches.map(lambda clips, labels, weights: (clips, labels, weights * weight))
     return batches.map(_one_hot(len(annotations.labels))).prefetch(tf.data.AUTOTUNE)
-
-
-def _pairs(texts):
-    return None if texts is None else [tuple(text.split(":")) for text in texts]
 
 
 def _one_hot(num_classes):

@@ -42,7 +42,7 @@ class ModelFile:
     @property
     def crop_to_aspect_ratio(self):
         """Whether the model was trained on frames that keep their aspect ratio; True where it is not known."""
-        return self.recipe is None or self.recipe.crop_to_aspect_ratio
+        return self.recipe is None or self.recipe.cropping.crop_to_aspect_ratio
 
 
 def load_model(path, *, num_segments=None, labels=None, kind=None):
@@ -106,12 +106,12 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
 
 
 def _recipe_of(path, metadata):
-    """The recipe that a LiteRT file carries, or `None`; fields that only other versions have do not matter."""
+    """The recipe that a LiteRT file carries, or `None`; fields of other versions are ignored."""
     if metadata.recipe is None:
         return None
-    names = {field.name for field in dataclasses.fields(Recipe)}
     try:
-        return Recipe.from_dict({name: value for name, value in metadata.recipe.items() if name in names})
+        known = Recipe().to_dict()
+        return Recipe.from_dict({name: value for name, value in metadata.recipe.items() if name in known})
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the recipe in its metadata can't be read: {error}") from error
 

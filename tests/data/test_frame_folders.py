@@ -11,6 +11,7 @@ from keras_action.data import (
     Clip,
     DecodingError,
     FailureLog,
+    Reading,
     evaluation_dataset,
     list_frames,
     read_clip,
@@ -236,7 +237,7 @@ def test_training_on_frame_folders(annotations):
     assert all(clips.shape == (2, 4, 32, 32, 3) for clips, _ in batches)
     brightness = sorted(round(float(mean)) // 30 for clips, _ in batches for mean in means(clips))
     assert brightness == [0, 1, 2, 3, 4, 4]
-    cached = list(training_dataset(annotations, seed=1, cache=True, **SETTINGS).take(3))
+    cached = list(training_dataset(annotations, seed=1, reading=Reading(cache=True), **SETTINGS).take(3))
     for (clips, labels), (others, other_labels) in zip(batches, cached, strict=True):
         np.testing.assert_array_equal(clips, others)
         np.testing.assert_array_equal(labels, other_labels)

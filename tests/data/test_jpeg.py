@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_action.data import Annotations, Clip, DecodingError, FailureLog, evaluation_dataset, training_dataset
+from keras_action.data import (
+    Annotations,
+    Clip,
+    Cropping,
+    DecodingError,
+    FailureLog,
+    evaluation_dataset,
+    training_dataset,
+)
 from keras_action.data.jpeg import decode_whole, decode_window, read_jpegs
 
 SETTINGS = {"num_segments": 4, "input_size": 32, "batch_size": 2}
@@ -128,7 +136,9 @@ def test_folders_of_jpegs_are_fed_as_folders_of_png_are(tmp_path):
         both.append(Annotations(tuple(clips), ("a",)))
     for dataset in (training_dataset, evaluation_dataset):
         # No smaller than the pictures: PNGs would be scaled twice, JPEGs are once.
-        of_jpeg, of_png = (first_batch(dataset(annotations, **SETTINGS, short_side=60)) for annotations in both)
+        of_jpeg, of_png = (
+            first_batch(dataset(annotations, **SETTINGS, cropping=Cropping(short_side=60))) for annotations in both
+        )
         # Not equal: at the edge of a cut the decoder has no neighbours to smooth the colours with.
         assert np.abs(of_jpeg - of_png).mean() < 1 and np.abs(of_jpeg - of_png).max() < 16
 

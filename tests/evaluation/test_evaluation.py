@@ -1,12 +1,12 @@
 import dataclasses
 import doctest
-import sys
 import types
 
 import keras
 import numpy as np
 import pytest
 
+from keras_action.data import Cropping
 from keras_action.evaluation import evaluation
 from keras_action.evaluation.evaluation import evaluate, evaluate_batches
 
@@ -111,17 +111,14 @@ def test_logits_of_an_undecodable_clip_may_be_anything():
 
 @pytest.fixture
 def fake_data(monkeypatch):
-    """The data pipeline's place, taken by one that remembers what it was asked for."""
+    """Stands in for `evaluation_dataset`, and notes its arguments."""
     asked = {}
 
     def evaluation_dataset(annotations, **options):
         asked.update(options)
         return make_batches()
 
-    module = types.SimpleNamespace(
-        evaluation_dataset=evaluation_dataset, FailureLog=object, reversal_label_map=lambda labels: [-1] * len(labels)
-    )
-    monkeypatch.setitem(sys.modules, "keras_action.data", module)
+    monkeypatch.setattr("keras_action.data.evaluation_dataset", evaluation_dataset)
     return asked
 
 
@@ -136,14 +133,7 @@ def test_evaluate_reads_the_annotated_clips(fake_data, capsys):
     report = evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, batch_size=2, failures=failures)
     assert fake_data == {
         **{"num_segments": 2, "input_size": 8, "batch_size": 2, "failures": failures},
-        **{
-            "sampling": "segments",
-            "num_clips": 1,
-            "num_crops": 1,
-            "seed": None,
-            "short_side": None,
-            "crop_to_aspect_ratio": True,
-        },
+        **{"sampling": "segments", "num_clips": 1, "num_crops": 1, "seed": None, "cropping": Cropping()},
     }
     assert report.paths == PATHS
     assert report.top1 == 1

@@ -14,7 +14,7 @@ LABELS = ("left", "right", "none")
 def opened(builder="build_action_net", labels=LABELS, frames=3, crop_to_aspect_ratio=False, **options):
     model = getattr(keras_action, builder)("tiny", 3, frames, input_size=32, **options)
     model.get_layer("classifier").bias.assign([0.0, 5.0, 10.0])  # "none" is what it predicts
-    recipe = Recipe(num_segments=frames, input_size=32, crop_to_aspect_ratio=crop_to_aspect_ratio)
+    recipe = Recipe().replace(num_segments=frames, input_size=32, crop_to_aspect_ratio=crop_to_aspect_ratio)
     return ModelFile(path="model", model=model, num_segments=frames, input_size=(32, 32), labels=labels, recipe=recipe)
 
 

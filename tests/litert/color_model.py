@@ -56,12 +56,15 @@ def color_clips(count=12, seed=0):
 
 def write_color_run(folder, causal=False, labels=LABELS):
     """A training run's folder with the colour model, which names the colour of a clip of one second."""
+    from keras_action.data import Augmentation
     from keras_action.training.recipe import Recipe
     from keras_action.training.run import write_run
 
     folder.mkdir(parents=True)
     make_color_model(causal=causal).save(folder / "best.keras")
-    recipe = Recipe(model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0, causal=causal)
+    recipe = Recipe(
+        model="tsn", num_segments=4, input_size=16, weights=None, causal=causal, augmentation=Augmentation()
+    )
     write_run(folder, recipe, labels, 1.0)
     return folder
 

@@ -15,6 +15,7 @@ from training import train
 @pytest.fixture
 def csv(monkeypatch, tmp_path):
     """A set of 8 clips, and a recipe with batches of 4 under the name `tiny`."""
+    tiny.register(monkeypatch)
     module = type(sys)("training.recipes.tiny")
     module.recipe = tiny.recipe
     monkeypatch.setitem(sys.modules, "training.recipes.tiny", module)

@@ -47,9 +47,7 @@ def folder(tmp_path_factory):
     (folder / "run").mkdir()
     model.save(folder / "run" / "best.keras")
     model.save(folder / "bare.keras")
-    recipe = Recipe(
-        model="tsn", num_segments=4, input_size=16, weights=None, color_jitter=0.0, crop_to_aspect_ratio=False
-    )
+    recipe = Recipe().replace(model="tsn", num_segments=4, input_size=16, weights=None, crop_to_aspect_ratio=False)
     write_run(folder / "run", recipe, LABELS, 1.5)
     return folder
 

@@ -344,10 +344,8 @@ def test_batches_are_as_the_recipe_says(annotations):
     assert swapped(flip=True, flip_pairs=[]) == 0  # no label changes
     assert any(0 < value < 1 for labels in batches(mixup_alpha=1.0, cutmix_alpha=1.0) for value in labels.ravel())
     for fields in ({"flip": True}, {"reversal": True}):
-        with pytest.raises(ValueError, match="give the pairs"):
+        with pytest.raises(ValueError, match="Give the pairs"):
             batches(**fields)  # nothing is known of "bright" and "dark"
-    with pytest.raises(ValueError, match="`decoder` must be one of"):
-        batches(decoder="ffmpeg")
 
 
 FLOAT16 = {"mixed_precision": "mixed_float16"}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import training.recipes
+from keras_action.data import Augmentation, Cropping, Reading
 from keras_action.training.recipe import Recipe
 from training.recipes import load_recipe
 
@@ -17,6 +18,8 @@ from training.recipes import load_recipe
         ("epochs=3", "epochs", 3),
         ("learning_rate=1e-2", "learning_rate", 0.01),
         ("weights=none", "weights", None),
+        ("shift=none", "shift", None),
+        ("cache=1000000", "cache", 1000000),
         ("weights=a=b.npz", "weights", "a=b.npz"),
         ("cache=true", "cache", True),
         ("crop_scales=1,0.875", "crop_scales", (1.0, 0.875)),
@@ -27,21 +30,37 @@ from training.recipes import load_recipe
     ],
 )
 def test_override_from_text(text, field, value):
-    assert getattr(Recipe().override([text]), field) == value
+    assert Recipe().override([text]).to_dict()[field] == value
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("epoch=3", "Did you mean 'epochs'"),
+        ("colour_jitter=1", "Did you mean 'color_jitter'"),
+        ("augmentation.flip=true", "no field 'augmentation.flip'"),
         ("epochs", "must be `field=value`"),
         ("epochs=three", "`epochs` must be of type int"),
         ("epochs=0", "`epochs` must be above 0"),
-        ("cache=yes", "`cache` must be of type bool"),
+        ("cache=yes", "`cache` must be of type bool or int"),
+        ("stages=two", "`stages` must be of type tuple"),
         ("dropout=1.5", "from 0 to 1"),
         ("mixup_alpha=-1", "`mixup_alpha` must be 0 or more"),
-        ("reversal_pairs=up,down", "`reversal_pairs` must be names with a colon"),
+        ("reversal_pairs=up,down", "`reversal_pairs` must be pairs of labels"),
         ("model=slowfast", "`model` must be one of"),
+        ("model=action", "Did you mean 'action_net'"),
+        ("backbone=resnet_50", "Did you mean 'resnet50'"),
+        ("variant=torch", "`variant` of 'mobilenet_v2' must be one of"),
+        ("sampling=segmnts", "Did you mean 'segments'"),
+        ("paths=stee", "`paths` must be one of .* Did you mean 'ste'"),
+        ("paths=", "`paths` must be one or more"),
+        ("shift=learned", "Did you mean 'learnable'"),
+        ("mixed_precision=fp16", "`mixed_precision` must be one of .*'mixed_float16'"),
+        ("location=9", "`location` must be one of"),
+        ("stages=2,7", "`stages` must be stages from 1 to 5"),
+        ("crop_scales=2", "`crop_scales` must be above 0 and at most 1"),
+        ("crop_scales=", "`crop_scales` must have at least one"),
+        ("decoder=ffmpeg", "`decoder` must be one of"),
     ],
 )
 def test_bad_override(text, message):
@@ -50,18 +69,29 @@ def test_bad_override(text, message):
 
 
 def test_numbers_of_numpy_become_those_of_python():
-    recipe = Recipe(
+    recipe = Recipe().replace(
         stages=np.arange(3, 5), learning_rate=np.float32(0.5), crop_scales=(np.float64(1), 0.5), epochs=np.int64(3)
     )
-    assert (recipe.stages, recipe.learning_rate, recipe.crop_scales, recipe.epochs) == ((3, 4), 0.5, (1.0, 0.5), 3)
+    crop_scales = recipe.cropping.crop_scales
+    assert (recipe.stages, recipe.learning_rate, crop_scales, recipe.epochs) == ((3, 4), 0.5, (1.0, 0.5), 3)
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
     assert Recipe(stages=3).stages == (3,)
+
+
+def test_replace_reaches_the_grouped_fields():
+    recipe = Recipe().replace(augmentation=Augmentation(flip=True), mixup_alpha=0.2, short_side=256, epochs=3)
+    assert recipe.augmentation == Augmentation(flip=True, mixup_alpha=0.2)
+    assert (recipe.cropping.short_side, recipe.epochs, recipe.reading) == (256, 3, Reading())
+    values = recipe.to_dict()
+    assert (values["mixup_alpha"], values["short_side"], values["decoder"]) == (0.2, 256, "pyav")
+    with pytest.raises(ValueError, match=r"no field 'flips'\. Did you mean 'flip'"):
+        recipe.replace(flips=True)
 
 
 def test_a_misspelt_field_is_an_error():
     with pytest.raises(TypeError):
         Recipe(epoch=3)
-    with pytest.raises(ValueError, match="no such fields: \\['epoch'\\]"):
+    with pytest.raises(ValueError, match=r"no field 'epoch'\. Did you mean 'epochs'"):
         Recipe.from_dict({"epoch": 3})
     with pytest.raises(dataclasses.FrozenInstanceError):
         Recipe().epochs = 3
@@ -77,23 +107,34 @@ def test_every_recipe_survives_json(name):
             assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
-@pytest.mark.parametrize("name", ["egogesture", "jester", "something_something"])
-def test_the_papers_recipes(name):
+@pytest.mark.parametrize(
+    ("name", "epochs", "steps", "reference_epochs", "reference_steps"),
+    [
+        ("something_something", 50, (30, 40, 45), 50, (31, 41, 46)),
+        ("jester", 30, (10, 20, 25), 25, (6, 11, 16)),
+        ("egogesture", 25, (5, 10, 15), 20, (6, 11, 16)),
+    ],
+)
+def test_the_papers_recipes(name, epochs, steps, reference_epochs, reference_steps):
     paper, released = load_recipe(name), load_recipe(f"{name}:reference_code")
     assert paper == load_recipe(f"{name}:paper") != released
     assert (paper.batch_size, paper.peak_learning_rate) == (64, 0.01)
+    assert (paper.epochs, paper.decay_epochs, paper.decay_factor) == (epochs, steps, 0.1)
+    assert (paper.optimizer, paper.momentum, paper.weight_decay, paper.weights) == ("sgd", 0.9, 5e-4, "imagenet")
+    assert (paper.sampling, paper.cropping, paper.augmentation) == ("segments", Cropping(), Augmentation())
+    assert (released.epochs, released.decay_epochs) == (reference_epochs, reference_steps)
     long = load_recipe(name, ["num_segments=16"])
     assert (long.num_segments, long.batch_size, long.peak_learning_rate) == (16, 48, 0.01)
     small = load_recipe(name, ["batch_size=16", "backbone=mobilenet_v2"])
     assert (small.backbone, small.peak_learning_rate) == ("mobilenet_v2", pytest.approx(0.0025))
     assert load_recipe(name, ["num_segments=16", "batch_size=96"]).peak_learning_rate == pytest.approx(0.02)
-    assert released.sampling == "reference" and released.crop_to_aspect_ratio == (name != "egogesture")
+    assert released.sampling == "reference" and released.cropping.crop_to_aspect_ratio == (name != "egogesture")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("egogestures", "no recipe of this name"),
+        ("egogestures", "The recipes are .*egogesture, jester, .*Received: egogestures"),
         ("egogesture:code", "The recipes of egogesture are recipe, paper, reference_code"),
         ("small:Recipe", "The recipes of small are recipe"),
     ],

@@ -1,11 +1,13 @@
 """Recipes: each module has a function `recipe()`, and a docstring with the command and what comes out.
 
-A function may take fields that others hang on: that of the paper's recipes sets the batch by `num_segments`.
+A function may take fields on which others depend: those of the paper's recipes choose the batch by `num_segments`.
 """
 
 import importlib
 import inspect
+import pkgutil
 
+from keras_action.data.settings import Augmentation
 from keras_action.training.recipe import Recipe
 
 
@@ -21,7 +23,7 @@ def load_recipe(name, assignments=()):
         A `keras_action.Recipe`.
 
     Raises:
-        ValueError: where there is no such recipe or field.
+        ValueError: If there is no such recipe or field.
 
     Example:
 
@@ -35,32 +37,47 @@ def load_recipe(name, assignments=()):
     except ModuleNotFoundError as error:
         if error.name != path:
             raise
-        raise ValueError(f"training/recipes has no recipe of this name. Received: {name}") from None
-    makers = {key: value for key, value in vars(module).items() if inspect.isfunction(value) and value is not published}
-    if (function or "recipe") not in makers:
-        raise ValueError(f"The recipes of {module_name} are {', '.join(makers)}. Received: {name}")
-    make = makers[function or "recipe"]
+        known = [module.name for module in pkgutil.iter_modules(__path__)]
+        raise ValueError(f"The recipes are {', '.join(known)}. Received: {name}") from None
+    functions = {
+        key: value for key, value in vars(module).items() if inspect.isfunction(value) and value is not published
+    }
+    if (function or "recipe") not in functions:
+        raise ValueError(f"The recipes of {module_name} are {', '.join(functions)}. Received: {name}")
+    make_recipe = functions[function or "recipe"]
     overridden = Recipe().override(assignments)
-    names = {assignment.partition("=")[0] for assignment in assignments} & set(inspect.signature(make).parameters)
-    return make(**{field: getattr(overridden, field) for field in names}).override(assignments)
+    names = {assignment.partition("=")[0] for assignment in assignments}
+    names &= set(inspect.signature(make_recipe).parameters)
+    return make_recipe(**{field: getattr(overridden, field) for field in names}).override(assignments)
 
 
 def published(num_segments, backbone, **fields):
-    """What the paper's recipes for the three data sets have in common.
+    """What the recipes for the paper's three data sets have in common.
 
-    SGD with momentum 0.9 and weight decay 5e-4, from a learning rate of 0.01 for 64 clips of 8 frames or 48 of 16; for
-    other batches in proportion. ImageNet weights, dropout 0.5, multi-scale corner crops of 224 pixels. The multipliers
-    of `ParameterGroupSGD` and the clipping of the gradient to a norm of 20 are those of the released code.
+    From the paper, section 4.2: segments of equal length with a random frame of each, corner crops with scale jitter of
+    224 × 224 pixels, SGD with momentum 0.9 and weight decay 5e-4, a learning rate of 0.01 divided by 10 at each step,
+    batches of 64 clips of 8 frames or 48 of 16, and ImageNet weights. The learning rate of other batch sizes is in
+    proportion. Dropout 0.5, the multipliers of `ParameterGroupSGD` and clipping the gradient to a norm of 20, on which
+    the paper is silent, are those of the released code.
 
     `weights="imagenet"` are Keras' own, for MobileNetV2 and the ResNets; `weights=resnet50.pth` takes torchvision's,
-    with which the paper began. BNInception has only a file.
+    with which the authors started. BNInception has only a file.
     """
     batch_size = 64 if num_segments <= 8 else 48
-    return Recipe(
-        **{
-            **{"backbone": backbone, "num_segments": num_segments, "batch_size": batch_size},
-            **{"reference_batch_size": batch_size, "optimizer": "sgd", "learning_rate": 0.01, "weight_decay": 5e-4},
-            **{"schedule": "steps", "warmup_epochs": 0, "label_smoothing": 0.0, "color_jitter": 0.0},
-            **fields,
-        }
+    shared = Recipe(
+        backbone=backbone,
+        num_segments=num_segments,
+        batch_size=batch_size,
+        reference_batch_size=batch_size,
+        optimizer="sgd",
+        learning_rate=0.01,
+        momentum=0.9,
+        weight_decay=5e-4,
+        schedule="steps",
+        decay_factor=0.1,
+        warmup_epochs=0,
+        dropout=0.5,
+        label_smoothing=0.0,
+        augmentation=Augmentation(),
     )
+    return shared.replace(**fields)

@@ -2,11 +2,12 @@
 
     make demo
 
-What comes out, and in what time, stands in docs/results.md.
+Results and times are in docs/results.md.
 """
 
 import dataclasses
 
+from keras_action.data import Augmentation, Cropping, Reading
 from keras_action.training.recipe import Recipe
 
 
@@ -23,16 +24,12 @@ def recipe():
         warmup_epochs=1,
         weight_decay=1e-4,
         label_smoothing=0.0,
-        crop_scales=(1.0,),
-        color_jitter=0.0,
-        flip=True,
-        cache=True,
+        cropping=Cropping(crop_scales=(1.0,)),
+        augmentation=Augmentation(flip=True),
+        reading=Reading(cache=True),
     )
 
 
 def notebook():
-    """For the swipes alone, as the notebooks have them: smaller frames.
-
-    XLA is off: to compile takes as long as several epochs here.
-    """
+    """For the swipes of the notebooks: smaller frames, and no XLA, which would compile as long as several epochs."""
     return dataclasses.replace(recipe(), input_size=48, jit_compile=False)

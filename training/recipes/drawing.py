@@ -1,13 +1,14 @@
-"""A finger that draws in the air, made up by a program: what `egogestar` starts from. MobileNetV2 from ImageNet.
+"""Synthetic videos of a finger that draws in the air, from which `egogestar` starts. MobileNetV2 from ImageNet.
 
     python -m training.synthesize --kind drawing --clips-per-class 140 --val-share 0.1 --size 88 116 --output drawings
     python -m training.train --recipe drawing --train drawings/train.csv --val drawings/val.csv \
         --output runs/drawing --set weights=mobilenet_v2_imagenet.npz
 
-Small enough for two CPU cores. Twelve frames, since eight of a clip of seconds hardly show the strokes of a star, and
-whole pictures, since a hand begins and ends at their sides. What comes out stands in docs/results.md.
+Small enough for two CPU cores. Twelve frames, since eight hardly show all strokes of a star, and whole pictures, since
+hands enter and leave at their sides. Results are in docs/results.md.
 """
 
+from keras_action.data import Augmentation, Cropping, Reading
 from keras_action.training.recipe import Recipe
 
 
@@ -15,7 +16,9 @@ def recipe():
     return Recipe(
         num_segments=12,
         input_size=72,
-        crop_to_aspect_ratio=False,
+        cropping=Cropping(crop_to_aspect_ratio=False, crop_scales=(1.0, 0.875, 0.75)),
+        augmentation=Augmentation(color_jitter=0.4),
+        reading=Reading(cache=True),
         frozen_stages=2,
         epochs=8,
         batch_size=16,
@@ -23,8 +26,5 @@ def recipe():
         warmup_epochs=0.5,
         label_smoothing=0.05,
         dropout=0.2,
-        crop_scales=(1.0, 0.875, 0.75),
-        color_jitter=0.4,
-        cache=True,
         jit_compile=False,
     )

@@ -1,13 +1,12 @@
-"""First-person gestures of EgoGestAR, from a model that has seen made-up ones, at a size for two CPU cores.
+"""First-person gestures of EgoGestAR, starting from a model of synthetic ones, small enough for two CPU cores.
 
     python -m training.train --recipe egogestar --train train.csv --val val.csv --output runs/ego \
         --set start_from=runs/drawing
 
-`start_from` is a run of the recipe `drawing`. 186 clips of pure motion are few: from ImageNet's weights alone they are
-learnt by heart. The statistics of batch normalisation stay those of the start: eleven steps an epoch are too few for
-running means of momentum 0.999 to follow. Mirrored and reversed clips as new samples made it worse, also with labels
-that hold for them: the direction in which people draw a shape is part of what tells it from others. What came out, with
-the commands, stands in docs/results.md.
+`start_from` is a run of the recipe `drawing`: with 186 clips of pure motion, a model from ImageNet's weights alone
+overfits. The statistics of batch normalisation stay those of the start: in eleven steps an epoch, running means of
+momentum 0.999 could not follow. Flipped and reversed clips made the result worse, even with correct labels: shapes
+are told apart by the direction in which people draw them, too. Results and commands are in docs/results.md.
 """
 
 import dataclasses

@@ -2,10 +2,11 @@
 
     python -m training.train --recipe modern --train jester:train:DATA --val jester:validation:DATA --output runs/jester
 
-It has not been run on a large set yet: there was no GPU. For classes of which it is not known what a mirror makes of
-them (EgoGesture, your own) add `--set flip=false`, or name the pairs: `--set flip_pairs=left:right`.
+It has not been run on a large set yet. For classes whose flipped label is unknown (EgoGesture, your own) add
+`--set flip=false`, or name the pairs: `--set flip_pairs=left:right`.
 """
 
+from keras_action.data import Augmentation
 from keras_action.training.recipe import Recipe
 
 
@@ -19,7 +20,5 @@ def recipe():
         weight_decay=0.05,
         label_smoothing=0.1,
         ema_momentum=0.999,
-        rand_augment_ops=2,
-        rand_augment_magnitude=0.3,
-        flip=True,
+        augmentation=Augmentation(color_jitter=0.2, rand_augment_ops=2, rand_augment_magnitude=0.3, flip=True),
     )

@@ -1,9 +1,9 @@
-"""One's own small set: MobileNetV2 from ImageNet; first only the new layers learn, then all.
+"""A small data set of one's own: MobileNetV2 from ImageNet.
 
-python -m training.train --train train.csv --val val.csv --output runs/mine
+    python -m training.train --train train.csv --val val.csv --output runs/mine
 
-In the first three epochs classifier and ACTION modules learn alone: what they do at random would spoil ImageNet's
-weights. It is a beginning, not tuned.
+In the first three epochs only the classifier and the ACTION modules learn, since their random weights would spoil those
+of ImageNet. Not tuned.
 """
 
 from keras_action.training.recipe import Recipe

@@ -1,0 +1,106 @@
+"""Settings of the data pipeline, which a recipe holds and `training_dataset` and `evaluation_dataset` take whole."""
+
+from dataclasses import dataclass
+
+from keras_action.data.decoders import DECODERS
+from keras_action.utils.fields import check_choice, check_ranges, normalise
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How clips are read.
+
+    Attributes:
+        decoder: The decoder of videos: `"pyav"` or `"tensorflow-io"`; see `frame_decoder`.
+        cache: Whether decoded clips are kept in memory, or up to how many bytes of them. In training these are videos,
+            scaled but neither sampled nor cropped, so that each epoch is augmented anew; True is 2 GiB, and videos
+            beyond the limit are decoded each time. A video of 24 frames takes 0.5 MB at an input size of 64 (4:3), 6 MB
+            at 224. JPEGs, in frame folders and shards, are never kept. In evaluation these are the finished clips, kept
+            only if all fit; True is 1 GiB.
+    """
+
+    decoder: str = "pyav"
+    cache: bool | int = False
+
+    def __post_init__(self):
+        normalise(self)
+        check_choice("decoder", self.decoder, DECODERS)
+        check_ranges(self, {"cache": (lambda x: x >= 0, "True, False or a number of bytes")})
+
+
+@dataclass(frozen=True)
+class Cropping:
+    """How frames are cropped to the input size.
+
+    Attributes:
+        crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio of the input size. If False, whole frames
+            are scaled to it, before the crop in training.
+        crop_scales: Sides of the corner crops of training, as shares of the shorter side, in descending order; see
+            `multi_scale_corner_crop`.
+        short_side: Pixels to which the shorter side of frames is scaled before the crop. `None` is 8/7 of the input
+            size in training (256 for 224, as TSN has it), and the input size in evaluation. JPEGs are cropped first,
+            and scaled once.
+    """
+
+    crop_to_aspect_ratio: bool = True
+    crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
+    short_side: int | None = None
+
+    def __post_init__(self):
+        normalise(self)
+        if not self.crop_scales:
+            raise ValueError("`crop_scales` must have at least one scale. Received: crop_scales=()")
+        check_ranges(
+            self,
+            {
+                "crop_scales": (lambda x: 0 < x <= 1, "above 0 and at most 1"),
+                "short_side": (lambda x: x >= 1, "at least 1"),
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How clips are augmented in training, besides the corner crop: by default not at all.
+
+    Attributes:
+        color_jitter: Strength of the changes of brightness, contrast and saturation, from 0 to 1; see `color_jitter`.
+        rand_augment_ops: Number of operations of `rand_augment`; 0 for none.
+        rand_augment_magnitude: Their strength, from 0 to 1.
+        flip: Whether half of the clips are flipped horizontally and get the label that they then have. Classes whose
+            flipped label is unknown are not flipped.
+        flip_pairs: Pairs of classes that a horizontal flip exchanges, `"left:right"`; all other classes keep their
+            label. `None` for the known pairs of Jester, Something-Something V2 and the synthetic gestures; see
+            `flip_label_map`.
+        reversal: Whether half of the clips are played backwards and get the label that they then have. Classes whose
+            reversed label is unknown are not reversed.
+        reversal_pairs: Pairs of classes that are each other's reverse; see `flip_pairs` and `reversal_label_map`.
+        mixup_alpha: The alpha of `mixup`; 0 for none.
+        cutmix_alpha: The alpha of `cutmix`; 0 for none. With both, one of them is drawn for each batch.
+    """
+
+    color_jitter: float = 0.0
+    rand_augment_ops: int = 0
+    rand_augment_magnitude: float = 0.3
+    flip: bool = False
+    flip_pairs: tuple[str, ...] | None = None
+    reversal: bool = False
+    reversal_pairs: tuple[str, ...] | None = None
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
+
+    def __post_init__(self):
+        normalise(self)
+        check_ranges(
+            self,
+            {
+                "rand_augment_ops mixup_alpha cutmix_alpha": (lambda x: x >= 0, "0 or more"),
+                "color_jitter rand_augment_magnitude": (lambda x: 0 <= x <= 1, "from 0 to 1"),
+                "flip_pairs reversal_pairs": (lambda x: x.count(":") == 1, 'pairs of labels like "left:right"'),
+            },
+        )
+
+    @property
+    def mixes(self):
+        """Whether clips and labels of a batch are mixed."""
+        return self.mixup_alpha > 0 or self.cutmix_alpha > 0

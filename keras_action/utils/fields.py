@@ -1,0 +1,75 @@
+"""Fields of frozen dataclasses: their checks, and their values from NumPy, JSON and command lines."""
+
+import dataclasses
+import difflib
+import operator
+import types
+import typing
+
+
+def did_you_mean(name, known):
+    """The sentence " Did you mean 'x'?" for the nearest known name; empty where none is near."""
+    close = difflib.get_close_matches(str(name), [str(other) for other in known], n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def check_choice(name, value, choices):
+    """Raises a `ValueError` unless `value` is one of `choices`."""
+    choices = tuple(choices)
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {choices}.{did_you_mean(value, choices)} Received: {name}={value!r}")
+
+
+def check_ranges(settings, ranges):
+    """Raises a `ValueError` unless the fields of a dataclass are in their ranges; `None` always is.
+
+    Args:
+        settings: The dataclass.
+        ranges: Names of fields, separated by spaces → a condition and its words. Of a tuple each item is checked.
+    """
+    for names, (holds, demand) in ranges.items():
+        for name in names.split():
+            value = getattr(settings, name)
+            items = value if isinstance(value, tuple) else (value,)
+            if value is not None and not all(holds(item) for item in items):
+                raise ValueError(f"`{name}` must be {demand}. Received: {name}={value!r}")
+
+
+def normalise(settings):
+    """Makes the fields of a frozen dataclass plain Python: numbers of NumPy would not go into JSON, lists not hash."""
+    for field in dataclasses.fields(settings):
+        value = _plain(getattr(settings, field.name))
+        if value is not None and field.type is int:
+            value = operator.index(value)
+        elif value is not None and "tuple" in str(field.type):
+            value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        object.__setattr__(settings, field.name, value)
+
+
+def parse_field(field, text):
+    """The value of a dataclass' field from a command line's text: `none`, `true`, `3`, `a,b`."""
+    kinds = typing.get_args(field.type) if isinstance(field.type, types.UnionType) else (field.type,)
+    if types.NoneType in kinds and text.lower() == "none":
+        return None
+    kinds = [kind for kind in kinds if kind is not types.NoneType]
+    for kind in kinds:
+        try:
+            return _parse(kind, text)
+        except (KeyError, ValueError):
+            continue
+    expected = " or ".join(kind.__name__ if isinstance(kind, type) else str(kind) for kind in kinds)
+    raise ValueError(f"`{field.name}` must be of type {expected}. Received: {field.name}={text}")
+
+
+def _parse(kind, text):
+    if typing.get_origin(kind) is tuple:
+        return tuple(_parse(typing.get_args(kind)[0], part) for part in text.split(",")) if text else ()
+    if kind is bool:
+        return {"true": True, "false": False}[text.lower()]
+    return kind(text)
+
+
+def _plain(value):
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
