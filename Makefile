@@ -20,7 +20,7 @@ $(VENV)/extra-%: setup.cfg pyproject.toml
 	touch $@
 
 demo: $(VENV)/extra-all
-	$(BIN)/python -m training.demo --output demo
+	$(BIN)/keras-action demo --output demo
 
 docs: $(VENV)/extra-docs
 	$(BIN)/properdocs build --strict --config-file docs/mkdocs/mkdocs.yml

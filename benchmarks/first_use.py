@@ -16,15 +16,15 @@ import sys
 
 from benchmarks.training_step import time_in_turn
 
-_HELP = "import sys; from {0} import main; sys.argv[1:] = ['--help']; main()"
+_HELP = "from keras_action.programs.command import main; main(['{0}', '--help'])"
 STATEMENTS = {
     "import keras": "import keras",
     "import keras, keras_action": "import keras, keras_action",
     "import keras, keras_action.layers": "import keras, keras_action.layers",
     "import keras_action": "import keras_action",
     "from keras_action import GestureRecognizer": "from keras_action import GestureRecognizer",
-    "python -m training.train --help": _HELP.format("training.train"),
-    "python -m export.recognize --help": _HELP.format("export.recognize"),
+    "keras-action train --help": _HELP.format("train"),
+    "keras-action recognize --help": _HELP.format("recognize"),
     "python": "pass",
 }
 

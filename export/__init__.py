@@ -1,1 +1,1 @@
-"""Programs that put a model to use: `python -m export.convert`, `python -m export.recognize`."""
+"""Programs that put a model to use: `keras-action convert`, `keras-action recognize`."""

@@ -1,14 +1,14 @@
 """Convert a trained model to a LiteRT file, and check the file against the model.
 
 examples:
-  python -m export.convert runs/mine --output gesture.tflite
-  python -m export.convert runs/mine --quantization int8 --representative videos/train.csv --output gesture.tflite
-  python -m export.convert runs/mine --quantization int8 --representative train.csv --check val.csv \\
+  keras-action convert runs/mine --output gesture.tflite
+  keras-action convert runs/mine --quantization int8 --representative videos/train.csv --output gesture.tflite
+  keras-action convert runs/mine --quantization int8 --representative train.csv --check val.csv \\
       --check-clips 100000 --max-accuracy-drop 0.01 --noise noise.png --output gesture.tflite
-  python -m export.convert runs/causal --streaming --average-over T --output gesture.tflite
-  python -m export.convert model.keras --labels labels.txt --clip-seconds 2 --output gesture.tflite
-  python -m export.convert tsm_bninception.pth.tar --num-segments 8 --kind tsm --output gesture.tflite
-  python -m export.convert --describe gesture.tflite
+  keras-action convert runs/causal --streaming --average-over T --output gesture.tflite
+  keras-action convert model.keras --labels labels.txt --clip-seconds 2 --output gesture.tflite
+  keras-action convert tsm_bninception.pth.tar --num-segments 8 --kind tsm --output gesture.tflite
+  keras-action convert --describe gesture.tflite
 
 With labelled clips the top-1 accuracy of model and file is printed side by side. The exit status is 1 if the conversion
 fails, or if the file disagrees with the model; 2 for wrong arguments.
@@ -21,7 +21,7 @@ import os
 import sys
 from pathlib import Path
 
-from export.inputs import DATA_FORMS, add_model_arguments
+from .inputs import DATA_FORMS, add_model_arguments
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 INTEGER = ("int8", "int16x8")
@@ -29,7 +29,7 @@ INTEGER = ("int8", "int16x8")
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m export.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "model", metavar="RUN", nargs="?", help="a training run's folder, a .keras file, or a PyTorch checkpoint"
@@ -137,8 +137,9 @@ def _describe(path):
 
 def _convert(arguments):
     """Converts, checks, prints, and returns what is wrong with the file."""
-    from export import inputs
     from keras_action import litert
+
+    from . import inputs
 
     opened = inputs.read_model(arguments.model, arguments)
     integer = arguments.quantization in INTEGER

@@ -1,11 +1,11 @@
 """Fine-tune a run with the rounding of an int8 file, for when quantising it after training costs too much accuracy.
 
 examples:
-  python -m export.quantize_aware runs/mine --train videos/train.csv --val videos/val.csv --output runs/mine_rounded
-  python -m export.quantize_aware runs/mine --train train.csv --val val.csv --output runs/rounded --epochs 4 \\
+  keras-action quantize-aware runs/mine --train videos/train.csv --val videos/val.csv --output runs/mine_rounded
+  keras-action quantize-aware runs/mine --train train.csv --val val.csv --output runs/rounded --epochs 4 \\
       --learning-rate 1e-4
 
-Then convert and check the new run as any other, with python -m export.convert. Its folder holds best.keras, a plain
+Then convert and check the new run as any other, with keras-action convert. Its folder holds best.keras, a plain
 model with the new weights, run.json and log.csv, whose accuracies are those of the rounded model. A fine-tuning that
 was killed cannot be gone on with: delete its folder, or choose another.
 """
@@ -19,7 +19,7 @@ from keras_action.programs.arguments import DATA_FORMS
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m export.quantize_aware",
+        prog="keras-action quantize-aware",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -57,7 +57,7 @@ def main(argv=None):
         )
     except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
-    print(f"Rounded run: {rounded.folder}. Convert it with python -m export.convert {rounded.folder}")
+    print(f"Rounded run: {rounded.folder}. Convert it with keras-action convert {rounded.folder}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Recognise gestures before a camera, in a video or in a stream on the network.
 
 examples:
-  python -m export.recognize gesture.tflite --webcam 0
-  python -m export.recognize gesture.tflite --webcam 0 --key swipe_left Left --key swipe_right Right --firing early
-  python -m export.recognize gesture.tflite --webcam 0 --on push "notify-send pushed"
-  python -m export.recognize gesture.tflite --url rtsp://camera.local/stream1 --json-lines -
-  python -m export.recognize gesture.tflite --video stream.mp4 --truth stream.csv --output-video labelled.mp4
-  python -m export.recognize gesture.tflite --video swipes.mp4 --record swipes.webp --record-height 270
-  python -m export.recognize runs/mine --frames clips/17 --fps 12 --json -
+  keras-action recognize gesture.tflite --webcam 0
+  keras-action recognize gesture.tflite --webcam 0 --key swipe_left Left --key swipe_right Right --firing early
+  keras-action recognize gesture.tflite --webcam 0 --on push "notify-send pushed"
+  keras-action recognize gesture.tflite --url rtsp://camera.local/stream1 --json-lines -
+  keras-action recognize gesture.tflite --video stream.mp4 --truth stream.csv --output-video labelled.mp4
+  keras-action recognize gesture.tflite --video swipes.mp4 --record swipes.webp --record-height 270
+  keras-action recognize runs/mine --frames clips/17 --fps 12 --json -
 
 Each gesture is printed as a line when it is reported. A window shows the video, the probabilities and the latency
 where the source is live and there is a screen, or with --show. Ctrl-C, q in the window, a camera that is unplugged and
@@ -33,7 +33,7 @@ from keras_action.programs.arguments import add_windows_argument, read_labels
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m export.recognize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action recognize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", metavar="MODEL", help="a .tflite file, a training run's folder, or a .keras file")
     source = parser.add_argument_group("source").add_mutually_exclusive_group(required=True)
@@ -77,7 +77,7 @@ def make_parser():
     settings.add_argument(
         "--stride", type=float, help="seconds between two windows (default: a frame of the model's clips)"
     )
-    settings.add_argument("--settings", metavar="JSON", help="event settings, as training.tune writes them")
+    settings.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     settings.add_argument(
         "--threshold", type=float, help="probability at which a gesture begins (default: 0.7; of several windows 0.5)"
     )
@@ -124,10 +124,11 @@ def _check(parser, arguments):
 
 
 def _recognize(arguments):
-    from export.actions import Actions
-    from export.display import Film
-    from export.live import FrameClock, Monitor
     from keras_action.recognition import match_events, read_intervals
+
+    from .actions import Actions
+    from .display import Film
+    from .live import FrameClock, Monitor
 
     lines = sys.stderr if "-" in (arguments.json, arguments.json_lines) else sys.stdout
     truth = None if arguments.truth is None else read_intervals(arguments.truth)
@@ -214,7 +215,7 @@ class _Session:
 
     def run_live(self, frames, clock):
         """Look at the newest frame whenever the model is free."""
-        from export.live import LiveRecognition
+        from .live import LiveRecognition
 
         live = LiveRecognition(self.monitor, clock, self.take)
         try:
@@ -293,7 +294,7 @@ def _open_source(arguments):
 
 
 def _open_window(arguments, monitor, is_live):
-    from export.display import Window, has_screen
+    from .display import Window, has_screen
 
     if not (is_live and has_screen() if arguments.show is None else arguments.show):
         return None

@@ -1,10 +1,10 @@
 """Compare a LiteRT file with the model it came from, on given clips.
 
 examples:
-  python -m export.verify gesture.tflite --model runs/mine --data videos/val.csv
-  python -m export.verify gesture.tflite --model runs/mine --data videos/val.csv --clips 100000 \\
+  keras-action verify gesture.tflite --model runs/mine --data videos/val.csv
+  keras-action verify gesture.tflite --model runs/mine --data videos/val.csv --clips 100000 \\
       --max-accuracy-drop 0.01 --max-partitions 1 --json report.json
-  python -m export.verify gesture.tflite --model checkpoint.pth.tar --num-segments 8
+  keras-action verify gesture.tflite --model checkpoint.pth.tar --num-segments 8
 
 It prints the gap of the logits, how often both name the same class, the top-1 accuracy of both, operators, ranks,
 XNNPACK's partitions, size and latency. Without --data the clips are random pixels. The exit status is 1 if a threshold
@@ -16,12 +16,12 @@ import json
 import os
 import sys
 
-from export.inputs import DATA_FORMS, add_model_arguments
+from .inputs import DATA_FORMS, add_model_arguments
 
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m export.verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", metavar="FILE", help="a .tflite file that takes clips")
     parser.add_argument(
@@ -74,8 +74,9 @@ def main(argv=None):
 
 def _verify(arguments):
     """Prints the report, and returns which thresholds are crossed."""
-    from export import inputs
     from keras_action import litert
+
+    from . import inputs
 
     opened = inputs.read_model(arguments.model, arguments)
     if arguments.data is None:

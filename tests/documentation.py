@@ -14,6 +14,8 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_action.programs.command import program_module
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SHELLS = ("bash", "sh")
@@ -47,7 +49,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A program of ours that a block calls, with its arguments as the shell gives them, and why it is not run."""
+    """A program of ours that a block calls, with its arguments as the shell gives them, and why it is not run.
+
+    `program` is a name of `keras-action`, or the module of a benchmark.
+    """
 
     line: int  # of the block
     program: str
@@ -88,10 +93,20 @@ def commands(page):
             line = string.Template(line).safe_substitute(variables)
             words = shlex.split(line, comments=True)
             for place, word in enumerate(words):
-                if word == "-m" and re.match(r"(training|export|benchmarks)\.", words[place + 1]):
+                if word == "keras-action" or (word == "-m" and words[place + 1].startswith("benchmarks.")):
                     skipped = block.not_run if block.word is None or block.word in words else None
                     found.append(Command(block.line, words[place + 1], tuple(words[place + 2 :]), skipped))
     return found
+
+
+def program(name):
+    """The module of a `Command`'s program."""
+    return importlib.import_module(name) if name.startswith("benchmarks.") else program_module(name)
+
+
+def programs_in_text(text):
+    """Pairs of a program's name and the rest of the code, of the commands in a text's inline code."""
+    return re.findall(r"`(?:keras-action (?=[a-z])|python -m (?=benchmarks))([\w.-]+)([^`\n]*)`", text)
 
 
 def anchors(page):

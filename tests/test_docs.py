@@ -1,7 +1,6 @@
 """README and docs: every block runs, or says why not; every link leads somewhere; every public name is documented."""
 
 import glob
-import importlib
 import re
 import shutil
 from pathlib import Path
@@ -14,13 +13,13 @@ from tests.documentation import ROOT, SHELLS, blocks, commands, pages
 
 # The blocks that are not run, by page: the first line of each, or all.
 NOT_RUN = {
-    "README.md": ["make demo", "python -m export.verify", "python3 -m venv"],
+    "README.md": ["make demo", "keras-action verify", "python3 -m venv"],
     "docs/activation_maps.md": ['R="runs/drawings"', 'R="runs/ego"', "python -m benchmarks.map_motion"],
     "docs/data_sets.md": ["pip install 'keras_action[beam]'", "import keras_cv", "pip install 'tensorflow==2.17"],
     "docs/devices.md": "all",
     "docs/index.md": ["python3 -m venv"],
     "docs/litert_speed.md": "all",
-    "docs/recognize.md": ["python -m export.recognize", "pip install 'keras", "python -m export.recognize"],
+    "docs/recognize.md": ["keras-action recognize", "pip install 'keras", "keras-action recognize"],
     "docs/results.md": "all",
     "docs/several_devices.md": "all",
     "docs/tutorial.md": ["git clone"],
@@ -68,11 +67,11 @@ TINY = (*TINY, "schedule=cosine", "dropout=0", "jit_compile=false", "color_jitte
 QUICK = {
     "benchmarks.litert_streaming": ("--rounds", "2", "--input-size", "64", "--threads", "1", "--formats", "float32"),
     "benchmarks.prepare": ("--clips", "2"),
-    "export.quantize_aware": ("--epochs", "1"),
-    "export.convert": ("--min-agreement", "0"),  # of a model that has hardly been trained
-    "training.experiments": ("--seeds", "0", "--set", *TINY),
-    "training.synthesize": ("--clips-per-class", "4", "--size", "48", "64"),
-    "training.train": ("--set", *TINY),
+    "quantize-aware": ("--epochs", "1"),
+    "convert": ("--min-agreement", "0"),  # of a model that has hardly been trained
+    "experiments": ("--seeds", "0", "--set", *TINY),
+    "synthesize": ("--clips-per-class", "4", "--size", "48", "64"),
+    "train": ("--set", *TINY),
 }
 
 
@@ -147,7 +146,9 @@ def test_each_block_is_of_a_kind_that_is_tested(page):
     for block in blocks(page):
         assert block.language in {"", "text", "math", "help", "python", *SHELLS} or block.not_run, block
         if block.language == "" and not block.not_run:
-            assert "python -m" not in block.code, f"{page}:{block.line} is a shell block and must say so"
+            assert not re.search("keras-action |python -m", block.code), (
+                f"{page}:{block.line} is a shell block and must say so"
+            )
     marks = re.findall(r"<!-- not? ", documentation.text_of(page))
     assert len(marks) == len({block.line for block in blocks(page) if block.not_run}) or NOT_RUN[page] == "all"
 
@@ -171,13 +172,13 @@ def test_what_is_not_run_is_what_is_known():
 def test_shell_blocks_that_call_none_of_our_programs_are_not_said_to_run():
     for page in pages():
         for block in blocks(page, SHELLS):
-            assert block.not_run or re.search(r"python -m (training|export|benchmarks)\.", block.code), block
+            assert block.not_run or re.search(r"keras-action |python -m benchmarks\.", block.code), block
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if commands(page)])
 def test_every_program_takes_the_arguments(page, capsys):
     for command in commands(page):
-        parser = importlib.import_module(command.program).make_parser()
+        parser = documentation.program(command.program).make_parser()
         try:
             parser.parse_args(command.arguments)
         except SystemExit:
@@ -186,10 +187,9 @@ def test_every_program_takes_the_arguments(page, capsys):
 
 @pytest.mark.parametrize("page", pages())
 def test_programs_and_options_named_in_the_text_exist(page):
-    for code in re.findall(r"`python -m ((?:training|export|benchmarks)\.[^`]*)`", documentation.text_of(page)):
-        program, *words = code.split()
-        options = importlib.import_module(program).make_parser()._option_string_actions
-        assert {word for word in words if word.startswith("--")} <= set(options), code
+    for name, rest in documentation.programs_in_text(documentation.text_of(page)):
+        options = documentation.program(name).make_parser()._option_string_actions
+        assert {word for word in rest.split() if word.startswith("--")} <= set(options), (name, rest)
 
 
 @pytest.mark.parametrize("page", [page for page in with_blocks("python") if page not in SLOW_PYTHON | WHOLE])
@@ -268,7 +268,7 @@ def _run_command(page, command):
         quick = [word for word in quick if word != "alpha=0.35"]  # the checkpoint has the full width
     words = [path for word in command.arguments for path in (sorted(glob.glob(word)) or [word])]
     try:
-        importlib.import_module(command.program).main([*words, *quick])
+        documentation.program(command.program).main([*words, *quick])
     except SystemExit as end:
         assert not end.code, f"{command.program} {' '.join(words)}: {end.code}"
 

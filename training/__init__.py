@@ -1,1 +1,1 @@
-"""What one runs to train and evaluate: `python -m training.train`, `.evaluate`, `.demo`. Thin: the library does it."""
+"""What one runs to train and evaluate: `keras-action train`, `.evaluate`, `.demo`. Thin: the library does it."""

@@ -1,7 +1,7 @@
 """The figures of `keras-action tables`: what each method costs over TSN, and the paper's Figure 4."""
 
-from training.cost_tables import etas
-from training.paper import DATA_SETS, FIGURE_4
+from .cost_tables import etas
+from .paper import DATA_SETS, FIGURE_4
 
 try:
     from matplotlib.figure import Figure

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from training.paper import DATA_SETS, FIGURE_4, PaperFigures, eta
+from .paper import DATA_SETS, FIGURE_4, PaperFigures, eta
 
 BACKBONES = {"resnet50": "ResNet-50", "bn_inception": "BNInception", "mobilenet_v2": "MobileNetV2"}
 FORMS = ("literal", "training", "inference")

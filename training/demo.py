@@ -1,8 +1,8 @@
 """The whole way on videos made by a program: make them, train, evaluate, export, recognise, and report.
 
 examples:
+  keras-action demo --output demo
   make demo
-  python -m training.demo --output demo
 
 Trains ACTION-Net and TSN with MobileNetV2 from scratch, small enough for two CPU cores. The gestures come in pairs
 that are each other played backwards: TSN, which looks at each frame alone, can only guess within a pair. Interrupted,
@@ -24,7 +24,7 @@ STREAM = (
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", default="demo", help="folder for everything (default: demo)")
     parser.add_argument("--clips-per-class", type=int, default=64, help="synthetic clips of each class (default: 64)")
@@ -41,7 +41,8 @@ def main(argv=None):
     started = time.monotonic()
     import keras_action
     from keras_action import data, litert
-    from training.recipes import demo
+
+    from .recipes import demo
 
     def say(text):
         print(f"\n== {time.monotonic() - started:4.0f} s  {text}", flush=True)
@@ -204,7 +205,7 @@ def write_report(
     report.heading("Recognition in one long video")
     report.paragraph(f"{matches.summary()} in {duration:.0f} seconds, with the int8 file and a sliding window.")
     report.code(str(matches))
-    report.paragraph(f"Made in {time.monotonic() - started:.0f} seconds by python -m training.demo.")
+    report.paragraph(f"Made in {time.monotonic() - started:.0f} seconds by keras-action demo.")
     report.save(path)
 
 

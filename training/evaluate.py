@@ -1,11 +1,11 @@
 """Evaluate a trained run, a PyTorch checkpoint or a LiteRT file, in one view of each video or in the paper's thirty.
 
 examples:
-  python -m training.evaluate runs/mine --data videos/val.csv
-  python -m training.evaluate runs/mine --data videos/val.csv --protocol paper --output results
-  python -m training.evaluate jester.pth.tar --num-segments 8 --data jester:validation:/data/jester --protocol paper
-  python -m training.evaluate gesture.tflite --data folder_of_class_folders --num-clips 5
-  python -m training.evaluate gesture.tflite --stream joined_*.mp4 --settings events.json
+  keras-action evaluate runs/mine --data videos/val.csv
+  keras-action evaluate runs/mine --data videos/val.csv --protocol paper --output results
+  keras-action evaluate jester.pth.tar --num-segments 8 --data jester:validation:/data/jester --protocol paper
+  keras-action evaluate gesture.tflite --data folder_of_class_folders --num-clips 5
+  keras-action evaluate gesture.tflite --stream joined_*.mp4 --settings events.json
 
 A file that cannot be decoded is listed, and not counted as right. The output folder gets evaluation.json and, where
 Matplotlib is there to draw, evaluation.html, confusion.png and, of the clips that the model is most sure and wrong
@@ -21,7 +21,8 @@ import sys
 from pathlib import Path
 
 from keras_action.programs.arguments import DATA_FORMS, add_windows_argument, read_labels
-from training.streams import add_stream_arguments, read_streams
+
+from .streams import add_stream_arguments, read_streams
 
 MAX_WRONG = 20  # clips that are printed
 MAX_CLASSES = 30  # of a table that is printed
@@ -29,7 +30,7 @@ MAX_CLASSES = 30  # of a table that is printed
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "model",
@@ -82,7 +83,7 @@ def make_parser():
     )
 
     stream = parser.add_argument_group("how a stream is seen")
-    stream.add_argument("--settings", metavar="JSON", help="event settings, as training.tune writes them")
+    stream.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     add_windows_argument(stream)
     stream.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
     add_stream_arguments(stream)

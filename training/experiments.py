@@ -1,10 +1,10 @@
 """Repeat the paper's comparisons: Table 1, 3 and 4, and the locations of its supplement, with seeds and intervals.
 
 examples:
-  python -m training.experiments table1 --train train.csv --val val.csv --recipe egogestar --output runs/table1
-  python -m training.experiments table3 --train shards/train --val shards/val --seeds 0 1 2 --output runs/table3
-  python -m training.experiments locations --train train.csv --val val.csv --rows "location 1" --output runs/locations
-  python -m training.experiments table1 --train train.csv --val val.csv --start-from runs/made_up --output runs/real
+  keras-action experiments table1 --train train.csv --val val.csv --recipe egogestar --output runs/table1
+  keras-action experiments table3 --train shards/train --val shards/val --seeds 0 1 2 --output runs/table3
+  keras-action experiments locations --train train.csv --val val.csv --rows "location 1" --output runs/locations
+  keras-action experiments table1 --train train.csv --val val.csv --start-from runs/made_up --output runs/real
 
 Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. Killed
 and run again, it goes on where it was. OUTPUT gets the table, table1.md and table1.json for table1, and with Matplotlib
@@ -48,7 +48,7 @@ EXPERIMENTS = {
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.experiments", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action experiments", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("experiment", choices=EXPERIMENTS, help="which of them")
     parser.add_argument("--train", required=True, help=DATA_FORMS)
@@ -165,7 +165,8 @@ def main(argv=None):
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
     from keras_action.evaluation.comparison import compare
     from keras_action.training.distribution import is_main_process
-    from training.recipes import load_recipe
+
+    from .recipes import load_recipe
 
     output = Path(arguments.output)
     starts = {}

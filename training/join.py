@@ -1,10 +1,10 @@
 """Join labelled clips into long videos with the truth beside them, to try, tune and train recognisers on.
 
 examples:
-  python -m training.join --data videos/val.csv --output joined.mp4
-  python -m export.recognize gesture.tflite --video joined.mp4 --truth joined.mp4.csv
-  python -m training.join --data videos/train.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
-  python -m training.join --data videos/train.csv --output train.mp4 --max-pause 3 --pauses background \\
+  keras-action join --data videos/val.csv --output joined.mp4
+  keras-action recognize gesture.tflite --video joined.mp4 --truth joined.mp4.csv
+  keras-action join --data videos/train.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
+  keras-action join --data videos/train.csv --output train.mp4 --max-pause 3 --pauses background \\
       --windows windows.csv --window-seconds 1.2 1.7 2.4 3.4 4.8
 
 --windows writes an annotation CSV of what a sliding window over the videos shows: the gestures, parts of them with
@@ -21,7 +21,7 @@ from keras_action.programs.arguments import DATA_FORMS
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.join", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action join", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--output", required=True, help="the video to write; the truth goes to OUTPUT.csv")

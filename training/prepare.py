@@ -1,10 +1,10 @@
 """Turn a data set into shards once, so that training decodes no videos; run it again to go on after an interruption.
 
 examples:
-  python -m training.prepare --data videos.csv --output shards/videos
-  python -m training.prepare --data folder_of_class_folders --split 0.8,0.2 --output shards/mine
-  python -m training.prepare --data something_something:train:/data/something --output shards/something/train
-  python -m training.prepare --data train.csv --output shards/train --beam --runner=FlinkRunner --parallelism=64
+  keras-action prepare --data videos.csv --output shards/videos
+  keras-action prepare --data folder_of_class_folders --split 0.8,0.2 --output shards/mine
+  keras-action prepare --data something_something:train:/data/something --output shards/something/train
+  keras-action prepare --data train.csv --output shards/train --beam --runner=FlinkRunner --parallelism=64
 
 The output folder holds the shards (TFRecord files of JPEG frames, and an index for each) and manifest.json. It is what
 --train, --val and --data of the other programs take. With --split there is a folder for each part in it: train and val,
@@ -23,7 +23,7 @@ _PARTS = ("train", "val", "test")
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where to write")

@@ -1,10 +1,10 @@
 """Make videos of gestures by a program: to try things on, or to train on before one's own few videos.
 
 examples:
-  python -m training.synthesize --output gestures
-  python -m training.synthesize --labels swipe_left swipe_right none --clips-per-class 40 --output swipes
-  python -m training.synthesize --kind drawing --clips-per-class 140 --size 88 116 --output drawings
-  python -m training.synthesize --kind path --num-paths 60 --clips-per-class 28 --size 88 116 --output paths
+  keras-action synthesize --output gestures
+  keras-action synthesize --labels swipe_left swipe_right none --clips-per-class 40 --output swipes
+  keras-action synthesize --kind drawing --clips-per-class 140 --size 88 116 --output drawings
+  keras-action synthesize --kind path --num-paths 60 --clips-per-class 28 --size 88 116 --output paths
 
 "hand" are eight gestures of an open hand, in pairs that are each other played backwards, and none. "drawing" is a
 finger that draws swipes and shapes in the air, as in first-person videos. "path" is the same finger on random paths,
@@ -18,7 +18,7 @@ import sys
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.synthesize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action synthesize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where to write")
     parser.add_argument("--kind", choices=("hand", "drawing", "path"), default="hand", help="default: hand")

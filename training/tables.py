@@ -1,9 +1,9 @@
 """Count what the models cost, beside the paper's Tables 3 and 5, equation 10 and Figure 4.
 
 examples:
-  python -m training.tables
-  python -m training.tables --csv cost.csv --figure cost.png --figure-4 accuracy.png
-  python -m training.tables --backbones mobilenet_v2 --input-size 112 --num-classes 27
+  keras-action tables
+  keras-action tables --csv cost.csv --figure cost.png --figure-4 accuracy.png
+  keras-action tables --backbones mobilenet_v2 --input-size 112 --num-classes 27
 
 The tables are Markdown, on standard output. docs/cost.md explains their columns.
 """
@@ -14,10 +14,10 @@ import os
 import sys
 from pathlib import Path
 
-from training.cost_tables import BACKBONES, FORMS, Cost, tables
-from training.counting import convolution_macs, operations_as_the_paper
-from training.methods import build_method
-from training.paper import PAPER, SETTING, PaperFigures
+from .cost_tables import BACKBONES, FORMS, Cost, tables
+from .counting import convolution_macs, operations_as_the_paper
+from .methods import build_method
+from .paper import PAPER, SETTING, PaperFigures
 
 METHODS = ("TSN", "TSM", "STE", "CE", "ME", "ACTION")
 
@@ -68,7 +68,7 @@ def save_csv(path, costs, paper):
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--backbones",
@@ -103,7 +103,7 @@ def main(argv=None):
     titles = {name: BACKBONES[name] for name in arguments.backbones}
     try:
         if arguments.figure or arguments.figure_4:
-            from training.cost_figure import (  # early: without Matplotlib nothing is counted
+            from .cost_figure import (  # early: without Matplotlib nothing is counted
                 accuracy_figure,
                 cost_figure,
             )

@@ -1,11 +1,11 @@
 """Train a recipe on annotated videos; run it again to go on after an interruption.
 
 examples:
-  python -m training.train --train videos/train.csv --val videos/val.csv --output runs/mine
-  python -m training.train --train folder_of_class_folders --output runs/mine --set input_size=128 epochs=10
-  python -m training.train --recipe demo --train train.csv --val val.csv --output runs/tsn --set model=tsn
-  python -m training.train --train videos/train.csv --val videos/val.csv --output runs/mine --strategy mirrored
-  python -m training.train --train videos/train.csv --set crop_scales=1 --preview sheet.png
+  keras-action train --train videos/train.csv --val videos/val.csv --output runs/mine
+  keras-action train --train folder_of_class_folders --output runs/mine --set input_size=128 epochs=10
+  keras-action train --recipe demo --train train.csv --val val.csv --output runs/tsn --set model=tsn
+  keras-action train --train videos/train.csv --val videos/val.csv --output runs/mine --strategy mirrored
+  keras-action train --train videos/train.csv --set crop_scales=1 --preview sheet.png
 
 The output folder holds best.keras, last.keras, run.json, log.csv, curves.png and TensorBoard's logs. --preview trains
 nothing, and needs no output folder.
@@ -20,7 +20,7 @@ from keras_action.programs.arguments import DATA_FORMS, add_strategy_argument
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--train", required=True, metavar="DATA", help=DATA_FORMS)
     parser.add_argument("--val", metavar="DATA", help="the same for validation")
@@ -87,7 +87,8 @@ def main(argv=None):
     from keras_action import plots
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
     from keras_action.training.distribution import is_main_process
-    from training.recipes import load_recipe
+
+    from .recipes import load_recipe
 
     try:
         recipe = load_recipe(arguments.recipe, arguments.set)

@@ -1,11 +1,11 @@
 """Find the event settings of a recogniser on streams whose truth is known, and write them for recognisers to load.
 
 examples:
-  python -m training.join --data videos/val.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
-  python -m training.tune gesture.tflite --streams tune_*.mp4 --output events.json
-  python -m training.tune runs/mine --streams tune_*.mp4 --output events.json --max-false-alarms 0.5 \\
+  keras-action join --data videos/val.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
+  keras-action tune gesture.tflite --streams tune_*.mp4 --output events.json
+  keras-action tune runs/mine --streams tune_*.mp4 --output events.json --max-false-alarms 0.5 \\
       --windows 2.4 1.7,3.4 --firing early --cache cache
-  python -m export.recognize gesture.tflite --video some.mp4 --settings events.json
+  keras-action recognize gesture.tflite --video some.mp4 --settings events.json
 
 Each VIDEO has its truth beside it, VIDEO.csv (label,start,end). The model runs once over each; the search looks at its
 logits only. Beside the settings comes a picture of detections over false alarms. With several streams each is also
@@ -20,12 +20,13 @@ import sys
 from pathlib import Path
 
 from keras_action.programs.arguments import parse_lengths, read_labels
-from training.streams import add_stream_arguments, read_streams
+
+from .streams import add_stream_arguments, read_streams
 
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", metavar="MODEL", help="a .tflite file, a run's folder, a .keras file")
     parser.add_argument(

@@ -1,11 +1,11 @@
 """Show where models look in a video: class activation maps, Grad-CAM, or the masks of the ACTION modules.
 
 examples:
-  python -m training.visualize runs/mine swipe.mp4
-  python -m training.visualize TSN=runs/tsn TSM=runs/tsm ACTION=runs/action swipe.mp4 --output cam.png --columns 6
-  python -m training.visualize runs/mine swipe.mp4 --method grad-cam --layer 8 block_12_add --output grad_cam.png
-  python -m training.visualize runs/mine swipe.mp4 --method masks --layer 8 --output masks.png
-  python -m training.visualize TSN=runs/tsn ACTION=runs/action swipe.mp4 --output swipe.gif
+  keras-action visualize runs/mine swipe.mp4
+  keras-action visualize TSN=runs/tsn TSM=runs/tsm ACTION=runs/action swipe.mp4 --output cam.png --columns 6
+  keras-action visualize runs/mine swipe.mp4 --method grad-cam --layer 8 block_12_add --output grad_cam.png
+  keras-action visualize runs/mine swipe.mp4 --method masks --layer 8 --output masks.png
+  keras-action visualize TSN=runs/tsn ACTION=runs/action swipe.mp4 --output swipe.gif
 
 The clip is the one that training.evaluate looks at: T frames of the video, in which maps are laid over the frames, a
 row for each model. Every row has a scale of its own, at its right; a white line is where half of it is reached. CAM is
@@ -22,7 +22,7 @@ METHODS = ("cam", "grad-cam", "masks")
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m training.visualize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action visualize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "models",

@@ -6,7 +6,6 @@ script; a fence ```help names a program whose `--help` takes its place; and of e
 links to, a page is made.
 """
 
-import importlib
 import json
 import os
 import re
@@ -91,7 +90,9 @@ def _fence(kind, content):
     sys.path.insert(0, str(ROOT))
     os.environ["COLUMNS"] = "96"  # of argparse
     try:
-        parser = importlib.import_module(content.strip()).make_parser()
+        from tests.documentation import program
+
+        parser = program(content.strip()).make_parser()
     finally:
         sys.path.remove(str(ROOT))
     return f"```text\n{parser.format_help()}```"

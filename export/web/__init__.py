@@ -1,5 +1,5 @@
 """The recogniser in a browser: a page, its runtime, and a server for both."""
 
-from export.web.program import main, make_parser
+from .program import main, make_parser
 
 __all__ = ["main", "make_parser"]

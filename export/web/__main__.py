@@ -1,6 +1,6 @@
-"""`python -m export.web`."""
+"""`keras-action serve`."""
 
-from export.web import main
+from . import main
 
 if __name__ == "__main__":
     main()

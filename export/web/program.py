@@ -1,10 +1,10 @@
 """Recognise gestures in a browser: serve a page that runs a LiteRT file on a camera or a video.
 
 examples:
-  python -m export.web gesture.tflite
-  python -m export.web gesture-int8.tflite gesture-float32.tflite --settings events.json
-  python -m export.web gesture.tflite --host 0.0.0.0 --certificate cert.pem --key key.pem
-  python -m export.web gesture.tflite --output site
+  keras-action serve gesture.tflite
+  keras-action serve gesture-int8.tflite gesture-float32.tflite --settings events.json
+  keras-action serve gesture.tflite --host 0.0.0.0 --certificate cert.pem --key key.pem
+  keras-action serve gesture.tflite --output site
 
 The model runs in the browser; no picture leaves it. The runtime (@litertjs/core) is fetched once from the npm registry
 and kept; with --runtime it is taken from a folder. With --output the page is written as files, for any web server. See
@@ -18,10 +18,10 @@ import webbrowser
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m export.web", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keras-action serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", metavar="MODEL", nargs="+", help="a .tflite file, of clips or of frames")
-    parser.add_argument("--settings", metavar="JSON", help="event settings, as training.tune writes them")
+    parser.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     parser.add_argument("--output", metavar="FOLDER", help="write the page there and end")
     parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, where there is no network")
     parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")
@@ -47,9 +47,9 @@ def main(argv=None):
 
 
 def _run(arguments):
-    from export.web.runtime import find_runtime
-    from export.web.server import make_server
-    from export.web.site import site_files, write_site
+    from .runtime import find_runtime
+    from .server import make_server
+    from .site import site_files, write_site
 
     files = site_files(arguments.models, find_runtime(arguments.runtime), arguments.settings)
     if arguments.output is not None:

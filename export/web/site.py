@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from export.web.description import describe_model
-from export.web.runtime import FILES
 from keras_action.utils.files import write_whole
+
+from .description import describe_model
+from .runtime import FILES
 
 _PAGE = Path(__file__).parent / "page"
 # A browser finds no package by its name, and no import map reaches into a worker.

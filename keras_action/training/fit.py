@@ -49,9 +49,9 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
         folder: Path of the run's folder; it is made where there is none.
         callbacks: More Keras callbacks.
         tensorboard: Whether to write TensorBoard's logs; where TensorBoard is not installed none are written.
-        strategy: One of `keras_action.training.STRATEGIES`: `"none"`, one device; `"mirrored"`, all GPUs of
-            this machine, with TensorFlow; `"data_parallel"`, all devices of one or several hosts, with JAX. A batch is
-            divided among them. A run can be gone on with by another strategy than it was begun with.
+        strategy: `"none"`, one device; `"mirrored"`, all GPUs of this machine, with TensorFlow; `"multi_worker"`,
+            several hosts, with TensorFlow; `"data_parallel"`, all devices of one or several hosts, with JAX. A batch is
+            divided among them. A run can be resumed with another strategy.
 
     Returns:
         The `keras_action.Run`.

@@ -13,7 +13,7 @@ def test_a_run_is_trained_on_and_converted(run, clips, tmp_path, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         main([str(run), "--train", str(clips), "--output", str(output), "--epochs", "1", "--learning-rate", "1e-4"])
-    assert f"export.convert {output}" in capsys.readouterr().out
+    assert f"keras-action convert {output}" in capsys.readouterr().out
     inputs, ids = color_clips(8)
     model = load_run(output).load_model()
     report = convert(model, tmp_path / "m.tflite", quantization="int8", representative_clips=inputs)

@@ -33,7 +33,7 @@ def test_help_reads_well_and_needs_no_keras():
     code = "import sys, training.tables as p\ntry: p.main(['--help'])\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "examples:" in done.stdout and "python -m training.tables" in done.stdout
+    assert "examples:" in done.stdout and "keras-action tables" in done.stdout
     assert not {"tensorflow", "keras", "jax", "torch", "matplotlib"} & set(done.stdout.split())
 
 

@@ -100,7 +100,7 @@ def test_a_misspelt_field_is_an_error():
 @pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(training.recipes.__path__)])
 def test_every_recipe_survives_json(name):
     module = importlib.import_module(f"training.recipes.{name}")
-    assert "python -m" in module.__doc__ or "make " in module.__doc__
+    assert "keras-action train" in module.__doc__ or "make " in module.__doc__
     for make in (module.recipe, getattr(module, "paper", None), getattr(module, "reference_code", None)):
         if make is not None:
             recipe = make()

@@ -1,7 +1,7 @@
 """Synthetic videos of a finger that draws in the air, from which `egogestar` starts. MobileNetV2 from ImageNet.
 
-    python -m training.synthesize --kind drawing --clips-per-class 140 --val-share 0.1 --size 88 116 --output drawings
-    python -m training.train --recipe drawing --train drawings/train.csv --val drawings/val.csv \
+    keras-action synthesize --kind drawing --clips-per-class 140 --val-share 0.1 --size 88 116 --output drawings
+    keras-action train --recipe drawing --train drawings/train.csv --val drawings/val.csv \
         --output runs/drawing --set weights=mobilenet_v2_imagenet.npz
 
 Small enough for two CPU cores. Twelve frames, since eight hardly show all strokes of a star, and whole pictures, since

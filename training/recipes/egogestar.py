@@ -1,6 +1,6 @@
 """First-person gestures of EgoGestAR, starting from a model of synthetic ones, small enough for two CPU cores.
 
-    python -m training.train --recipe egogestar --train train.csv --val val.csv --output runs/ego \
+    keras-action train --recipe egogestar --train train.csv --val val.csv --output runs/ego \
         --set start_from=runs/drawing
 
 `start_from` is a run of the recipe `drawing`: with 186 clips of pure motion, a model from ImageNet's weights alone
@@ -11,7 +11,7 @@ are told apart by the direction in which people draw them, too. Results and comm
 
 import dataclasses
 
-from training.recipes import drawing
+from . import drawing
 
 
 def recipe():

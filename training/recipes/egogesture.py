@@ -1,13 +1,13 @@
 """EgoGesture as ACTION-Net was trained on it. We have not run it: the data set is not free.
 
-    python -m training.train --recipe egogesture --output runs/ego \
+    keras-action train --recipe egogesture --output runs/ego \
         --train egogesture:train:DATA --val egogesture:validation:DATA --set weights=resnet50.pth
-    python -m training.train --recipe egogesture:reference_code ... --set num_segments=16 backbone=mobilenet_v2
+    keras-action train --recipe egogesture:reference_code ... --set num_segments=16 backbone=mobilenet_v2
 
 The paper's top-1 accuracy with ResNet-50: 94.2 % with 8 frames, 94.4 % with 16.
 """
 
-from training.recipes import published
+from . import published
 
 
 def recipe(num_segments=8, backbone="resnet50"):

@@ -1,13 +1,13 @@
 """Jester as ACTION-Net was trained on it. We have not run it: the data set is not free.
 
-    python -m training.train --recipe jester --output runs/jester \
+    keras-action train --recipe jester --output runs/jester \
         --train jester:train:DATA --val jester:validation:DATA --set weights=resnet50.pth
-    python -m training.train --recipe jester:reference_code ... --set num_segments=16 backbone=mobilenet_v2
+    keras-action train --recipe jester:reference_code ... --set num_segments=16 backbone=mobilenet_v2
 
 The paper's top-1 accuracy with ResNet-50: 97.1 % with 8 and with 16 frames.
 """
 
-from training.recipes import published
+from . import published
 
 
 def recipe(num_segments=8, backbone="resnet50"):

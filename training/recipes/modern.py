@@ -1,6 +1,6 @@
 """A recipe of ours for large sets: AdamW on a cosine with warm-up, a moving average, RandAugment, label-aware flips.
 
-    python -m training.train --recipe modern --train jester:train:DATA --val jester:validation:DATA --output runs/jester
+    keras-action train --recipe modern --train jester:train:DATA --val jester:validation:DATA --output runs/jester
 
 It has not been run on a large set yet. For classes whose flipped label is unknown (EgoGesture, your own) add
 `--set flip=false`, or name the pairs: `--set flip_pairs=left:right`.

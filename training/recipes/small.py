@@ -1,6 +1,6 @@
 """A small data set of one's own: MobileNetV2 from ImageNet.
 
-    python -m training.train --train train.csv --val val.csv --output runs/mine
+    keras-action train --train train.csv --val val.csv --output runs/mine
 
 In the first three epochs only the classifier and the ACTION modules learn, since their random weights would spoil those
 of ImageNet. Not tuned.

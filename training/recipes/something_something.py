@@ -1,13 +1,13 @@
 """Something-Something V2 as ACTION-Net was trained on it. We have not run it: the data set is not free.
 
-    python -m training.train --recipe something_something --output runs/something \
+    keras-action train --recipe something_something --output runs/something \
         --train something_something:train:DATA --val something_something:validation:DATA --set weights=resnet50.pth
-    python -m training.train --recipe something_something:reference_code ... --set num_segments=16
+    keras-action train --recipe something_something:reference_code ... --set num_segments=16
 
 The paper's top-1 accuracy with ResNet-50: 62.5 % with 8 frames, 64.0 % with 16.
 """
 
-from training.recipes import published
+from . import published
 
 
 def recipe(num_segments=8, backbone="resnet50"):
