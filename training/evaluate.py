@@ -49,7 +49,9 @@ def make_parser():
     )
     parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
     parser.add_argument(
-        "--kind", choices=("action", "tsm", "tsn"), help="what a PyTorch checkpoint is, where its keys do not tell"
+        "--kind",
+        choices=("action_net", "tsm", "tsn", "tsm_online"),
+        help="what a PyTorch checkpoint is, where its keys do not tell",
     )
 
     protocol = parser.add_argument_group("how each video is seen")

@@ -1,4 +1,4 @@
-"""Folding time into the batch and out again, and what the temporal layers share.
+"""Folding time into the batch and out of it, and the checks that all temporal layers share.
 
 A 2D backbone sees `(B·T, H, W, C)`; only the layers of this package know T.
 """
@@ -20,10 +20,14 @@ def check_frames_shape(shape, num_segments, name):
         raise ValueError(
             f"{name} expects frames of shape (B·T, H, W, C), time folded into the batch. Received: shape={shape}"
         )
+    _check_batch(shape, num_segments, name)
+
+
+def _check_batch(shape, num_segments, name):
     if shape[0] is not None and shape[0] % num_segments:
         raise ValueError(
             f"{name} expects a batch that num_segments={num_segments} divides, as it holds whole clips. "
-            f"Received: {shape[0]} frames, shape={shape}"
+            f"Received: {shape[0]} frames, shape={tuple(shape)}"
         )
 
 
@@ -31,8 +35,12 @@ def check_frames_shape(shape, num_segments, name):
 class FoldTime(keras.layers.Layer):
     """Folds time into the batch: `(B, T, …)` → `(B·T, …)`.
 
-    Input shape: `(B, T, …)`, all but B known.
+    Input shape: `(B, T, …)`, all but B known, and the same in every call.
     Output shape: `(B·T, …)`.
+
+    Raises:
+        ValueError: where the shape is not the one that the layer was built with. In a TensorFlow graph of unknown
+            shapes it is a `tf.errors.InvalidArgumentError`.
 
     Example:
 
@@ -47,9 +55,22 @@ class FoldTime(keras.layers.Layer):
             raise ValueError(
                 f"FoldTime expects clips of shape (B, T, …) with all but B known. Received: input_shape={input_shape}"
             )
+        self._clip_shape = tuple(input_shape[1:])
 
     def call(self, inputs):
-        return ops.reshape(inputs, (-1, *inputs.shape[2:]))
+        shape, built = tuple(inputs.shape[1:]), self._clip_shape
+        if None in shape:
+            # After calls of two shapes TensorFlow traces `predict` again with unknown sizes. Without a check, clips of
+            # 2·T frames would then count as twice as many clips.
+            import tensorflow as tf
+
+            inputs = tf.ensure_shape(inputs, (None, *built), name="clips_of_the_shape_that_the_model_was_built_with")
+        elif shape != built:
+            raise ValueError(
+                f"FoldTime was built with clips of shape (B, {', '.join(map(str, built))}). "
+                f"Received: inputs.shape={tuple(inputs.shape)}"
+            )
+        return ops.reshape(inputs, (-1, *self._clip_shape[1:]))
 
     def compute_output_shape(self, input_shape):
         batch, time, *rest = input_shape
@@ -80,20 +101,13 @@ class UnfoldTime(keras.layers.Layer):
         self.num_segments = check_num_segments(num_segments)
 
     def call(self, inputs):
-        self._check(inputs.shape)
+        _check_batch(inputs.shape, self.num_segments, "UnfoldTime")
         return ops.reshape(inputs, (-1, self.num_segments, *inputs.shape[1:]))
 
     def compute_output_shape(self, input_shape):
-        self._check(input_shape)
+        _check_batch(input_shape, self.num_segments, "UnfoldTime")
         batch, *rest = input_shape
         return (None if batch is None else batch // self.num_segments, self.num_segments, *rest)
-
-    def _check(self, shape):
-        if shape[0] is not None and shape[0] % self.num_segments:
-            raise ValueError(
-                f"UnfoldTime expects a batch that num_segments={self.num_segments} divides. "
-                f"Received: {shape[0]} frames, shape={tuple(shape)}"
-            )
 
     def get_config(self):
         return {**super().get_config(), "num_segments": self.num_segments}

@@ -6,13 +6,16 @@ from keras import ops
 
 from keras_action.layers.fold_time import check_frames_shape, check_num_segments
 
+PAST_CHANNELS = ("second", "first")
+
 
 def shift_kernel(channels, shift_divisor):
-    """The shift as a depthwise kernel `(3, 1, C, 1)`: the first C // divisor channels take frame t + 1, the
-    next C // divisor frame t − 1, the rest frame t.
+    """TSM's shift as a depthwise kernel `(3, 1, C, 1)` over t − 1, t, t + 1.
+
+    The first C // divisor channels take frame t + 1, the second C // divisor frame t − 1, the rest frame t.
     """
     fold = channels // shift_divisor
-    kernel = np.zeros((3, 1, channels, 1), "float32")  # its first axis reads t − 1, t, t + 1
+    kernel = np.zeros((3, 1, channels, 1), "float32")
     kernel[2, 0, :fold] = 1
     kernel[0, 0, fold : 2 * fold] = 1
     kernel[1, 0, 2 * fold :] = 1
@@ -20,10 +23,10 @@ def shift_kernel(channels, shift_divisor):
 
 
 def causal_kernel(kernel):
-    """A kernel over t − 1, t, t + 1 as one over t − 2, t − 1, t: what it took of frame t + 1 it takes of frame t.
+    """A kernel over t − 1, t, t + 1 as one over t − 2, t − 1, t: the weights of frame t + 1 are added to those of t.
 
-    Of the frames that there are, t is the nearest to t + 1. TSM's shift so becomes that of its online version: an
-    eighth of the channels take frame t − 1, the same that did before, and the rest stay.
+    Frame t is the nearest to t + 1 that a causal layer sees. Of TSM's shift remains that the second C // divisor
+    channels take frame t − 1, so that a causal model can start from the weights of a clip model.
     """
     back, now, ahead = kernel
     return np.stack([np.zeros_like(back), back, now + ahead])
@@ -42,16 +45,17 @@ class TemporalShift(keras.layers.Layer):
         num_segments: Integer T, the frames of one clip.
         shift_divisor: Integer; C // shift_divisor channels are shifted each way.
         mode: `"learnable"` or `"fixed"`.
-        causal: Boolean; whether the kernel is over t − 2 … t instead of t − 1 … t + 1. Fixed, or at first, it is the
-            shift of TSM's online version: C // shift_divisor channels, the same that otherwise look back, take frame
-            t − 1, and the rest stay. That no channel starts at t − 2 is theirs too; a learnable kernel may go there.
+        causal: Boolean; whether the kernel is over t − 2 … t instead of t − 1 … t + 1. Fixed, or before training,
+            C // shift_divisor channels take frame t − 1 and all others frame t.
+        past_channels: Which C // shift_divisor channels of a causal layer take frame t − 1: `"second"`, the same as in
+            a clip model, or `"first"`, as in TSM's online models.
 
     Input shape: `(B·T, H, W, C)`, with C at least `shift_divisor`.
     Output shape: the same.
 
     Raises:
-        ValueError: where T does not divide the batch, or where C is below `shift_divisor`, so that nothing would
-            be shifted.
+        ValueError: where T does not divide the batch, C is below `shift_divisor`, so that nothing would be shifted, or
+            `past_channels` is `"first"` in a layer that is not causal.
 
     Example:
 
@@ -62,7 +66,9 @@ class TemporalShift(keras.layers.Layer):
     Reference: TSM, [Lin et al., 2019](https://arxiv.org/abs/1811.08383).
     """
 
-    def __init__(self, num_segments=8, shift_divisor=8, mode="learnable", causal=False, **kwargs):
+    def __init__(
+        self, num_segments=8, shift_divisor=8, mode="learnable", causal=False, past_channels="second", **kwargs
+    ):
         super().__init__(**kwargs)
         if mode not in ("learnable", "fixed"):
             raise ValueError(f'`mode` must be "learnable" or "fixed". Received: mode={mode!r}')
@@ -71,10 +77,16 @@ class TemporalShift(keras.layers.Layer):
                 "`shift_divisor` must be at least 2: C // shift_divisor channels go each way. "
                 f"Received: shift_divisor={shift_divisor}"
             )
+        if past_channels not in PAST_CHANNELS or (past_channels == "first" and not causal):
+            raise ValueError(
+                '`past_channels` must be "second", or "first" in a causal layer. '
+                f"Received: past_channels={past_channels!r}, causal={causal}"
+            )
         self.num_segments = check_num_segments(num_segments)
         self.shift_divisor = int(shift_divisor)
         self.mode = mode
         self.causal = bool(causal)
+        self.past_channels = past_channels
 
     def build(self, input_shape):
         check_frames_shape(input_shape, self.num_segments, "TemporalShift")
@@ -87,6 +99,8 @@ class TemporalShift(keras.layers.Layer):
         self._initial_kernel = shift_kernel(channels, self.shift_divisor)
         if self.causal:
             self._initial_kernel = causal_kernel(self._initial_kernel)
+        if self.past_channels == "first":
+            self._initial_kernel = np.roll(self._initial_kernel, -(channels // self.shift_divisor), axis=2)
         if self.mode == "learnable":
             self.kernel = self.add_weight(
                 name="kernel",
@@ -119,14 +133,16 @@ class TemporalShift(keras.layers.Layer):
     def step(self, inputs, state):
         """The output for one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict.
 
-        Of a fixed shift it holds the channels that take frame t − 1, of a learnable one all of t − 2 and t − 1, one
-        picture below the other.
+        The state of a fixed shift holds the channels that take frame t − 1, that of a learnable one all channels of
+        t − 2 and t − 1, one picture below the other.
         """
         height, width, channels = inputs.shape[1:]
         if self.mode == "fixed":
             fold = channels // self.shift_divisor
-            x = ops.concatenate([inputs[..., :fold], state["shift"], inputs[..., 2 * fold :]], axis=-1)
-            return x, {"shift": inputs[..., fold : 2 * fold]}
+            first = fold if self.past_channels == "second" else 0
+            parts = [inputs[..., :first], state["shift"], inputs[..., first + fold :]]
+            x = ops.concatenate([part for part in parts if part.shape[-1]], axis=-1)
+            return x, {"shift": inputs[..., first : first + fold]}
         frames = ops.concatenate([state["shift"], inputs], axis=1)
         x = ops.reshape(frames, (-1, 3, height * width, channels))
         x = ops.depthwise_conv(x, ops.convert_to_tensor(self.kernel), padding="valid")
@@ -142,4 +158,5 @@ class TemporalShift(keras.layers.Layer):
             "shift_divisor": self.shift_divisor,
             "mode": self.mode,
             "causal": self.causal,
+            "past_channels": self.past_channels,
         }

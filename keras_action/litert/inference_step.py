@@ -60,6 +60,7 @@ class InferenceStep(keras.layers.Layer):
         states: Names of the states, in their order.
         paths: Which excitations, any of `"ste"`, `"ce"`, `"me"`, or none.
         squeezed_channels: Integer, the channels of CE and ME inside.
+        past_channels: As of `TemporalShift`; a fixed shift depends on it.
 
     Call arguments:
         inputs: List of the frame `(B, H, W, C)` and the states after the frame before.
@@ -67,8 +68,9 @@ class InferenceStep(keras.layers.Layer):
     Output: list of the output for the frame, `(B, H, W, C)`, and the states after it.
     """
 
-    def __init__(self, states, paths=PATHS, squeezed_channels=1, **kwargs):
+    def __init__(self, states, paths=PATHS, squeezed_channels=1, past_channels="second", **kwargs):
         super().__init__(trainable=False, **kwargs)
+        self.past_channels = past_channels
         self.states = tuple(states)
         self.paths = tuple(paths)
         self.squeezed_channels = int(squeezed_channels)
@@ -81,6 +83,7 @@ class InferenceStep(keras.layers.Layer):
             states=step.layer.state_shapes((None, 1, 1, 1)),
             paths=[name for name in parts if name != "shift"],
             squeezed_channels=squeezed_channels_of(parts),
+            past_channels=parts["shift"].past_channels if "shift" in parts else "second",
             name=step.name,
             dtype=step.dtype_policy,
         )
@@ -159,8 +162,9 @@ class InferenceStep(keras.layers.Layer):
                 x = ops.depthwise_conv(frames, self.shift_kernel, padding="valid", dilation_rate=(height, 1))
                 return x, _part(frames, 1, height, 2 * height)
             fold = before.shape[-1]
-            parts = [_part(x, 3, 0, fold), before, _part(x, 3, 2 * fold, channels - 2 * fold)]
-            return ops.concatenate([part for part in parts if part.shape[-1]], axis=3), _part(x, 3, fold, fold)
+            first = fold if self.past_channels == "second" else 0
+            parts = [_part(x, 3, 0, first), before, _part(x, 3, first + fold, channels - first - fold)]
+            return ops.concatenate([part for part in parts if part.shape[-1]], axis=3), _part(x, 3, first, fold)
 
     def _pixel_mask(self, x, before):
         """STE's mask `(B, H, W, 1)`."""
@@ -203,6 +207,7 @@ class InferenceStep(keras.layers.Layer):
             "states": list(self.states),
             "paths": list(self.paths),
             "squeezed_channels": self.squeezed_channels,
+            "past_channels": self.past_channels,
         }
 
 

@@ -82,15 +82,26 @@ def build_action_net(
     return _build(backbone, num_classes, num_segments, make_layer, name=name, **options)
 
 
-def build_tsm(backbone, num_classes, num_segments=8, *, shift="fixed", causal=False, name="tsm", **options):
+def build_tsm(
+    backbone,
+    num_classes,
+    num_segments=8,
+    *,
+    shift="fixed",
+    causal=False,
+    past_channels="second",
+    name="tsm",
+    **options,
+):
     """TSM, the baseline that shifts channels along time where ACTION-Net has its modules.
 
     Args:
         shift: `"fixed"`, as in TSM, or `"learnable"`.
-        causal: Whether no frame sees a later one, as in the online version of TSM; see
-            `keras_action.layers.TemporalShift`.
+        causal: Whether no frame sees a later one, as in TSM's online models.
+        past_channels: Which channels of a causal model take the frame before: `"second"`, as in a clip model, or
+            `"first"`, as in TSM's online models; see `keras_action.layers.TemporalShift`.
 
-    All else is as in `keras_action.build_action_net`.
+    All other arguments are as in `keras_action.build_action_net`.
 
     Example:
 
@@ -100,7 +111,9 @@ def build_tsm(backbone, num_classes, num_segments=8, *, shift="fixed", causal=Fa
     """
 
     def make_layer(layer_name):
-        return TemporalShift(num_segments, mode=shift, causal=causal, name=f"{layer_name}_shift")
+        return TemporalShift(
+            num_segments, mode=shift, causal=causal, past_channels=past_channels, name=f"{layer_name}_shift"
+        )
 
     return _build(backbone, num_classes, num_segments, make_layer, name=name, **options)
 

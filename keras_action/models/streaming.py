@@ -19,15 +19,24 @@ _SHARED = "started"  # the same for all layers of a model: 0 before the first fr
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class StreamingModel(keras.Model):
-    """What `streaming_model` gives: a functional model that knows the clips of the model that it is the twin of.
+    """The functional model that `streaming_model` returns.
 
     Args:
-        num_segments: Integer T, the frames of a clip.
+        num_segments: Integer T, the frames of a clip of the causal model.
     """
 
     def __init__(self, *args, num_segments=1, **kwargs):
         super().__init__(*args, **kwargs)
         self.num_segments = num_segments
+
+    def export(self, filepath, format="tf_saved_model", **kwargs):
+        """As `keras.Model.export`; an ONNX file has no name twice, so its output states are called `next_state_…`."""
+        if format != "onnx":
+            return super().export(filepath, format, **kwargs)
+        outputs = {f"next_{name}" if name.startswith(STATE) else name: x for name, x in self.output.items()}
+        flat = keras.Model(list(self.input.values()), outputs, name=self.name)
+        flat([np.zeros((1, *x.shape[1:]), x.dtype) for x in flat.inputs])  # Keras exports only models that were called
+        return flat.export(filepath, format, **kwargs)
 
     def get_config(self):
         return {**super().get_config(), "num_segments": self.num_segments}

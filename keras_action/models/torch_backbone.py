@@ -5,7 +5,7 @@ import re
 import keras
 import numpy as np
 
-from keras_action.weights.state_dicts import read_state_dict
+from keras_action.weights.state_dicts import listed, read_state_dict
 
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")  # the order of Keras' own four
 
@@ -59,8 +59,16 @@ def check_backbone(state_dict):
         )
 
 
-def load_weights(model, state_dict, with_temporal_layers, with_classifier):
-    """Sets the weights of every layer concerned, all of them or, where anything does not fit, none."""
+def load_weights(model, state_dict, with_temporal_layers, with_classifier, with_wrapped=True):
+    """Sets the weights of all layers or, where anything does not fit, of none.
+
+    Args:
+        model: A model of `build_action_net`, `build_tsm` or `build_tsn`.
+        state_dict: A `StateDict`.
+        with_temporal_layers: Whether the temporal layers are loaded too; else they keep their weights.
+        with_classifier: Whether the classifier is loaded too.
+        with_wrapped: Whether the temporal layers must be where the keys have them (`.net.`).
+    """
     temporal = [layer for layer in model.layers if _is_temporal(layer)] if with_temporal_layers else []
     layers = [layer for layer in model.layers if layer.weights and layer.name != "classifier"]
     layers = [layer for layer in layers if layer in temporal or not _is_temporal(layer)]
@@ -88,7 +96,7 @@ def load_weights(model, state_dict, with_temporal_layers, with_classifier):
             f"The state dict does not fit the model {model.name!r}. Missing keys: {listed(missing)}. "
             f"Unused keys: {listed(unused)}. Keys of another shape: {listed(misfits)}"
         )
-    if with_temporal_layers:
+    if with_temporal_layers and with_wrapped:
         _check_wrapped(temporal, state_dict)
     for layer, layer_arrays in arrays.items():
         layer.set_weights(layer_arrays)
@@ -141,7 +149,3 @@ def _to_keras(value, weight):
         if array.ndim == 4 and len(target) == 2:  # a 1×1 convolution as a matrix
             array = array.reshape(array.shape[2:]) if array.shape[:2] == (1, 1) else array
     return array if array.shape == target else None
-
-
-def listed(names):
-    return ", ".join(map(str, names)) or "none"

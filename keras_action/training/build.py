@@ -53,8 +53,7 @@ def build_model(recipe, num_classes, labels=None):
 def _started(recipe, num_classes, labels):
     """The recipe's model with the weights of `start_from`, in the variant that these have."""
     with precision(recipe):
-        kind = "action" if recipe.model == "action_net" else recipe.model
-        start, start_labels = open_start(recipe.start_from, recipe.num_segments, kind)
+        start, start_labels = open_start(recipe.start_from, recipe.num_segments, recipe.model)
     variants = [recipe.variant] if recipe.variant else get_backbone(recipe.backbone).variants
     first = None
     for variant in variants:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from keras_action.data.datasets.official import class_names
 from keras_action.training.recipe import Recipe
 
 TORCH_SUFFIXES = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".tar")
@@ -54,7 +55,8 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
             `.tflite` file that takes clips.
         num_segments: T, which a PyTorch file does not tell; for others `None`, or what they tell.
         labels: Names of the classes; `None` for those that the file tells, if it does.
-        kind: For a PyTorch file, as in `keras_action.load_torch_checkpoint`.
+        kind: For a PyTorch file, as in `keras_action.load_torch_checkpoint`. With `"tsm_online"` and 27 classes the
+            labels are Jester's.
 
     Returns:
         A `ModelFile`.
@@ -77,6 +79,8 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
     known, recipe, clip_seconds = None, None, None
     if is_torch:
         model = _load_torch(path, num_segments, kind)
+        if kind == "tsm_online" and model.output_shape[-1] == len(class_names("jester")):
+            known = tuple(sorted(class_names("jester")))  # the order of its classes
     elif path.suffix == ".tflite":
         from keras_action.litert import LiteRTModel
 

@@ -1,4 +1,4 @@
-"""PyTorch state dicts, as they come, under the names that one release of each backbone has."""
+"""PyTorch state dicts under the names that one release of each backbone has."""
 
 import os
 import re
@@ -9,10 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_action.weights.torch_files import read_torch_file
-from keras_action.weights.torch_names import TorchNames, bn_inception_wrapped, find_family, tonylins_name
+from keras_action.weights.torch_names import (
+    TorchNames,
+    bn_inception_wrapped,
+    find_family,
+    mmaction_names,
+    tonylins_name,
+)
 
-# Under these names stands the classifier: of ACTION-Net, TSN and TSM; of the same without dropout; of ImageNet files.
-_CLASSIFIERS = ("new_fc", "fc", "last_linear", "classifier", "classifier.1")
+# The names of the classifier: of ACTION-Net, TSN and TSM; of the same without dropout; of ImageNet files; of MMAction2.
+_CLASSIFIERS = ("new_fc", "fc", "last_linear", "classifier", "classifier.1", "cls_head.fc_cls")
+# What DataParallel, torch.compile and Lightning put before every key, in any order.
+_WRAPPERS = re.compile(r"^((module|model|_orig_mod)\.)+")
 
 
 @dataclass(frozen=True)
@@ -20,10 +28,11 @@ class StateDict:
     """The weights of one PyTorch model, as NumPy arrays in PyTorch's layouts.
 
     Attributes:
-        weights: Dict of the backbone's and the modules' arrays, by name, without `module.`, `base_model.`, `.net.`
-            and batch counters.
+        weights: Dict of the backbone's and the modules' arrays, by name, without the prefixes of wrappers,
+            `base_model.`, `.net.` and batch counters.
         classifier: Weight `(classes, features)` and bias `(classes,)`, or `None`.
-        is_video: Whether it is of ACTION-Net, TSN or TSM (`base_model.…`); else of an image model.
+        is_video: Whether it is of ACTION-Net, TSN or TSM (`base_model.…`, or MMAction2's `backbone.…` with
+            `cls_head.…`); else of an image model, or of TSM's online one, whose keys are the same.
         wrapped: Names of the convolutions that a temporal module wraps (`….net.weight`).
         backbone: The backbone's name, or `None` where it is unknown.
         names: The family's `TorchNames`, or `None`.
@@ -61,10 +70,10 @@ def read_state_dict(path_or_state_dict):
         is_mapping = isinstance(arrays, Mapping)
         others = sorted(str(key) for key, value in arrays.items() if not _is_array((key, value))) if is_mapping else []
         nested = [key for key in others if isinstance(arrays.get(key), Mapping)]
-        hint = f" There is a dict under {nested[0]!r}: pass that." if nested else ""
+        hint = f" There is a dict under {nested[0][:60]!r}: pass that." if nested else ""
         raise ValueError(
             'A state dict, or a dict that has one under "state_dict", is expected: names and arrays. '
-            f"Received: {type(arrays).__name__} {', '.join(others[:8])}.{hint}"
+            f"Received: {type(arrays).__name__} {listed(others)}.{hint}"
         )
     return _clean({key: _to_numpy(value) for key, value in arrays.items()})
 
@@ -93,10 +102,12 @@ def _to_numpy(value):
 
 
 def _clean(arrays):
-    arrays = _rename(arrays, lambda key: key.removeprefix("module."))
-    is_video = any(key.startswith("base_model.") for key in arrays)
+    arrays = _rename(arrays, lambda key: _WRAPPERS.sub("", key))
+    is_video = any(key.startswith(("base_model.", "cls_head.")) for key in arrays)
     arrays = {key: value for key, value in arrays.items() if not key.endswith("num_batches_tracked")}
     arrays = _rename(arrays, lambda key: key.removeprefix("base_model."))
+    if any(key.startswith("cls_head.") for key in arrays):
+        arrays = _rename(arrays, mmaction_names(arrays).get)
     arrays = {key: _flat_batch_norm(key, value) for key, value in arrays.items()}
     classifier = _take_classifier(arrays)
     arrays, wrapped = _unwrap(arrays)
@@ -112,7 +123,9 @@ def _rename(arrays, rename):
     for key, value in arrays.items():
         name = rename(key)
         if name in renamed and not np.array_equal(renamed[name], value):
-            raise ValueError(f"The state dict holds two weights of one name, {name!r}. Received: {key!r} and another")
+            raise ValueError(
+                f"The state dict holds two weights of one name, {name[:200]!r}. Received: {key[:200]!r} and another"
+            )
         renamed[name] = value
     return renamed
 
@@ -150,3 +163,13 @@ def _unwrap(arrays):
                 )
     arrays = {key: value for key, value in arrays.items() if key not in copies}
     return _rename(arrays, lambda key: re.sub(r"\.net\.(weight|bias)$", r".\1", key)), frozenset(wrapped)
+
+
+def listed(names, most=200):
+    """Names for a message: those that fit into about `most` characters, and how many more there are."""
+    names = [name if len(name) <= 80 else f"{name[:77]}..." for name in map(str, names)]
+    shown = []
+    while len(shown) < len(names) and sum(map(len, shown)) + 2 * len(shown) < most - 80:
+        shown.append(names[len(shown)])
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    return (", ".join(shown) or "none") + more

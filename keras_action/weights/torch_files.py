@@ -4,6 +4,7 @@ A file is a zip archive (PyTorch 1.6 and later): `<name>/data.pkl`, and each sto
 older, a chain of pickles with the storages behind it. Where a tensor lies in its storage stands in the pickle.
 """
 
+import functools
 import importlib.util
 import io
 import mmap
@@ -15,8 +16,9 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
-from keras_action.weights.safe_pickle import load_pickle
-from keras_action.weights.stored_tensors import ONLY, PlainCopy, Tensor
+import numpy as np
+
+from keras_action.weights.torch_pickle import DTYPES, ONLY, Budget, TorchUnpickler, own_array, plain_copy, refusal
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _PROTOCOL_VERSION = 1001
@@ -75,12 +77,6 @@ def read_torch_file(path, use_torch=None):
 def _read_with_torch(file, file_size):
     import torch
 
-    def view(tensor):
-        if tensor.is_meta:
-            raise ValueError("it holds a tensor of PyTorch's meta device, which has no numbers")
-        tensor = tensor.detach().resolve_neg()
-        return tensor.view(torch.int16).numpy().view("u2") if tensor.dtype is torch.bfloat16 else tensor.numpy()
-
     file.seek(0)
     try:
         saved = torch.load(file, map_location="cpu", weights_only=True)
@@ -89,28 +85,49 @@ def _read_with_torch(file, file_size):
     except Exception as error:  # for a file that is damaged, it may be nearly any
         name = re.search(r"GLOBAL (\S+) ", str(error))
         if name:
-            raise ValueError(f"it wants to call {name[1]!r}; {ONLY}") from error
+            raise ValueError(refusal(name[1])) from error
         # Without the advice, in front of the reason, to load it with `weights_only=False`.
         reason = re.sub(r"(?s)^Weights only load failed.*WeightsUnpickler error:\s*", "", str(error))
         raise ValueError(f"torch.load refuses it ({type(error).__name__}: {reason[:200]})") from error
-    return PlainCopy(torch.Tensor, view, file_size, as_text=(torch.dtype, torch.device))(saved)
+    budget = Budget(file_size)
+
+    def convert(value):
+        if isinstance(value, (torch.dtype, torch.device)):
+            return str(value)
+        if not isinstance(value, torch.Tensor):
+            return None
+        dtype, layout = (str(what).removeprefix("torch.") for what in (value.dtype, value.layout))
+        if dtype not in DTYPES or layout != "strided" or value.is_meta:
+            layout = "meta" if value.is_meta else layout
+            raise ValueError(f"it holds a {layout} tensor of type {dtype}; {ONLY}")
+        budget.spend(value.numel() * max(value.element_size(), 4))
+        value = value.detach().resolve_neg()
+        return own_array(value.view(torch.int16).numpy().view("u2") if dtype == "bfloat16" else value.numpy(), dtype)
+
+    return plain_copy(saved, convert)
 
 
 def _read_zip(data, members):
-    byte_order = members["byteorder"].read(data) if "byteorder" in members else b"little"
+    byte_order = bytes(members["byteorder"].read(data)) if "byteorder" in members else b"little"
     if byte_order not in (b"little", b"big"):
         raise ValueError(f"its byte order is {byte_order[:20]!r}")
-    saved, storages = load_pickle(io.BytesIO(members["data.pkl"].read(data)), len(data))
-    starts = {}
-    for key, storage in storages.items():
-        member, size = members.get(f"data/{key}"), storage.numel * storage.itemsize
+
+    @functools.cache
+    def read_storage(key, size):
+        member = members.get(f"data/{key}")
         if member is None:
             raise ValueError(f"it has no storage {key[:100]!r}")
         if member.size != size:
             raise ValueError(f"its storage {key[:100]!r} must have {size} bytes, and has {member.size}")
-        member.check_sum(data)
-        starts[key] = member.start
-    return _copy_tensors(saved, data, starts, "<" if byte_order == b"little" else ">")
+        return member.read(data)
+
+    stream = io.BytesIO(members["data.pkl"].read(data))
+    order = "<" if byte_order == b"little" else ">"
+    return plain_copy(TorchUnpickler(stream, read_storage, Budget(len(data)), order).load(), _array_or_none)
+
+
+def _array_or_none(value):
+    return value if isinstance(value, np.ndarray) else None
 
 
 @dataclass(frozen=True)
@@ -123,13 +140,10 @@ class _Member:
     crc: int
 
     def read(self, data):
-        self.check_sum(data)
-        return data[self.start : self.start + self.size]
-
-    def check_sum(self, data):
-        with memoryview(data) as whole, whole[self.start : self.start + self.size] as content:
-            if self.crc and zlib.crc32(content) != self.crc:  # 0 where PyTorch was told to compute none
-                raise ValueError(f"its member {self.name[:100]!r} is damaged")
+        content = memoryview(data)[self.start : self.start + self.size]
+        if self.crc and zlib.crc32(content) != self.crc:  # 0 where PyTorch was told to compute none
+            raise ValueError(f"its member {self.name[:100]!r} is damaged")
+        return content
 
 
 def _find_members(file, data):
@@ -174,27 +188,32 @@ def _refuse_tar(data):
 
 
 def _read_legacy(data):
+    """The storages lie behind the pickle, so it is read twice: for their sizes, and then with them."""
+    budget = Budget(len(data))
+
+    def load(read_storage=lambda key, size: None):
+        unpickler = TorchUnpickler(data, read_storage, budget)
+        return plain_copy(unpickler.load(), _array_or_none), unpickler.sizes
+
     try:
-        head = [load_pickle(data, len(data))[0] for _ in range(3)]  # the third is about the machine that wrote it
+        head = [load()[0] for _ in range(3)]  # the third is about the machine that wrote it
     except ValueError as error:
         raise ValueError("it is no zip archive, nor does it begin as PyTorch's older format does") from error
     if head[:2] != [_MAGIC_NUMBER, _PROTOCOL_VERSION]:
         raise ValueError("it has neither the magic number nor the version of PyTorch's older format")
-    saved, storages = load_pickle(data, len(data))
-    keys, _ = load_pickle(data, len(data))
-    if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(storages):
+    start = data.tell()
+    _, sizes = load()
+    keys, _ = load()
+    if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(sizes):
         raise ValueError("its list of storages is not that of its tensors, or it is cut off")
-    starts, position = {}, data.tell()
+    contents, position = {}, data.tell()
     for key in keys:
-        storage = storages[key]
-        starts[key] = position + 8
-        count = int.from_bytes(data[position : position + 8], "little")
-        position += 8 + storage.numel * storage.itemsize
-        if count != storage.numel or position > len(data):
-            raise ValueError(f"its storage {key[:100]!r} has not {storage.numel} numbers, or is cut off")
+        count, size = sizes[key]
+        start_of_numbers = position + 8
+        position = start_of_numbers + size
+        if int.from_bytes(data[start_of_numbers - 8 : start_of_numbers], "little") != count or position > len(data):
+            raise ValueError(f"its storage {key[:100]!r} has not {count} numbers, or is cut off")
+        contents[key] = memoryview(data)[start_of_numbers:position]
+    data.seek(start)
     # Little-endian whatever the third pickle says: so PyTorch writes this format on every machine.
-    return _copy_tensors(saved, data, starts, "<")
-
-
-def _copy_tensors(saved, data, starts, byte_order):
-    return PlainCopy(Tensor, lambda tensor: tensor.view(data, starts[tensor.storage.key], byte_order), len(data))(saved)
+    return load(lambda key, size: contents[key])[0]

@@ -63,6 +63,40 @@ def tonylins_name(key):
     return key
 
 
+# === MMAction2: a module of convolution, `conv`, and batch normalisation, `bn`, under one name ===
+
+# The first block of each stage of MobileNetV2, counted as tonylins does.
+_FIRST_BLOCKS = (1, 2, 4, 7, 11, 14, 17)
+
+
+def mmaction_name(key):
+    """A key of MMAction2's TSN or TSM under torchvision's name (ResNet) or tonylins' (MobileNetV2).
+
+    `backbone.layer1.0.conv2.bn.bias` → `layer1.0.bn2.bias`;
+    `backbone.layer2.1.conv.0.net.conv.weight` → `features.3.conv.0.net.weight`.
+    """
+    key = key.removeprefix("backbone.")
+    match = re.fullmatch(r"layer(\d)\.(\d+)\.conv\.(\d)\.(net\.)?(conv|bn)\.(\w+)", key)
+    if match:
+        stage, block, part, net, kind, weight = match.groups()
+        place = 3 * int(part) + (kind == "bn")
+        wrapper = "net." if net and kind == "conv" else ""
+        return f"features.{_FIRST_BLOCKS[int(stage) - 1] + int(block)}.conv.{place}.{wrapper}{weight}"
+    key = re.sub(r"downsample\.(conv|bn)\.", lambda match: f"downsample.{int(match[1] == 'bn')}.", key)
+    return re.sub(r"conv(\d)\.(conv|bn)\.", r"\2\1.", key)
+
+
+def mmaction_names(keys):
+    """Dict from the keys of MMAction2's TSN or TSM to the names of other releases."""
+    names = {key: mmaction_name(key) for key in keys}
+    if "backbone.conv2.conv.weight" in names:  # MobileNetV2; of ResNet only the blocks have a conv2
+        stem = {"conv1": "features.0.0", "bn1": "features.0.1", "conv2": "features.18.0", "bn2": "features.18.1"}
+        for key, name in names.items():
+            part, _, weight = name.partition(".")
+            names[key] = f"{stem[part]}.{weight}" if part in stem else name
+    return names
+
+
 # === ResNet: torchvision's names ===
 
 

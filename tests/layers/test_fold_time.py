@@ -43,3 +43,20 @@ def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message) as error:
         call()
     assert "Received:" in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 32, 32, 3), (2, 4, 48, 48, 3), (1, 4, 32, 48, 3)])
+def test_a_model_takes_no_clips_of_another_shape(shape):
+    clip = keras.Input((4, 32, 32, 3))
+    x = keras.layers.GlobalAveragePooling2D()(FoldTime()(clip))
+    model = keras.Model(clip, UnfoldTime(4)(x))
+    assert model.predict(np.zeros((1, 4, 32, 32, 3)), verbose=0).shape == (1, 4, 3)
+    other = np.zeros(shape, "float32")
+    for _ in range(2):  # after the first, TensorFlow traces with unknown sizes
+        with pytest.raises(Exception, match=r"expected shape[= ].*4,\s*32,\s*32,\s*3"):
+            model.predict(other, verbose=0)
+    with pytest.raises(ValueError, match="expected shape"):
+        model(other)
+    with pytest.raises(ValueError, match=r"built with clips of shape \(B, 4, 32, 32, 3\)"):
+        model.layers[1](other)
+    assert model.predict(np.zeros((2, 4, 32, 32, 3)), verbose=0).shape == (2, 4, 3)

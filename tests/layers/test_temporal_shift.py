@@ -20,15 +20,18 @@ def test_starts_as_the_shift_of_tsm(mode, t, channels, divisor):
     assert_close(outputs, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("past_channels", ["first", "second"])
 @pytest.mark.parametrize("mode", ["fixed", "learnable"])
-@pytest.mark.parametrize(("t", "channels", "divisor"), [(4, 16, 8), (1, 8, 8), (8, 9, 4)])
-def test_a_causal_one_starts_as_the_shift_of_the_online_tsm(mode, t, channels, divisor):
+@pytest.mark.parametrize(("t", "channels", "divisor"), [(4, 16, 8), (1, 8, 8), (8, 9, 4), (2, 7, 2)])
+def test_some_channels_of_a_causal_one_take_the_frame_before(past_channels, mode, t, channels, divisor):
     inputs = frames(2 * t, 3, 4, channels)
-    outputs = numpy(TemporalShift(t, divisor, mode=mode, causal=True)(inputs)).reshape(2, t, 3, 4, channels)
+    layer = TemporalShift(t, divisor, mode=mode, causal=True, past_channels=past_channels)
+    outputs = numpy(layer(inputs)).reshape(2, t, 3, 4, channels)
     clips, fold = inputs.reshape(outputs.shape), channels // divisor
+    past = slice(0, fold) if past_channels == "first" else slice(fold, 2 * fold)
     expected = clips.copy()
-    expected[:, 1:, ..., fold : 2 * fold] = clips[:, :-1, ..., fold : 2 * fold]
-    expected[:, 0, ..., fold : 2 * fold] = 0
+    expected[:, 1:, ..., past] = clips[:, :-1, ..., past]
+    expected[:, 0, ..., past] = 0
     assert_close(outputs, expected, atol=1e-6)
 
 
@@ -51,6 +54,11 @@ def test_layer(mode, tmp_path):
     run_layer_test(lambda **extra: TemporalShift(4, mode=mode, **extra), frames(8, 5, 6, 16), tmp_path)
 
 
+def test_layer_of_the_online_tsm(tmp_path):
+    options = {"mode": "fixed", "causal": True, "past_channels": "first"}
+    run_layer_test(lambda **extra: TemporalShift(4, **options, **extra), frames(8, 5, 6, 16), tmp_path)
+
+
 def test_fixed_has_no_weights():
     layer = TemporalShift(4, mode="fixed")
     layer.build((8, 5, 6, 16))
@@ -61,6 +69,8 @@ def test_fixed_has_no_weights():
     ("kwargs", "shape", "message"),
     [
         ({"mode": "free"}, (8, 4, 4, 16), "`mode` must be"),
+        ({"past_channels": "third", "causal": True}, (8, 4, 4, 16), "past_channels='third'"),
+        ({"past_channels": "first"}, (8, 4, 4, 16), "past_channels='first', causal=False"),
         ({}, (6, 4, 4, 16), "num_segments=4 divides"),
         ({}, (8, 4, 4, 4), "shifts nothing below 8 channels"),
         ({}, (8, 16), "expects frames"),

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -69,11 +71,12 @@ def assert_same_weights(model, expected):
         np.testing.assert_array_equal(new, old)
 
 
-def test_file_with_module_prefixes(tmp_path):
-    state = {f"module.{key}": value for key, value in state_dict().items()}
+@pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod.", "module.module.", "model._orig_mod.module."])
+def test_file_with_prefixes_of_wrappers(prefix, tmp_path):
+    state = {f"{prefix}{key}": value for key, value in state_dict().items()}
     np.savez(tmp_path / "checkpoint.npz", **state)
-    model = keras_action.load_torch_checkpoint(tmp_path / "checkpoint.npz", input_size=64)
-    np.testing.assert_array_equal(model.get_layer("classifier").get_weights()[1], state["module.new_fc.bias"])
+    model = keras_action.load_torch_checkpoint(tmp_path / "checkpoint.npz", num_segments=1, input_size=32)
+    np.testing.assert_array_equal(model.get_layer("classifier").get_weights()[1], state[f"{prefix}new_fc.bias"])
 
 
 def test_training_checkpoint_of_torch_with_bn_inceptions_doubled_names(tmp_path):
@@ -136,12 +139,28 @@ def test_what_does_not_fit_is_named(change, message):
         keras_action.load_torch_checkpoint(change(state_dict()), input_size=64)
 
 
-def test_every_missing_key_is_named():
+@pytest.mark.parametrize(
+    "state",
+    [
+        {f"x{number}.{'y' * 500}.weight": np.zeros(3) for number in range(500)},
+        {f"x{number}.{'y' * 500}": "no array" for number in range(500)},
+        {"model": {"z" * 5000: 1}, **{f"{'w' * 999}{number}": {} for number in range(99)}},
+    ],
+)
+def test_messages_stay_short(state):
+    with pytest.raises(ValueError, match="Received") as error:
+        keras_action.load_torch_checkpoint(state)
+    assert len(str(error.value)) <= 1000
+
+
+def test_missing_keys_are_named_and_counted():
     state = {key: value for key, value in state_dict().items() if ".conv.7." not in key}
-    with pytest.raises(ValueError) as error:
-        keras_action.load_torch_checkpoint(state, input_size=64)
-    for block in range(2, 18):
-        assert f"features.{block}.conv.7.running_var" in str(error.value)
+    state |= {f"base_model.extra.{number}.{'x' * 100}": np.zeros(3) for number in range(99)}
+    with pytest.raises(
+        ValueError, match=r"Missing keys: features\.2\.conv\.7\.weight, .* and 5\d more\. Unus"
+    ) as error:
+        keras_action.load_torch_checkpoint(state, input_size=32)
+    assert len(str(error.value)) <= 1000
 
 
 def test_temporal_modules_at_other_places():
@@ -155,7 +174,7 @@ def test_temporal_modules_at_other_places():
 
 def test_a_bn_inception_without_modules_needs_its_kind():
     state = state_dict("tsm_bninception_27c_8f_224px.npz")
-    with pytest.raises(ValueError, match="do not tell a TSM from a TSN"):
+    with pytest.raises(ValueError, match="do not tell TSM from TSN"):
         keras_action.load_torch_checkpoint(state, input_size=64)
     assert keras_action.load_torch_checkpoint(state, input_size=64, kind="tsn").name == "tsn"
 
@@ -211,6 +230,133 @@ def test_a_model_in_another_geometry_is_an_error():
         keras_action.models.load_torch_backbone(inception, image_state(MOBILENET, "classifier", 1280))
 
 
+# === MMAction2 ===
+
+
+def mmaction_state(name):
+    """A reference model's arrays under the names of `mmaction.models.backbones` and `cls_head.fc_cls`."""
+    stages = [(1, 1), (2, 2), (4, 3), (7, 4), (11, 3), (14, 3), (17, 1)]  # MobileNetV2's first blocks and lengths
+    blocks = {first + i: f"layer{stage}.{i}" for stage, (first, n) in enumerate(stages, start=1) for i in range(n)}
+    state = {}
+    for key, value in state_dict(name).items():
+        key = key.removeprefix("base_model.").replace("new_fc.", "cls_head.fc_cls.")
+        if match := re.fullmatch(r"features\.(0|18)\.(\d)\.(\w+)", key):
+            module, part = ("conv1", "conv2")[match[1] == "18"], ("conv", "bn")[int(match[2])]
+            key = f"{module}.{part}.{match[3]}"
+        elif match := re.fullmatch(r"features\.(\d+)\.conv\.(\d)\.(net\.)?(\w+)", key):
+            block, place = int(match[1]), int(match[2])
+            # The shift wraps the whole module of convolution and batch normalisation.
+            wrapped = f"base_model.features.{block}.conv.0.net.weight" in state_dict(name) and place < 2
+            key = f"{blocks[block]}.conv.{place // 3}.{'net.' * wrapped}{('conv', 'bn')[place % 3]}.{match[4]}"
+        else:
+            key = re.sub(r"downsample\.(\d)", lambda m: f"downsample.{('conv', 'bn')[int(m[1])]}", key)
+            key = re.sub(r"(^|\.)(conv|bn)(\d)\.", r"\1conv\3.\2.", key)
+        state[key if key.startswith("cls_head.") else f"backbone.{key}"] = value
+    return state
+
+
+@pytest.mark.parametrize("name", [MODELS[3], MODELS[4], MODELS[6]])
+def test_keys_of_mmaction(name):
+    state = mmaction_state(name)
+    assert {
+        MODELS[3]: "backbone.layer2.1.conv.0.net.conv.weight",
+        MODELS[4]: "backbone.layer1.0.conv1.conv.net.weight",
+        MODELS[6]: "backbone.layer7.0.conv.2.bn.running_var",
+    }[name] in state
+    loaded, expected = (
+        keras_action.load_torch_checkpoint(s, num_segments=1, input_size=32) for s in (state, state_dict(name))
+    )
+    assert loaded.name == expected.name == name[:3]
+    assert_same_weights(loaded, expected)
+
+
+# === TSM's online model ===
+
+ONLINE = "tsm_online_mobilenetv2_27c_8f_112px.npz"
+
+
+def online(**options):
+    return keras_action.load_torch_checkpoint(
+        state_dict(ONLINE), input_size=112, include_preprocessing=False, kind="tsm_online", **options
+    )
+
+
+def frame_logits(stream, clips):
+    """Logits `(B, T, classes)` of a streaming model, frame by frame from zero states."""
+    states, logits = keras_action.initial_states(stream, len(clips)), []
+    for frame in clips.swapaxes(0, 1):
+        outputs = stream.predict_on_batch({"frame": frame, **states})
+        logits.append(outputs.pop("logits"))
+        states = outputs
+    return np.stack(logits, axis=1)
+
+
+def test_tsm_online_gives_the_original_models_logits_as_clip_and_frame_by_frame():
+    model, arrays = online(), reference().load(ONLINE)
+    clips, expected = reference().clips(ONLINE), arrays["frame_logits"]
+    tolerance = 1e-4 * np.ptp(expected)
+    assert np.abs(model.predict(clips, batch_size=1, verbose=0) - arrays["logits"]).max() < tolerance
+    logits = frame_logits(keras_action.streaming_model(model), clips)
+    assert np.abs(logits - expected).max() < tolerance
+    layer = model.get_layer("block_2_expand_shift")
+    assert (layer.causal, layer.past_channels) == (True, "first")
+
+
+def test_tsm_online_is_not_the_causal_model_that_starts_from_a_clip_model():
+    model, clips = online(), reference().clips(ONLINE)
+    second = keras_action.build_tsm(
+        "mobilenet_v2", 27, input_size=112, include_preprocessing=False, variant="torchvision", causal=True
+    )
+    second.set_weights(model.get_weights())
+    logits = reference().load(ONLINE)["logits"]
+    assert np.abs(second.predict(clips, batch_size=1, verbose=0) - logits).max() > 1e-2 * np.ptp(logits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("quantization", "largest_error"), [(None, 1e-4), ("int8", 0.15)])
+def test_a_streaming_file_of_tsm_online_keeps_the_class_where_the_margin_allows(quantization, largest_error, tmp_path):
+    litert = pytest.importorskip("keras_action.litert")
+    pytest.importorskip("ai_edge_litert", reason="runs the file")
+    model = keras_action.load_torch_checkpoint(state_dict(ONLINE), input_size=112, kind="tsm_online")
+    mean, deviation = np.array((0.485, 0.456, 0.406)), np.array((0.229, 0.224, 0.225))
+    clips = (reference().clips(ONLINE) * deviation + mean) * 255  # the reference's are normalised
+    clips = clips.round().clip(0, 255).astype("uint8")
+    stream = keras_action.streaming_model(model)
+    expected = frame_logits(stream, clips.astype("float32"))
+    report = litert.convert(stream, tmp_path / "online.tflite", quantization, representative_clips=clips)
+    step, logits = litert.LiteRTStream(report.path), []
+    for clip in clips:
+        step.reset()
+        logits.append([step(frame) for frame in clip])
+    error = np.abs(np.array(logits) - expected).max()
+    ranked = np.sort(expected, axis=-1)
+    decided = 2 * error < ranked[..., -1] - ranked[..., -2]
+    print(f"error {error / np.ptp(expected):.2g} of the spread; {decided.mean():.0%} of the frames are decided")
+    assert error < largest_error * np.ptp(expected)
+    assert decided.any()
+    np.testing.assert_array_equal(np.argmax(logits, axis=-1)[decided], expected.argmax(axis=-1)[decided])
+
+
+def test_keys_of_an_image_model_need_their_kind():
+    with pytest.raises(ValueError, match=r'kind="tsm_online"`. Received: kind=None, 27 classes'):
+        keras_action.load_torch_checkpoint(state_dict(ONLINE), input_size=64)
+    assert keras_action.load_torch_checkpoint(state_dict(ONLINE), input_size=64, kind="tsn").name == "tsn"
+    with pytest.raises(ValueError, match=r"Only in the file: none. Only in the model: features.10.conv.0"):
+        keras_action.load_torch_checkpoint(state_dict(ONLINE), input_size=64, kind="tsm")
+
+
+def test_tsm_online_brings_the_names_of_jesters_classes(tmp_path):
+    np.savez(tmp_path / "online.npz", **state_dict(ONLINE))
+    opened = keras_action.load_model(tmp_path / "online.npz", num_segments=2, kind="tsm_online")
+    assert opened.labels[:3] == ("Doing other things", "Drumming Fingers", "No gesture")
+    assert (len(opened.labels), opened.labels[20], opened.labels[26]) == (
+        27,
+        "Thumb Up",
+        "Zooming Out With Two Fingers",
+    )
+    assert keras_action.load_model(tmp_path / "online.npz", num_segments=2, kind="tsn").labels is None
+
+
 # === Image models ===
 
 
@@ -239,7 +385,7 @@ def image_state(name, classifier, features):
 )
 def test_image_models_become_a_tsn_and_a_backbone(name, classifier, features, tmp_path):
     state = image_state(name, classifier, features)
-    model = keras_action.load_torch_checkpoint(state, num_segments=2, input_size=64)
+    model = keras_action.load_torch_checkpoint(state, num_segments=2, input_size=64, kind="tsn")
     assert model.name == "tsn"
     assert model.output_shape == (None, 5)
     np.savez(tmp_path / "image.npz", **state)
@@ -254,7 +400,9 @@ def test_image_models_become_a_tsn_and_a_backbone(name, classifier, features, tm
 def test_batch_normalisation_of_one_row_as_in_the_first_bn_inception():
     state = image_state(INCEPTION, "fc", 1024)
     rows = {key: value[None] if "_bn." in key and value.ndim == 1 else value for key, value in state.items()}
-    first, second = (keras_action.load_torch_checkpoint(s, num_segments=1, input_size=64) for s in (rows, state))
+    first, second = (
+        keras_action.load_torch_checkpoint(s, num_segments=1, input_size=64, kind="tsn") for s in (rows, state)
+    )
     assert_same_weights(first, second)
 
 
@@ -289,7 +437,9 @@ def test_a_mobilenet_v2_under_torchvisions_names_is_the_same_under_tonylins():
         prefix, part = key.rsplit(".", 1)
         named[f"{back.get(prefix, prefix)}.{part}"] = value
     assert "features.5.conv.1.1.running_mean" in named
-    first, second = (keras_action.load_torch_checkpoint(s, num_segments=1, input_size=64) for s in (named, state))
+    first, second = (
+        keras_action.load_torch_checkpoint(s, num_segments=1, input_size=64, kind="tsn") for s in (named, state)
+    )
     assert_same_weights(first, second)
 
 
@@ -319,5 +469,5 @@ def test_keys_of_the_deeper_resnets():
     for depth, blocks in (("resnet101", (3, 4, 23, 3)), ("resnet152", (3, 8, 36, 3))):
         state = resnet_shapes(blocks, num_classes=5)
         arrays = {key: np.zeros(shape, "float32") for key, shape in state.items()}
-        model = keras_action.load_torch_checkpoint(arrays, num_segments=1, input_size=32)
+        model = keras_action.load_torch_checkpoint(arrays, num_segments=1, input_size=32, kind="tsn")
         assert len([layer for layer in model.layers if isinstance(layer, keras.layers.Add)]) == sum(blocks), depth
