@@ -12,6 +12,7 @@ CASES = {
     "no shift": lambda: layers.Action(6, shift=None, paths=("me", "ste"), causal=True),
     "learnable": lambda: layers.TemporalShift(6, causal=True),
     "fixed": lambda: layers.TemporalShift(6, shift_divisor=3, mode="fixed", causal=True),
+    "first channels": lambda: layers.TemporalShift(6, 3, "fixed", causal=True, past_channels="first"),
     "ste": lambda: layers.SpatioTemporalExcitation(6, causal=True),
     "ce": lambda: layers.ChannelExcitation(6, reduction=4, causal=True),
     "me": lambda: layers.MotionExcitation(6, reduction=4, causal=True),

@@ -6,7 +6,7 @@ import pytest
 
 import keras_action
 from keras_action.weights.torch_names import bn_inception_wrapped, tonylins_name
-from tests.test_case import reference, shared
+from tests.test_case import numpy, reference, shared
 from tests.weights.resnet_keys import resnet_shapes
 
 MODELS = [
@@ -313,14 +313,23 @@ def test_tsm_online_is_not_the_causal_model_that_starts_from_a_clip_model():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("quantization", "largest_error"), [(None, 1e-4), ("int8", 0.15)])
+@pytest.mark.parametrize(("quantization", "largest_error"), [(None, 1e-4), ("int8", 0.25)])
 def test_a_streaming_file_of_tsm_online_keeps_the_class_where_the_margin_allows(quantization, largest_error, tmp_path):
     litert = pytest.importorskip("keras_action.litert")
     pytest.importorskip("ai_edge_litert", reason="runs the file")
     model = keras_action.load_torch_checkpoint(state_dict(ONLINE), input_size=112, kind="tsm_online")
-    mean, deviation = np.array((0.485, 0.456, 0.406)), np.array((0.229, 0.224, 0.225))
-    clips = (reference().clips(ONLINE) * deviation + mean) * 255  # the reference's are normalised
-    clips = clips.round().clip(0, 255).astype("uint8")
+    # Two clips, in each four frames of one picture and four of another.
+    coarse = np.random.default_rng(0).uniform(0, 256, (4, 5, 5, 3))
+    pictures = numpy(keras.ops.image.resize(coarse, (112, 112), interpolation="bilinear")).astype("uint8")
+    clips = pictures.repeat(4, axis=0).reshape(2, 8, 112, 112, 3)
+
+    # A classifier that tells the four pictures apart: ridge regression.
+    features = keras.Model(model.input, model.get_layer("pool").output).predict(clips, verbose=0)
+    centered = features - features.mean(axis=0)
+    gram = centered @ centered.T
+    kernel = centered.T @ np.linalg.solve(gram + np.trace(gram) / 16 * np.eye(16), np.eye(4, 27).repeat(4, axis=0))
+    model.get_layer("classifier").set_weights([kernel, -features.mean(axis=0) @ kernel])
+
     stream = keras_action.streaming_model(model)
     expected = frame_logits(stream, clips.astype("float32"))
     report = litert.convert(stream, tmp_path / "online.tflite", quantization, representative_clips=clips)
@@ -333,7 +342,7 @@ def test_a_streaming_file_of_tsm_online_keeps_the_class_where_the_margin_allows(
     decided = 2 * error < ranked[..., -1] - ranked[..., -2]
     print(f"error {error / np.ptp(expected):.2g} of the spread; {decided.mean():.0%} of the frames are decided")
     assert error < largest_error * np.ptp(expected)
-    assert decided.any()
+    assert decided.mean() > 0.5
     np.testing.assert_array_equal(np.argmax(logits, axis=-1)[decided], expected.argmax(axis=-1)[decided])
 
 
