@@ -7,12 +7,10 @@ import os
 from pathlib import Path
 
 from keras_action.data.clips import AnnotationError, Annotations, Clip
-from keras_action.data.decoding import DecodingError, video_info
+from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError, video_info
 from keras_action.data.frame_folders import has_frames, list_frames
 from keras_action.data.shards.format import is_shard_set
 from keras_action.data.shards.manifest import read_shards
-
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 
 _GROUPS = ("group", "subject", "session")
 _COLUMNS = ("path", "label", "start", "end", "first_frame", "last_frame", *_GROUPS)

@@ -14,6 +14,29 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.data.animation import ANIMATIONS, write_animation
+from keras_action.data.orientation import orientation, turn
+
+# Endings of files that folders of classes are searched for.
+VIDEO_SUFFIXES = frozenset(
+    [
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".gif",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".ogv",
+        ".ts",
+        ".webm",
+        ".wmv",
+    ]
+)
 
 _END_SLACK = 1.0  # frames by which an annotated end may lie beyond the last frame: rounding of whoever annotated
 _MISSING_SECONDS = 0.5  # by which a video may be shorter than its file says: heads are often rounded
@@ -78,7 +101,7 @@ def video_info(path):
         timeline = _timeline(path, container, stream)
     frame = _first_frame(path)
     width, height = frame.width, frame.height
-    if _quarter_turns(frame) % 2:
+    if orientation(frame)[0] % 2:
         width, height = height, width
     return VideoInfo(len(timeline.times), timeline.fps, timeline.duration, width, height)
 
@@ -135,10 +158,12 @@ def iter_frames(path):
         timeline = _timeline(path, container, stream)
     with _open(path) as (container, stream):
         to_rgb, count = _RgbConverter(None), 0
-        for time, frame in zip(timeline.times.tolist(), container.decode(stream), strict=False):
-            _check_frame(path, frame, count)
+        for index, frame in _indexed(container, stream, timeline):
+            _check_frame(path, frame, index)
+            if index != count:
+                break
             count += 1
-            yield time, to_rgb(frame)
+            yield float(timeline.times[index]), to_rgb(frame)
         if count < len(timeline.times):
             raise DecodingError(f"{path}: damaged, {count} of {len(timeline.times)} frames can be decoded")
 
@@ -285,8 +310,8 @@ def _timeline(path, container, stream):
 
 
 def _read_timeline(path, container, stream):
-    """Reads all packets, without decoding."""
-    ticks, num_packets = [], 0
+    """Reads all packets, and decodes none but those whose frames may not be shown."""
+    shown, num_packets = [], 0  # shown: (tick, whether it is a key frame), in the order of decoding
     for packet in container.demux(stream):
         if packet.size == 0:
             continue
@@ -294,27 +319,119 @@ def _read_timeline(path, container, stream):
             raise DecodingError(f"{path}: damaged or truncated after {num_packets} frames")
         num_packets += 1
         if not packet.is_discard:  # outside the part that the file's edit list shows
-            ticks.append(packet.pts)
-    if num_packets < stream.frames:  # where the file's head says how many there are
-        raise DecodingError(f"{path}: truncated, {num_packets} of {stream.frames} frames are there")
-    if not ticks:
+            shown.append((packet.pts, packet.is_keyframe))
+    _check_whole(path, container, stream, num_packets, shown)
+    if not shown:
         raise DecodingError(f"{path}: the file has no frames")
-    fps = _frame_rate(stream)
-    if container.format.name in _UNTIMED or None in ticks or len(set(ticks)) < len(ticks):
+    ticks, fps = _without_lost_leading(path, shown), _frame_rate(stream)
+    if not ticks:
+        raise DecodingError(f"{path}: damaged, no frame can be decoded")
+    untimed = container.format.name in _UNTIMED
+    if untimed and container.format.name == "avi" and None not in ticks:
+        # A position for each chunk, an empty one where a frame was dropped: the one before is shown longer.
+        times = (np.sort(ticks) - min(ticks)) * float(stream.time_base)
+        end = max(float(times[-1]) + 1 / fps, (stream.duration or 0) * float(stream.time_base))
+        return _Timeline([None] * len(ticks), times, fps, end)
+    if untimed or None in ticks or len(set(ticks)) < len(ticks):
         times = np.arange(len(ticks)) / fps
         return _Timeline([None] * len(ticks), times, fps, len(ticks) / fps)
     ticks.sort()  # packets come in the order of decoding
     times = (np.array(ticks) - ticks[0]) * float(stream.time_base)
     timeline = _Timeline(ticks, times, fps, float(times[-1]) + 1 / fps)
-    # Matroska and WebM don't say how many frames there are, but mostly how long it should be.
-    stated = _stated_duration(container, stream)
+    # Matroska and WebM don't say how many frames there are, but mostly when the last one ends, counted from 0. The
+    # first may begin later.
+    start = max(ticks[0] * float(stream.time_base), 0.0)
+    stated = _stated_duration(container, stream) - start
     if stated - timeline.duration > max(_MISSING_SECONDS, 0.05 * stated):
         raise DecodingError(f"{path}: truncated, {timeline.duration:.3f} of {stated:.3f} s are there")
     return timeline
 
 
+def _check_whole(path, container, stream, num_packets, shown):
+    """Raises if the container says that there were more packets.
+
+    MP4 and MOV have an index, and a number of frames that may include some which an edit list hides. AVI has an index
+    at its end, and a number of places for frames, some of which may be empty.
+    """
+    name, expected = container.format.name, stream.frames
+    if "mov" in name.split(",") or (name == "avi" and _is_whole_riff(path)):
+        expected = len(stream.index_entries)
+    elif name == "avi":
+        num_packets = 1 + max((tick for tick, _ in shown if tick is not None), default=-1)
+    if num_packets < expected:
+        raise DecodingError(f"{path}: truncated, {num_packets} of {expected} frames are there")
+
+
+def _is_whole_riff(path):
+    """Whether an AVI file is as long as its RIFF chunks say; False where they don't say it."""
+    length, place = os.path.getsize(path), 0
+    with open(path, "rb") as file:
+        while place < length:
+            file.seek(place)
+            head = file.read(8)
+            if head[:4] != b"RIFF":
+                return place > 0  # bytes that somebody appended
+            size = int.from_bytes(head[4:8], "little")
+            if size < 4:
+                return False
+            place += 8 + size + size % 2
+    return place <= length + 1
+
+
+def _without_lost_leading(path, shown):
+    """The ticks of the frames that can be decoded, in the order of decoding.
+
+    A video that was cut by copying may begin in an open group of pictures: frames that are shown before its first key
+    frame, or stored before it, lack the frames they were predicted from. FFmpeg drops those, and so do we.
+    """
+    first = next((place for place, (_, is_key) in enumerate(shown) if is_key), 0)
+    key = shown[first][0]
+    after = first + 1
+    while after < len(shown) and key is not None and (shown[after][0] is None or shown[after][0] < key):
+        after += 1
+    rest = [tick for tick, _ in shown[after:]]
+    leading = [*shown[:first], *shown[first + 1 : after]]
+    if not leading or key is None or (None in rest and any(tick is None for tick, _ in leading)):
+        return [tick for tick, _ in shown]
+    with _open(path) as (container, stream):
+        decoded = set()
+        for frame in _frames(container, stream):
+            if frame.pts is None or frame.pts > key:
+                break
+            if not frame.is_corrupt:
+                decoded.add(frame.pts)
+    return [*(tick for tick, _ in leading if tick in decoded), *([key] if key in decoded else []), *rest]
+
+
+def _frames(container, stream):
+    """Decodes frames; errors before the first one are those of frames that lack a reference."""
+    av, is_begun = _import_av(), False
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            if is_begun or packet.is_keyframe:
+                raise
+            continue
+        for frame in frames:
+            is_begun = True
+            yield frame
+
+
+def _indexed(container, stream, timeline):
+    """Decodes frames with their places in the timeline, without those that are not in it."""
+    if timeline.ticks[0] is None:
+        yield from enumerate(_frames(container, stream))
+        return
+    places = {tick: place for place, tick in enumerate(timeline.ticks)}
+    for frame in _frames(container, stream):
+        place = places.get(frame.pts)
+        if place is not None:
+            yield place, frame
+
+
 def _stated_duration(container, stream):
-    """Seconds the video should last by the file's head; 0 where it doesn't say, or speaks of the sound too."""
+    """Seconds at which the video ends by the file's head; 0 where it doesn't say, or speaks of the sound too."""
     if len(container.streams) > 1 or container.duration is None or stream.frames:
         return 0.0
     return container.duration / 1e6
@@ -376,10 +493,8 @@ def _decode(path, container, stream, timeline, wanted, short_side):
 
 
 def _collect(path, container, stream, timeline, wanted, short_side):
-    number = None if timeline.ticks[0] is None else {tick: i for i, tick in enumerate(timeline.ticks)}
     to_rgb, last, frames = _RgbConverter(short_side), max(wanted), {}
-    for count, frame in enumerate(container.decode(stream)):
-        index = count if number is None else number.get(frame.pts, -1)
+    for index, frame in _indexed(container, stream, timeline):
         if index in wanted:
             _check_frame(path, frame, index)
             frames[index] = to_rgb(frame)
@@ -391,10 +506,6 @@ def _collect(path, container, stream, timeline, wanted, short_side):
 def _check_frame(path, frame, index):
     if frame.is_corrupt:
         raise DecodingError(f"{path}: damaged at frame {index}")
-
-
-def _quarter_turns(frame):
-    return round(frame.rotation / 90) % 4  # counterclockwise
 
 
 class _RgbConverter:
@@ -415,5 +526,4 @@ class _RgbConverter:
         picture = self._reformatter.reformat(
             frame, width, height, "rgb24", interpolation="AREA", threads=1
         ).to_ndarray()
-        turns = _quarter_turns(frame)
-        return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+        return turn(picture, orientation(frame))

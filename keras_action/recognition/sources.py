@@ -1,4 +1,4 @@
-"""Frames with their times, for a recogniser: from a camera, a stream on the network, a folder of frames.
+"""Frames with timestamps for a recogniser: from a camera, a network stream, or a folder of frames.
 
 Video files are read by `keras_action.data.iter_frames`. None of these needs TensorFlow.
 """
@@ -7,27 +7,34 @@ import math
 import os
 import time
 
-import numpy as np
+from keras_action.data.frame_folders import list_frames
+from keras_action.data.images import read_image
+from keras_action.data.orientation import orientation, turn
 
-# So long a stream may be silent, in seconds, before it counts as ended.
+# Seconds without a frame after which a stream counts as ended.
 STREAM_TIMEOUT = 10.0
-# A step back in time of more seconds than that is no disorder of frames: the stream's own time begins anew.
-_BEGUN_ANEW = 0.5
+# Seconds for which reading a camera is tried again: some give no frame at first, or miss one now and then.
+CAMERA_RETRY = 1.0
+_RETRY_PAUSE = 0.02
+# A step back in time of more seconds than this is a restart of the stream's clock, not a disorder of frames.
+_RESTART = 0.5
 
 
-def camera_frames(number, clock=time.monotonic):
+def camera_frames(number, clock=time.monotonic, retry=CAMERA_RETRY):
     """Frames of a camera, until it is unplugged.
 
     Args:
-        number: Which camera, from 0.
+        number: Index of the camera, from 0.
         clock: A function that gives the time in seconds.
+        retry: Seconds for which a failed read is tried again before the camera counts as unplugged.
 
     Yields:
-        Pairs of a time in seconds, from 0, and a frame: RGB, uint8 `(H, W, 3)`. The camera is let go of when the
+        Pairs of a time in seconds, from 0, and a frame: RGB, uint8 `(H, W, 3)`. The camera is released when the
         generator ends or is closed.
 
     Raises:
-        OSError: If there is no such camera.
+        OSError: If there is no such camera, or it gives no frame.
+        ValueError: If `number` is negative.
         ImportError: If OpenCV is not installed.
 
     Example:
@@ -37,6 +44,8 @@ def camera_frames(number, clock=time.monotonic):
         events = recognizer.push(frame, timestamp)
     ```
     """
+    if number < 0:
+        raise ValueError(f"The index of a camera must be 0 or more. Received: number={number}")
     try:
         import cv2
     except ImportError as error:
@@ -44,36 +53,48 @@ def camera_frames(number, clock=time.monotonic):
     camera = cv2.VideoCapture(number)
     try:
         if not camera.isOpened():
-            raise OSError(f"There is no such camera. Received: --webcam {number}")
+            raise OSError(f"Camera {number} can't be opened: there is none, or another program uses it.")
         start = last = None
-        while True:
-            there, frame = camera.read()
-            if not there:
-                return  # it was unplugged, or has ended
+        while (frame := _read_camera(camera, retry)) is not None:
             now = clock()
             start = now if start is None else start
             if last is None or now > last:
                 last = now
                 yield now - start, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        if start is None:
+            raise OSError(f"Camera {number} gives no frame.")
     finally:
         camera.release()
 
 
+def _read_camera(camera, retry):
+    """The next frame, or `None` if there is none for `retry` seconds."""
+    end = time.monotonic() + retry
+    while True:
+        is_read, frame = camera.read()
+        if is_read:
+            return frame
+        if time.monotonic() >= end:
+            return None
+        time.sleep(_RETRY_PAUSE)
+
+
 def stream_frames(url, timeout=STREAM_TIMEOUT):
-    """Frames of a stream on the network, as `rtsp://camera.local/stream1`, until it ends.
+    """Frames of a network stream, as `rtsp://camera.local/stream1`, until it ends.
 
     Args:
-        url: An address that FFmpeg can read: rtsp, http, udp and others. RTSP goes over TCP, so that no frame
-            comes in parts.
-        timeout: How long it may be silent, in seconds.
+        url: An address that FFmpeg can read: rtsp, http, udp and others. RTSP uses TCP, so that no frame arrives
+            in parts.
+        timeout: Seconds without data after which the stream counts as ended.
 
     Yields:
-        Pairs of a time in seconds, from 0, and a frame: RGB, uint8 `(H, W, 3)`. Where the stream says when a frame
-        was taken, that is its time; else it is when it came. Where the stream's own time begins anew, the times go on
-        by when frames come. A frame that is damaged is left out; where the connection breaks, the generator ends.
+        Pairs of a time in seconds, from 0, and a frame: RGB, uint8 `(H, W, 3)`, turned and mirrored as the stream's
+        display matrix says. The time is that of the stream where it has one, else that of arrival. Where the stream's
+        clock restarts, times continue with those of arrival. A damaged frame is left out; the generator ends where
+        the connection breaks.
 
     Raises:
-        OSError: If the stream can't be opened, or has no video.
+        OSError: If the stream can't be opened, has no video, or gives no frame within `timeout`.
         ImportError: If PyAV is not installed.
     """
     try:
@@ -85,6 +106,8 @@ def stream_frames(url, timeout=STREAM_TIMEOUT):
     options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
     try:
         container = av.open(url, options=options, timeout=timeout, metadata_errors="replace")
+    except av.error.ExitError as error:  # PyAV's own timeout
+        raise OSError(f"{url}: no frame within {timeout:g} s") from error
     except (av.FFmpegError, ValueError) as error:
         raise OSError(f"{url} can't be opened: {getattr(error, 'strerror', None) or error}") from error
     with container:
@@ -98,19 +121,22 @@ def stream_frames(url, timeout=STREAM_TIMEOUT):
                 packet = next(packets)
                 frames = packet.decode()
             except av.error.InvalidDataError:
-                continue  # a damaged frame: the next whole one is waited for
-            except (StopIteration, av.FFmpegError):
+                continue  # a damaged frame
+            except (StopIteration, av.FFmpegError) as error:
+                if offset is None:
+                    reason = f"no frame within {timeout:g} s" if isinstance(error, av.error.ExitError) else "no frame"
+                    raise OSError(f"{url}: {reason}") from error
                 return
             for frame in frames:
                 arrival = time.monotonic() - started
                 now = arrival if frame.time is None else frame.time
                 if offset is None:
                     offset = -now
-                elif now + offset < last - _BEGUN_ANEW:
+                elif now + offset < last - _RESTART:
                     offset = last + (arrival - last_arrival) - now
                 if now + offset > last:
                     last, last_arrival = now + offset, arrival
-                    yield last, np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+                    yield last, turn(frame.to_ndarray(format="rgb24"), orientation(frame))
 
 
 def folder_frames(folder, fps):
@@ -118,31 +144,18 @@ def folder_frames(folder, fps):
 
     Args:
         folder: A folder as of `keras_action.data.list_frames`.
-        fps: How many frames a second.
+        fps: Frames a second.
 
     Yields:
         Pairs of a time in seconds, from 0, and a frame: RGB, uint8 `(H, W, 3)`.
 
     Raises:
         ValueError: If `fps` is not positive.
-        DecodingError: If there are no frames in it, one is missing or damaged.
+        DecodingError: If the folder has no frames, or one is missing or damaged.
         ImportError: If Pillow is not installed.
     """
-    from keras_action.data.decoding import DecodingError
-    from keras_action.data.frame_folders import list_frames
-
     if not 0 < fps < math.inf:
         raise ValueError(f"`fps` must be a positive number of frames a second. Received: fps={fps}")
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("Reading images needs Pillow. Install it with: pip install pillow") from error
     names, _ = list_frames(folder)
     for index, name in enumerate(names):
-        path = os.path.join(folder, name)
-        try:
-            with Image.open(path) as image:
-                frame = np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DecodingError(f"{path}: damaged or truncated: {error}") from error
-        yield index / fps, frame
+        yield index / fps, read_image(os.path.join(folder, name))

@@ -1,3 +1,4 @@
+import socket
 import sys
 import threading
 import time
@@ -11,20 +12,20 @@ from keras_action.recognition.sources import camera_frames, folder_frames, strea
 
 
 class Camera:
-    """OpenCV's camera: blue frames, which it gives as BGR, then nothing."""
+    """OpenCV's camera: blue frames, which it gives as BGR, then nothing; `reads` says which reads succeed."""
 
-    opened = None
+    opened, reads = None, (True, True, True)
 
     def __init__(self, number):
-        self.frames, self.is_released = 3 if number == 0 else 0, False
+        self.is_open, self.pending, self.is_released = number == 0, list(self.reads), False
         Camera.opened = self
 
     def isOpened(self):
-        return self.frames > 0
+        return self.is_open
 
     def read(self):
-        self.frames -= 1
-        return self.frames >= 0, np.full((24, 32, 3), (240, 30, 30), "uint8")
+        is_read = bool(self.pending) and self.pending.pop(0)
+        return is_read, np.full((24, 32, 3), (240, 30, 30), "uint8") if is_read else None
 
     def release(self):
         self.is_released = True
@@ -40,7 +41,7 @@ def opencv(monkeypatch):
 
 def test_camera(opencv):
     ticks = iter([7.0, 7.1, 7.1])  # the third frame comes at the same tick as the second
-    frames = list(camera_frames(0, clock=lambda: next(ticks)))
+    frames = list(camera_frames(0, clock=lambda: next(ticks), retry=0.1))
     assert [timestamp for timestamp, _ in frames] == pytest.approx([0, 0.1])
     assert frames[0][1][0, 0].tolist() == [30, 30, 240]
     assert Camera.opened.is_released
@@ -54,11 +55,29 @@ def test_camera_is_released_in_the_middle(opencv):
 
 
 def test_no_camera(opencv, monkeypatch):
-    with pytest.raises(OSError, match=r"no such camera\. Received: --webcam 1"):
+    with pytest.raises(OSError, match="Camera 1 can't be opened"):
         next(camera_frames(1))
+    with pytest.raises(ValueError, match="Received: number=-1"):
+        next(camera_frames(-1))
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(ImportError, match="pip install opencv-python-headless"):
         next(camera_frames(0))
+
+
+@pytest.mark.parametrize(
+    "reads", [(False, False, True, True), (True, False, True), (True, False, False, True, False)], ids=str
+)
+def test_single_failed_reads_of_a_camera_are_tried_again(opencv, monkeypatch, reads):
+    monkeypatch.setattr(Camera, "reads", reads)
+    ticks = iter(range(10))
+    assert len(list(camera_frames(0, clock=lambda: next(ticks), retry=0.2))) == sum(reads)
+
+
+def test_a_camera_without_frames(opencv, monkeypatch):
+    monkeypatch.setattr(Camera, "reads", ())
+    with pytest.raises(OSError, match="Camera 0 gives no frame"):
+        next(camera_frames(0, retry=0.1))
+    assert Camera.opened.is_released
 
 
 @pytest.fixture
@@ -92,6 +111,26 @@ def test_stream(video):
     assert [timestamp for timestamp, _ in frames] == pytest.approx(np.arange(10) / 10)
     assert frames[9][1].shape == (24, 32, 3)
     assert frames[9][1][12, 16, 0] == pytest.approx(180, abs=12)
+
+
+def test_a_turned_and_mirrored_stream(video):
+    """A stream is shown as the file that it comes from."""
+    from keras_action.data import read_frames
+    from tests.data.test_real_videos import with_matrix
+
+    for matrix in ((0, 1, -1, 0), (-1, 0, 0, 1), (0, 1, 1, 0)):
+        with_matrix(video, matrix)
+        frames = np.stack([frame for _, frame in stream_frames(str(video))])
+        np.testing.assert_allclose(frames, read_frames(video, range), atol=3)
+
+
+def test_a_silent_server():
+    pytest.importorskip("av", reason="the extra video is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        start = time.monotonic()
+        with pytest.raises(OSError, match="no frame within 1 s"):
+            next(stream_frames(f"http://127.0.0.1:{server.getsockname()[1]}/video.mp4", timeout=1))
+    assert time.monotonic() - start < 10
 
 
 def test_stream_that_is_cut_off(video):
@@ -149,3 +188,20 @@ def test_folder(tmp_path):
         next(folder_frames(tmp_path / "missing", fps=5))
     with pytest.raises(ValueError, match="Received: fps=0"):
         next(folder_frames(tmp_path, fps=0))
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "RGB", "RGBA", "P", "LA", "1"])
+def test_images_are_the_pixels_that_training_sees(tmp_path, mode):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    from keras_action.data import read_frame_folder
+
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), "uint8")
+    if mode == "I;16":
+        picture = image.fromarray((pixels[..., 0].astype("uint16") << 8) + 77)
+    else:
+        picture = image.fromarray(pixels).convert(mode)
+    picture.save(tmp_path / "1.png")
+    ((_, frame),) = folder_frames(tmp_path, fps=1)
+    np.testing.assert_array_equal(frame, read_frame_folder(tmp_path, range)[0])
+    if mode == "I;16":
+        np.testing.assert_array_equal(frame[..., 0], pixels[..., 0])

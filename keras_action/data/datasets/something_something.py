@@ -4,9 +4,9 @@ import json
 import os
 import re
 
-from keras_action.data.annotations import VIDEO_SUFFIXES
 from keras_action.data.clips import AnnotationError, Annotations, Clip
 from keras_action.data.datasets.official import TABLE_FOLDERS, check_split, check_there, choose_labels, find, read_rows
+from keras_action.data.decoding import VIDEO_SUFFIXES
 
 _PREFIX = "something-something-v2-"
 

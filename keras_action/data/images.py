@@ -1,0 +1,32 @@
+"""Reads image files without TensorFlow, to the pixels that training sees."""
+
+import numpy as np
+
+from keras_action.data.decoding import DecodingError
+
+
+def read_image(path):
+    """Reads a JPEG or PNG file.
+
+    Args:
+        path: The file. Images of 16 bits lose their lower eight, transparency is ignored, grey becomes RGB.
+
+    Returns:
+        A uint8 array of shape (height, width, 3), RGB.
+
+    Raises:
+        DecodingError: If the file is missing, damaged or truncated.
+        ImportError: If Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("Reading images needs Pillow. Install it with: pip install pillow") from error
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip to 255
+                grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+                return np.repeat(grey[..., None], 3, axis=-1)
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DecodingError(f"{path}: damaged or truncated: {error}") from error
