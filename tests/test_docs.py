@@ -19,9 +19,11 @@ NOT_RUN = {
     "docs/devices.md": "all",
     "docs/index.md": ["python3 -m venv"],
     "docs/litert_speed.md": "all",
+    "docs/onnx.md": ['pip install "keras', "import keras_action", "stream ="],
     "docs/recognize.md": ["keras-action recognize", "pip install 'keras", "keras-action recognize"],
     "docs/results.md": "all",
     "docs/several_devices.md": "all",
+    "docs/torch_checkpoints.md": ["curl -LO", "weights = torch.load"],
     "docs/tutorial.md": ["git clone"],
     "docs/web.md": "all",
 }

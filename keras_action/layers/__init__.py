@@ -1,4 +1,4 @@
-"""The layers: ACTION and its parts. Every tensor is `(B·T, H, W, C)`: time is folded into the batch."""
+"""ACTION, its parts, and other layers over frames `(B·T, H, W, C)`, time folded into the batch."""
 
 from keras_action.layers.action import Action
 from keras_action.layers.channel_excitation import ChannelExcitation

@@ -1,4 +1,4 @@
-"""ACTION: a temporal shift, then three excitations of what it gives."""
+"""ACTION: a temporal shift, then three excitations of its output."""
 
 import keras
 
@@ -22,10 +22,10 @@ class Action(keras.layers.Layer):
         num_segments: Integer T, the frames of one clip.
         reduction: Integer r; CE and ME squeeze C channels to C // r, and at least one.
         shift_divisor: Integer; C // shift_divisor channels are shifted each way.
-        paths: Which excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
+        paths: The excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
         shift: `"learnable"` as in the released code, `"fixed"` as in TSM, or `None` as in the paper's text, which has
             no shift. The parameter counts of the paper's Tables 3 and 5 come out only with the learnable one.
-        causal: Boolean; whether shift and paths look only back: shift, STE and CE over t − 2 … t, ME at the change from
+        causal: Boolean; whether no frame depends on a later one: shift, STE and CE read t − 2 … t, ME the change from
             t − 1 to t. The weights have the same shapes.
 
     Call arguments:
@@ -82,7 +82,7 @@ class Action(keras.layers.Layer):
 
     @property
     def parts(self):
-        """The layers inside: the shift, STE, CE and ME, those of them that there are."""
+        """The layers inside, those that the module has of shift, STE, CE and ME."""
         layers = (self.temporal_shift, self.ste, self.ce, self.me)
         return [layer for layer in layers if layer is not None]
 
@@ -93,17 +93,17 @@ class Action(keras.layers.Layer):
         return x * (len(masks) + sum(masks.values()))
 
     def excitations(self, shifted, training=None):
-        """The masks of the paths, by name, of already shifted frames `(B·T, H, W, C)`."""
+        """Dict from the paths' names to their masks, for shifted frames `(B·T, H, W, C)`."""
         return {name: layer.excitation(shifted, training=training) for name, layer in self._paths().items()}
 
     def state_shapes(self, input_shape):
-        """Name → shape, without the batch, of what `step` remembers of the frames before; zeros before the first."""
+        """Dict from the names of the states of `step` to their shapes without the batch."""
         layers = [self.temporal_shift] if self.temporal_shift is not None else []
         layers += self._paths().values()
         return {name: shape for layer in layers for name, shape in layer.state_shapes(input_shape).items()}
 
     def step(self, inputs, state):
-        """The output for one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict."""
+        """The output of a causal layer for one frame `(B, H, W, C)`, and the dict of the next states."""
         x, after = inputs, {}
         if self.temporal_shift is not None:
             x, after = self.temporal_shift.step(inputs, state)

@@ -13,7 +13,7 @@ class ChannelExcitation(SqueezedExcitation):
 
     The spatial mean (equation 5), squeezed to C / r channels (6), a convolution over time of kernel 3 (7), ReLU,
     expanded to C channels and a sigmoid (8); the output is x + x ⊙ M (9). No convolution has a bias. The ReLU is in
-    the released code, not in the paper's text; here it stands.
+    the released code, not in the paper's text.
 
     Args:
         num_segments: Integer T, the frames of one clip.
@@ -46,7 +46,7 @@ class ChannelExcitation(SqueezedExcitation):
         )
 
     def excitation(self, inputs, training=None):
-        """The mask M `(B·T, 1, 1, C)`, in 0..1, of the built layer."""
+        """The mask M `(B·T, 1, 1, C)`, in 0..1. The layer must be built."""
         squeezed = self.squeezed_channels
         x = self._squeeze(inputs)
         x = ops.reshape(x, (-1, self.num_segments, squeezed))

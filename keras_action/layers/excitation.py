@@ -1,4 +1,4 @@
-"""What the three excitations share: the output x + x ⊙ M, and the squeeze and expansion of two of them."""
+"""The base classes of the three excitations."""
 
 import keras
 
@@ -7,7 +7,7 @@ from keras_action.layers.initializers import fan_in_uniform
 
 
 class Excitation(keras.layers.Layer):
-    """A layer with the output x + x ⊙ M; a subclass has the mask M as its method `excitation`."""
+    """A layer with the output x + x ⊙ M; a subclass computes the mask M in `excitation`."""
 
     def __init__(self, num_segments=8, causal=False, **kwargs):
         super().__init__(**kwargs)
@@ -18,19 +18,22 @@ class Excitation(keras.layers.Layer):
         check_frames_shape(input_shape, self.num_segments, type(self).__name__)
 
     def excitation(self, inputs, training=None):
-        """The mask M of frames `(B·T, H, W, C)`, in 0..1, of the built layer."""
+        """The mask M, in 0..1, for frames `(B·T, H, W, C)`. The layer must be built."""
         raise NotImplementedError
 
     def state_shapes(self, input_shape):
-        """Name → shape, without the batch, of what `step` remembers of the frames before; zeros before the first."""
+        """Dict from the names of the states of `step` to their shapes without the batch."""
         raise NotImplementedError
 
     def excitation_step(self, inputs, state):
-        """The mask of one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict."""
+        """The mask of a causal layer for one frame `(B, H, W, C)`, and the dict of the next states."""
         raise NotImplementedError
 
     def step(self, inputs, state):
-        """The output for one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict."""
+        """The output of a causal layer for one frame `(B, H, W, C)`, and the dict of the next states.
+
+        Before the first frame of a video the states are zeros.
+        """
         mask, state = self.excitation_step(inputs, state)
         return inputs * (1 + mask), state
 
@@ -46,7 +49,7 @@ class Excitation(keras.layers.Layer):
 
 
 class SqueezedExcitation(Excitation):
-    """An excitation of channels, computed on C // r of them, and on one at least."""
+    """An excitation of channels, computed on C // r of them, at least one."""
 
     def __init__(self, num_segments=8, reduction=16, causal=False, **kwargs):
         super().__init__(num_segments, causal, **kwargs)

@@ -1,4 +1,4 @@
-"""The initial values of the released code, which are PyTorch's defaults."""
+"""PyTorch's default initializer, which the released code uses."""
 
 import math
 
@@ -8,11 +8,10 @@ import keras
 def fan_in_uniform(fan_in):
     """Uniform in ±1 / sqrt(fan_in), PyTorch's default for the kernel of a convolution.
 
-    Keras' own `VarianceScaling` counts a depthwise kernel's channels into its fan-in and would draw it far too
-    small; here the fan-in is said by who knows it.
+    Keras' `VarianceScaling` counts the channels of a depthwise kernel into its fan-in, and so draws far smaller values.
 
     Args:
-        fan_in: Integer, how many inputs one output sums over.
+        fan_in: Integer, the number of inputs that one output sums over.
 
     Returns:
         A `keras.initializers.RandomUniform`.

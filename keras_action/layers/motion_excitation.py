@@ -7,9 +7,9 @@ from keras import ops
 from keras_action.layers.excitation import SqueezedExcitation
 from keras_action.layers.initializers import fan_in_uniform
 
-# What a zero-padded 3×3 convolution sums over: everything, less the border that each tap cannot reach. A row for
-# each of the nine sums of `border_means`; a column for each tap (dy, dx) of the kernel, row by row from (−1, −1).
-# The tap dy = +1 never reads the first row, dy = −1 never the last one; what both lose, the corner, comes back.
+# Each tap of a zero-padded 3×3 convolution reads all pixels but those of the border opposite to it. A row for each of the
+# nine sums of `border_means`; a column for each tap (dy, dx) of the kernel, row by row from (−1, −1). The tap dy = +1
+# never reads the first row, dy = −1 never the last one; a corner that is subtracted twice is added once.
 _SUMS_TO_TAPS = np.array(
     [
         [1, 1, 1, 1, 1, 1, 1, 1, 1],  # total
@@ -27,13 +27,13 @@ _SUMS_TO_TAPS = np.array(
 
 
 def border_means(x):
-    """Nine sums of `x`, each over H·W: total, first and last row, first and last column, four corners.
+    """Nine sums of `x`, divided by H·W: total, first and last row, first and last column, four corners.
 
     Args:
         x: Tensor `(N, H, W, C)`.
 
     Returns:
-        Tensor `(N, 9, C)`. They are divided by H·W so that they stay in the range of float16.
+        Tensor `(N, 9, C)`. Undivided sums could leave the range of float16.
     """
     height, width = x.shape[1:3]
     rows = [ops.mean(x[:, row], axis=1) / height for row in (0, height - 1)]
@@ -43,7 +43,7 @@ def border_means(x):
 
 
 def pixel_shares(height, width):
-    """The share of the pixels `(9, 1)` that each of the nine sums runs over."""
+    """The share of the pixels in each of the nine sums, `(9, 1)`."""
     row, column, pixel = 1 / height, 1 / width, 1 / (height * width)
     return np.array([1, row, row, column, column, pixel, pixel, pixel, pixel], "float32")[:, None]
 
@@ -51,8 +51,8 @@ def pixel_shares(height, width):
 def mean_of_depthwise_conv(means, kernel):
     """The spatial mean of a zero-padded depthwise 3×3 convolution, without the convolution.
 
-    Identity: the sum over all outputs is, tap by tap, the kernel's weight times the sum of the inputs which that
-    tap reads; a tap reads everything but at most one border row and one border column.
+    Identity: the sum over all outputs is the sum over the kernel's taps of weight times the sum of the inputs that the
+    tap reads: all but at most one border row and one border column.
 
     Args:
         means: `border_means` of the convolution's input, `(N, 9, C)`.
@@ -72,18 +72,18 @@ class MotionExcitation(SqueezedExcitation):
 
     Squeezed to C / r channels and batch-normalised to F; the motion is K ∗ F(t + 1) − F(t) with a depthwise 3×3
     convolution K, zero for the last frame; its spatial mean is expanded to C channels, and a sigmoid; the output is
-    x + x ⊙ M. No convolution has a bias. The batch normalisation is in the released code, not in the paper's text,
-    and the text's 3×3 convolution is depthwise in the code; here the code is followed.
+    x + x ⊙ M. No convolution has a bias. The batch normalisation, and that the 3×3 convolution is depthwise, are in the
+    released code, not in the paper's text.
 
     Neither the convolution nor the difference is computed at full size: `mean_of_depthwise_conv` gives their
-    spatial mean from nine sums of F. At inference even F is not needed: the squeeze and the batch normalisation
-    are affine, so the nine sums of x go through them instead of x.
+    spatial mean from nine sums of F. At inference not even F is: squeeze and batch normalisation are affine, so they are
+    applied to nine sums of x.
 
     Args:
         num_segments: Integer T, the frames of one clip.
         reduction: Integer r; F has C // r channels, and at least one.
-        causal: Boolean; whether the motion of frame t is K ∗ F(t) − F(t − 1), zero for the first frame. It is what
-            the layer otherwise has for frame t − 1: the same motions, each known one frame later.
+        causal: Boolean; whether the motion of frame t is K ∗ F(t) − F(t − 1), zero for the first frame: the motions of
+            the layer that is not causal, each one frame later.
 
     Input shape: `(B·T, H, W, C)`.
     Output shape: the same.
@@ -116,7 +116,7 @@ class MotionExcitation(SqueezedExcitation):
         )
 
     def excitation(self, inputs, training=None):
-        """The mask M `(B·T, 1, 1, C)`, in 0..1, of the built layer."""
+        """The mask M `(B·T, 1, 1, C)`, in 0..1. The layer must be built."""
         if training and self.norm.trainable:
             squeezed = ops.conv(inputs, self.squeeze_kernel[None, None], padding="same")
             means = border_means(self.norm(squeezed, training=True))
@@ -125,7 +125,7 @@ class MotionExcitation(SqueezedExcitation):
         convolved = mean_of_depthwise_conv(means, ops.convert_to_tensor(self.spatial_kernel))
         time = (-1, self.num_segments, self.squeezed_channels)
         motion = ops.reshape(convolved, time)[:, 1:] - ops.reshape(means[:, 0], time)[:, :-1]
-        still = (1, 0) if self.causal else (0, 1)  # where the frame without motion stands
+        still = (1, 0) if self.causal else (0, 1)  # the frame without motion
         motion = ops.reshape(ops.pad(motion, ((0, 0), still, (0, 0))), (-1, time[-1]))
         return self._expand(motion)
 
@@ -135,7 +135,7 @@ class MotionExcitation(SqueezedExcitation):
     def excitation_step(self, inputs, state):
         means = self._normalised_means(inputs)
         convolved = mean_of_depthwise_conv(means, ops.convert_to_tensor(self.spatial_kernel))
-        # Before the first frame both states are zero, and so is its motion.
+        # Both states are zero before the first frame, so its motion is zero.
         mask = self._expand(convolved * state["started"] - state["me"])
         return mask, {"me": means[:, 0], "started": ops.maximum(state["started"], 1)}
 
@@ -144,7 +144,7 @@ class MotionExcitation(SqueezedExcitation):
         return ops.expand_dims(x, (1, 2))
 
     def _normalised_means(self, inputs):
-        """`border_means` of F from those of x: with stored statistics the way from x to F is affine."""
+        """`border_means` of F from those of x, as with stored statistics F is affine in x."""
         norm = self.norm
         scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
         offset = norm.beta - norm.moving_mean * scale

@@ -6,9 +6,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class ReverseChannels(keras.layers.Layer):
-    """Reverses the order of the channels: RGB becomes BGR, which is what weights from Caffe expect.
+    """Reverses the order of the channels: RGB becomes BGR, which weights from Caffe expect.
 
-    Slices are put together again, rather than the axis flipped: LiteRT's delegates take the former alone.
+    It concatenates slices, as LiteRT's delegates do not support a flip.
 
     Input shape: `(…, C)`.
     Output shape: the same.

@@ -12,9 +12,9 @@ def banded_kernel(kernel, num_segments, causal=False):
     """A 3D kernel `(3, 3, 3, 1, 1)` over (T, H, W) as a 2D kernel `(3, 3, T, T)` with time on the channel axis.
 
     Identity: a zero-padded 3D convolution of one channel is a 2D convolution from T channels to T channels whose
-    kernel joins frame s to frame t by the 3D kernel's slice s − t + 1, and by zero where |s − t| > 1. It is exact,
-    needs no 5-D tensor, is faster than a 3D convolution on a CPU, and LiteRT quantises it. With `causal` the slice is
-    s − t + 2: frame t is joined to t − 2 … t.
+    kernel has, from frame s to frame t, the 3D kernel's slice s − t + 1, and zero where |s − t| > 1. It is exact, needs
+    no 5-D tensor, is faster than a 3D convolution on a CPU, and LiteRT quantises it. With `causal` the slice is
+    s − t + 2: frame t reads t − 2 … t.
     """
     last = 2 if causal else 1
     band = np.stack([np.eye(num_segments, k=last - tap) for tap in range(3)])  # (tap, s, t)
@@ -26,8 +26,8 @@ def banded_kernel(kernel, num_segments, causal=False):
 class SpatioTemporalExcitation(Excitation):
     """Spatio-temporal excitation (STE): one mask value for each frame and pixel.
 
-    The channels' mean, a 3×3×3 convolution from one channel to one without bias, a sigmoid (equations 1 to 3 of
-    the paper); the output is x + x ⊙ M (equation 4).
+    The mean over channels (equation 1), a 3×3×3 convolution from one channel to one without bias (2), a sigmoid (3);
+    the output is x + x ⊙ M (4).
 
     Args:
         num_segments: Integer T, the frames of one clip.
@@ -56,7 +56,7 @@ class SpatioTemporalExcitation(Excitation):
         self.kernel = self.add_weight(name="kernel", shape=(3, 3, 3, 1, 1), initializer=fan_in_uniform(3 * 3 * 3))
 
     def excitation(self, inputs, training=None):
-        """The mask M `(B·T, H, W, 1)`, in 0..1, of the built layer."""
+        """The mask M `(B·T, H, W, 1)`, in 0..1. The layer must be built."""
         height, width = inputs.shape[1:3]
         x = ops.mean(inputs, axis=-1)
         x = ops.reshape(x, (-1, self.num_segments, height, width))
@@ -68,7 +68,7 @@ class SpatioTemporalExcitation(Excitation):
 
     def state_shapes(self, input_shape):
         height, width = input_shape[1:3]
-        return {"ste": (height, 2 * width)}  # two pictures side by side
+        return {"ste": (height, 2 * width)}  # two frames side by side
 
     def excitation_step(self, inputs, state):
         height, width = inputs.shape[1:3]

@@ -1,4 +1,4 @@
-"""A causal temporal layer, one frame at a time: what it remembers goes in and comes out."""
+"""A causal temporal layer that takes one frame at a time, with explicit states."""
 
 import keras
 
@@ -6,24 +6,23 @@ from keras_action.layers.action import Action
 from keras_action.layers.excitation import Excitation
 from keras_action.layers.temporal_shift import TemporalShift
 
-# The layers that see other frames than the one they are at.
+# The layers whose output for a frame depends on other frames.
 TEMPORAL = (Action, Excitation, TemporalShift)
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class StreamingStep(keras.layers.Layer):
-    """One frame through a causal layer, its memory explicit: tensors in, tensors out.
+    """Applies a causal layer to one frame, with explicit states.
 
-    Frame by frame it gives what the layer gives for a clip, if the states before the first frame are zeros.
+    Frame by frame its outputs are those of the layer for a clip, if the states before the first frame are zeros.
 
     Args:
-        layer: `Action`, `TemporalShift` or one of the excitations, with `causal=True`. It becomes a part of this one.
+        layer: `Action`, `TemporalShift` or one of the excitations, with `causal=True`.
 
     Call arguments:
-        inputs: List of the frame `(B, H, W, C)` and the states after the frame before, in the order and shapes of
-            `layer.state_shapes`.
+        inputs: List of the frame `(B, H, W, C)` and the states, in the order and shapes of `layer.state_shapes`.
 
-    Output: list of the layer's output for the frame, `(B, H, W, C)`, and the states after it.
+    Output: list of the layer's output for the frame, `(B, H, W, C)`, and the next states.
 
     Raises:
         ValueError: where the layer is none of these, or not causal.
@@ -31,9 +30,9 @@ class StreamingStep(keras.layers.Layer):
     Example:
 
     >>> step = StreamingStep(keras_action.layers.TemporalShift(num_segments=8, mode="fixed", causal=True))
-    >>> memory = np.zeros((1, 56, 56, 3))
+    >>> state = np.zeros((1, 56, 56, 3))
     >>> for frame in video:
-    ...     output, memory = step([frame[None], memory])
+    ...     output, state = step([frame[None], state])
     """
 
     def __init__(self, layer, **kwargs):
@@ -42,14 +41,14 @@ class StreamingStep(keras.layers.Layer):
             raise ValueError(f"A temporal layer of keras_action is expected. Received: layer={layer!r}")
         if not layer.causal:
             raise ValueError(
-                "A layer that looks ahead cannot take its frames one by one: it needs `causal=True`. "
+                "A layer that reads later frames cannot take them one by one: it needs `causal=True`. "
                 f"Received: layer {layer.name!r} with causal=False"
             )
         self.layer = layer
 
     def build(self, input_shape):
-        if not self.layer.built:  # a file's is
-            # The layer's own batch holds whole clips; here it may be of any size.
+        if not self.layer.built:  # a loaded one is
+            # The batch of the layer itself must hold whole clips; here it may have any size.
             self.layer.build((None, *input_shape[0][1:]))
 
     def call(self, inputs):

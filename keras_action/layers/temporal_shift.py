@@ -1,4 +1,4 @@
-"""The temporal shift: some channels look one frame ahead, some one frame back."""
+"""The temporal shift: some channels take the next frame, some the frame before."""
 
 import keras
 import numpy as np
@@ -115,7 +115,7 @@ class TemporalShift(keras.layers.Layer):
             kernel = ops.convert_to_tensor(self.kernel)
         else:
             kernel = ops.convert_to_tensor(self._initial_kernel, dtype=inputs.dtype)
-        # Time becomes the height of a picture whose width holds the pixels: 4-D, and nothing is transposed.
+        # Time as height and pixels as width: the tensor stays 4-D, and nothing is transposed.
         x = ops.reshape(inputs, (-1, self.num_segments, height * width, channels))
         if self.causal:
             x = ops.depthwise_conv(ops.pad(x, ((0, 0), (2, 0), (0, 0), (0, 0))), kernel, padding="valid")
@@ -124,17 +124,17 @@ class TemporalShift(keras.layers.Layer):
         return ops.reshape(x, (-1, height, width, channels))
 
     def state_shapes(self, input_shape):
-        """Name → shape, without the batch, of what `step` remembers of the frames before; zeros before the first."""
+        """Dict from the names of the states of `step` to their shapes without the batch."""
         _, height, width, channels = input_shape
         if self.mode == "fixed":
             return {"shift": (height, width, channels // self.shift_divisor)}
         return {"shift": (2 * height, width, channels)}
 
     def step(self, inputs, state):
-        """The output for one frame `(B, H, W, C)` of a causal layer, and the state after it; `state` is a dict.
+        """The output of a causal layer for one frame `(B, H, W, C)`, and the dict of the next states.
 
-        The state of a fixed shift holds the channels that take frame t − 1, that of a learnable one all channels of
-        t − 2 and t − 1, one picture below the other.
+        Before the first frame of a video the state is zeros. That of a fixed shift holds the channels that take frame
+        t − 1, that of a learnable one all channels of t − 2 and t − 1, one frame below the other.
         """
         height, width, channels = inputs.shape[1:]
         if self.mode == "fixed":
