@@ -7,10 +7,10 @@ examples:
   keras-action visualize runs/mine swipe.mp4 --method masks --layer 8 --output masks.png
   keras-action visualize TSN=runs/tsn ACTION=runs/action swipe.mp4 --output swipe.gif
 
-The clip is the one that training.evaluate looks at: T frames of the video, in which maps are laid over the frames, a
-row for each model. Every row has a scale of its own, at its right; a white line is where half of it is reached. CAM is
-what each place of the last map adds to the class's logit, exactly. Grad-CAM is for any layer, and for any head. The
-masks are what an ACTION module multiplies its input by: of places (STE, a map), of channels (CE, ME: strips over time).
+The clip is the one that `keras-action evaluate` reads. The maps lie over its T frames, a row for each model; each row
+has its own scale, and a white line at half of it. CAM is the exact contribution of each position of the last map to
+the class's logit. Grad-CAM is for any layer and any head. The masks of an ACTION module are maps (STE) or strips of
+channels over time (CE, ME).
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What a model looks at: class activation maps and the masks of the excitation paths."""
+"""Class activation maps, and the masks of the excitation paths."""
 
 from keras_action.explain.cam import class_activation_maps, grad_cam
 from keras_action.explain.masks import excitation_masks

@@ -1,6 +1,5 @@
-"""Class activation maps: where in its frames a model sees a class."""
+"""Class activation maps."""
 
-import difflib
 import operator
 
 import keras
@@ -9,24 +8,25 @@ from keras import ops
 
 from keras_action.models.graph import Graph
 from keras_action.models.insertion import InsertionPoint, as_functional, insert_layers
+from keras_action.utils.fields import did_you_mean
 
 
 def class_activation_maps(model, clips, class_ids=None):
-    """Class activation maps (CAM) of each frame: what each place of the last map adds to the class's logit.
+    """Class activation maps (CAM) of each frame: the contribution of each position of the last map to a class's logit.
 
-    A frame's logit of class c is w_c · mean(F) + b_c, the mean being over the places of its last map F. As that is
-    linear, the map is w_c · F, place by place: its mean over a frame, plus b_c, is the frame's logit, and the mean of
-    those over the frames is the clip's. Nothing is approximated.
+    A frame's logit of class c is w_c · mean(F) + b_c, with the mean over the positions of its last map F. The class
+    activation map is w_c · F at each position: its mean plus b_c is the frame's logit, and the mean over the frames is
+    the clip's. This is exact.
 
     Args:
-        model: A model as `keras_action.build_action_net`, `build_tsm` and `build_tsn` make it, with a global average
-            pooling named `pool` and one dense layer, `classifier`, behind it.
+        model: A model of `keras_action.build_action_net`, `build_tsm` or `build_tsn`, or another with a global average
+            pooling named `pool` and then one dense layer, `classifier`.
         clips: `(B, T, H, W, 3)`, as the model takes them: RGB 0..255.
-        class_ids: The class of each clip, B whole numbers, or one for all; `None` for the class that is predicted.
+        class_ids: Integers, the class of each clip, or one for all; `None` for the predicted class.
 
     Returns:
-        float32 array `(B, T, h, w)`, h × w being the size of the last map; in units of the logit. Negative values
-        speak against the class.
+        float32 array `(B, T, h, w)` in units of the logit, with h × w the size of the last map. Negative values are
+        evidence against the class.
 
     Raises:
         ValueError: If the model has another head (`grad_cam` takes any), or clips or classes don't fit it.
@@ -54,21 +54,20 @@ def class_activation_maps(model, clips, class_ids=None):
 def grad_cam(model, clips, layer=None, class_ids=None, relu=True):
     """Gradient-weighted class activation maps (Grad-CAM) of each frame, at any layer.
 
-    With A the layer's output for T frames of h × w places, and y the clip's logit of the class, the weight of channel
-    k in frame t is α = T · Σ ∂y / ∂A(t, ·, ·, k), the sum being over the places, and the map is ReLU(Σ_k α A). It is
-    the definition of Grad-CAM, frame by frame, but for a factor, with which the map of the last layer is
-    `class_activation_maps` less its negative part. At layers before it is an approximation.
+    With A the layer's output for T frames of h × w positions, and y the clip's logit of the class, the weight of
+    channel k in frame t is α = T · Σ ∂y / ∂A(t, ·, ·, k), the sum over the positions, and the map is ReLU(Σ_k α A).
+    This is Grad-CAM of each frame times a factor, with which the map of the last layer is `class_activation_maps`
+    without its negative values. For earlier layers it is an approximation.
 
-    Works on TensorFlow, JAX and PyTorch. One clip is computed at a time.
+    Works on TensorFlow, JAX and PyTorch, one clip at a time.
 
     Args:
-        model: A functional Keras model from clips to logits, whatever its head.
+        model: A functional Keras model from clips to logits, with any head.
         clips: `(B, T, H, W, 3)`, as the model takes them: RGB 0..255.
-        layer: The layer whose output is looked at, `(B·T, h, w, C)`: its name; or a whole number s, for the last
-            layer with maps s times smaller than the frames that no shortcut passes by; or `None`, for the last one
-            before the pooling.
-        class_ids: The class of each clip, B whole numbers, or one for all; `None` for the class that is predicted.
-        relu: Whether negative values, which speak against the class, are set to zero, as in the paper.
+        layer: The layer with output `(B·T, h, w, C)`: its name; or an integer s, for the last layer on every path with
+            maps s times smaller than the frames; or `None`, for the last one before the pooling.
+        class_ids: Integers, the class of each clip, or one for all; `None` for the predicted class.
+        relu: Whether negative values, evidence against the class, are set to zero, as in the paper.
 
     Returns:
         float32 array `(B, T, h, w)`.
@@ -101,11 +100,11 @@ def grad_cam(model, clips, layer=None, class_ids=None, relu=True):
 
 
 def find_map_layer(model, layer=None):
-    """The name of a layer: `layer` as `grad_cam` takes it."""
+    """The name of the layer that `layer` of `grad_cam` stands for."""
     if isinstance(layer, str):
         return layer
     graph = Graph(model)
-    # Backwards from the logits: the layers that every way comes through, and that have a map for each frame.
+    # Backwards from the logits: the layers on every path that have a map for each frame.
     (output,) = model.outputs
     passed = sorted(graph.dominators[output._keras_history.operation.name], key=graph.order.get, reverse=True)
     passed = [name for name in passed if not isinstance(graph.operations[name], keras.layers.ZeroPadding2D)]
@@ -121,7 +120,7 @@ def find_map_layer(model, layer=None):
 
 
 def check_clips(model, clips):
-    """The clips as a float32 array, or a `ValueError` where the model does not take them."""
+    """The clips as a float32 array; a `ValueError` if the model does not take them."""
     shape = getattr(model, "input_shape", None)
     if not isinstance(model, keras.Model) or not isinstance(shape, tuple) or len(shape) != 5:
         raise ValueError(f"A Keras model of clips (B, T, H, W, 3) is expected. Received: {model!r}")
@@ -133,7 +132,7 @@ def check_clips(model, clips):
 
 
 def _check_class_ids(model, class_ids, count):
-    """A whole number, or `None`, for each clip."""
+    """List of an integer or `None` for each clip."""
     if class_ids is None:
         return [None] * count
     classes = model.output_shape[-1]
@@ -143,30 +142,31 @@ def _check_class_ids(model, class_ids, count):
         ids = []
     if len(ids) != count or not all(0 <= i < classes for i in ids):
         raise ValueError(
-            f"`class_ids` must be None, or one whole number below {classes} for all clips, or for each of {count}. "
+            f"`class_ids` must be None, an integer below {classes}, or one for each of {count} clips. "
             f"Received: class_ids={class_ids}"
         )
     return ids
 
 
 def _find_head(model):
-    """The pooling and the dense layer of a model whose maps are exact."""
+    """The pooling and the dense layer of a model with exact maps."""
     layers = {layer.name: layer for layer in model.layers}
     pool, classifier = layers.get("pool"), layers.get("classifier")
     if not isinstance(pool, keras.layers.GlobalAveragePooling2D) or not isinstance(classifier, keras.layers.Dense):
         raise ValueError(
             "The model must have a GlobalAveragePooling2D named 'pool' and a Dense named 'classifier', as the models "
-            f"of this package have; grad_cam takes others. Received: model={model.name!r}"
+            f"of this package; grad_cam takes any. Received: model={model.name!r}"
         )
     return pool, classifier
 
 
 def _map_of(model, name):
-    """The Keras tensor that a layer or operation of the model puts out."""
+    """The output of a layer or operation of the model, a Keras tensor."""
     operations = {operation.name: operation for operation in model.operations}
     if name not in operations:
-        close = difflib.get_close_matches(name, operations, n=5, cutoff=0.3)
-        raise ValueError(f"`layer` must be a layer of the model; close ones are {close}. Received: layer={name!r}")
+        raise ValueError(
+            f"`layer` must be a layer of the model.{did_you_mean(name, operations)} Received: layer={name!r}"
+        )
     output = operations[name].output
     if not isinstance(output, keras.KerasTensor) or len(output.shape) != 4:
         raise ValueError(
@@ -177,13 +177,13 @@ def _map_of(model, name):
 
 
 def _make_gradient(model, tensor):
-    """A function from one clip and a class to the value of a Keras tensor of the model, and the score's gradient."""
-    places = model.input_shape[1] * tensor.shape[1] * tensor.shape[2]
+    """A function from a clip and a class to the value of a Keras tensor of the model and the gradient of the score."""
+    positions = model.input_shape[1] * tensor.shape[1] * tensor.shape[2]
 
     def score(logits, class_id):
         logits = ops.cast(logits[0], "float32")
-        # Times the number of places, so that float16 does not lose the gradient: each place has a small share.
-        return places * ops.take(logits, ops.argmax(logits) if class_id is None else class_id)
+        # Times the number of positions, or the small gradients could vanish in float16.
+        return positions * ops.take(logits, ops.argmax(logits) if class_id is None else class_id)
 
     backend = keras.backend.backend()
     if backend == "jax":
@@ -197,7 +197,7 @@ def _make_gradient(model, tensor):
 
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             clip = tf.convert_to_tensor(clip)
-            tape.watch(clip)  # so that all that follows from it is recorded
+            tape.watch(clip)
             logits, features = both(clip, training=False)
             target = score(logits, class_id)
         return features, tape.gradient(target, features)
@@ -213,7 +213,7 @@ def _make_gradient(model, tensor):
 
 
 def _make_jax_gradient(model, tensor, score):
-    """As `_make_gradient`. JAX differentiates by inputs alone: zeros are one, which a copy of the model adds."""
+    """As `_make_gradient`. JAX differentiates by inputs only: a copy of the model adds zeros, which are an input."""
     import jax
 
     zeros = _AddZeros((model.input_shape[1], *tensor.shape[1:]), dtype=tensor.dtype)
@@ -234,7 +234,7 @@ def _make_jax_gradient(model, tensor, score):
 
 
 class _AddZeros(keras.layers.Layer):
-    """Adds a variable, which is zero: the gradient with respect to it is that with respect to what it is added to."""
+    """Adds a variable of zeros: its gradient is the gradient of the tensor that it is added to."""
 
     def __init__(self, shape, **kwargs):
         super().__init__(**kwargs)

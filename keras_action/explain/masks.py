@@ -1,4 +1,4 @@
-"""The masks of the paths of an ACTION module, for clips."""
+"""The masks of the paths of an ACTION module."""
 
 import keras
 from keras import ops
@@ -9,18 +9,18 @@ from keras_action.models.graph import Graph
 
 
 def excitation_masks(model, clips, layer=None):
-    """The masks of an ACTION module's paths: by how much it excites places, channels, and channels that change.
+    """The masks of the paths of an ACTION module.
 
     Args:
         model: A model of `keras_action.build_action_net`, or another functional one with `keras_action.layers.Action`.
         clips: `(B, T, H, W, 3)`, as the model takes them: RGB 0..255.
-        layer: The module: its name, such as `"block_9_expand_action"`; or a whole number s, for the last one with
-            maps s times smaller than the frames; or `None`, for the last one.
+        layer: The module's name, such as `"block_9_expand_action"`; or an integer s, for the last module with maps s
+            times smaller than the frames; or `None`, for the last one.
 
     Returns:
-        Dict of float32 arrays in 0..1, of those paths that the module has: `"ste"`, `(B, T, h, w)`, a map of each
-        frame; `"ce"` and `"me"`, `(B, T, C)`, a value for each channel. A module's output is its input, shifted in
-        time, times the sum of 1 + mask over the paths.
+        Dict of float32 arrays in 0..1 for the paths of the module: `"ste"`, `(B, T, h, w)`, a map of each frame;
+        `"ce"` and `"me"`, `(B, T, C)`, a value for each channel. The module's output is its input, shifted in time,
+        times the sum of 1 + mask over the paths.
 
     Raises:
         ValueError: If the model has no such module, or doesn't take the clips.
@@ -39,7 +39,7 @@ def excitation_masks(model, clips, layer=None):
     (num_clips, num_segments), paths = clips.shape[:2], module.paths
     inputs = keras.Model(model.input, module.input)(clips, training=False)
     shifted = inputs if module.temporal_shift is None else module.temporal_shift(inputs)
-    # In mixed precision a layer casts its weights when it is called; here a part of it is called alone.
+    # In mixed precision a layer casts its weights when it is called, but `excitations` is a part of it.
     shifted = ops.cast(shifted, module.variable_dtype)
     masks = module.excitations(shifted, training=False)
     masks = {path: ops.convert_to_numpy(masks[path]).astype("float32") for path in paths}
@@ -51,7 +51,7 @@ def excitation_masks(model, clips, layer=None):
 
 
 def find_action_layer(model, layer=None):
-    """An ACTION module of the model: `layer` as `excitation_masks` takes it."""
+    """The ACTION module that `layer` of `excitation_masks` stands for."""
     modules = [module for module in model.layers if isinstance(module, Action)]
     if not modules:
         raise ValueError(f"The model must have ACTION modules. Received: model={model.name!r}, which has none")
@@ -60,7 +60,7 @@ def find_action_layer(model, layer=None):
     if not found:
         known = ", ".join(f"{module.name} ({strides[module.name]:g})" for module in modules)
         raise ValueError(
-            f"`layer` must be an ACTION module's name, or how many times smaller its map is: {known}. "
+            f"`layer` must be the name of an ACTION module, or how many times smaller its map is: {known}. "
             f"Received: layer={layer!r}"
         )
     return found[-1]

@@ -1,4 +1,4 @@
-"""What models look at in a video: its clip as they see it, and the maps of one or several models over it."""
+"""The activation maps of one or several models over the frames of a video."""
 
 import os
 from dataclasses import dataclass
@@ -10,25 +10,27 @@ from keras_action.data import Annotations, Clip, Cropping, DecodingError, Failur
 from keras_action.explain.cam import check_clips, class_activation_maps, find_map_layer, grad_cam
 from keras_action.explain.masks import excitation_masks, find_action_layer
 from keras_action.training.model_files import ModelFile, load_model
+from keras_action.utils.fields import check_choice
+from keras_action.utils.statistics import softmax
 
 METHODS = {"cam": "CAM, logit", "grad-cam": "Grad-CAM", "masks": "mask"}
-CENTERS = {"masks": 0.5}  # what a sigmoid gives that knows nothing
-DISPLAY_SIZE = 160  # pixels of the frames' longer side in a picture, where the model sees fewer
-FRAMES_PER_SECOND = 8  # of an animation, where it is not known how long the clip takes
+CENTERS = {"masks": 0.5}  # the mask of an untrained path
+DISPLAY_SIZE = 160  # pixels; the least longer side of the frames in a picture
+FRAMES_PER_SECOND = 8  # of an animation, if the duration of the clip is unknown
 _PATHS = {"ste": "STE", "ce": "CE", "me": "ME"}
 
 
 @dataclass(frozen=True)
 class Activations:
-    """Maps over one clip, ready to be drawn.
+    """Maps over one clip, to be drawn.
 
     Attributes:
-        frames: uint8 `(T, H, W, 3)`, the clip as the models see it, but not coarser than a picture needs.
+        frames: uint8 `(T, H, W, 3)`, the clip as the models see it, at least as fine as a picture needs.
         maps: Dict from a row's title to `(T, h, w)`, or `(T, C)` for masks of channels.
-        title: What the clip is.
-        unit: What the maps' values are.
-        seconds: How long the clip takes; `None` where frames in a folder do not tell.
-        center: Of the scales, a value from which maps differ to both sides; `None` where 0 is nothing.
+        title: Title of the picture.
+        unit: Name of the maps' values.
+        seconds: Duration of the clip; `None` if it is unknown, as of a frame folder.
+        center: The middle of a diverging colour scale; `None` for a scale from 0.
     """
 
     frames: np.ndarray
@@ -47,34 +49,34 @@ class Activations:
         )
 
     def save(self, path, columns=None, dpi=144):
-        """Writes a picture (.png, .svg, .pdf) or an animation (.gif, .webp, .mp4), whole or not at all."""
+        """Writes a picture (.png, .svg, .pdf) or an animation (.gif, .webp, .mp4)."""
         from keras_action.plots import save_activation_animation, save_figure
         from keras_action.plots.activations import ANIMATIONS
 
         if os.path.splitext(path)[1].lower() in ANIMATIONS:
             seconds = self.seconds or len(self.frames) / FRAMES_PER_SECOND
-            looks = {"title": self.title, "unit": self.unit, "center": self.center}
-            save_activation_animation(path, self.maps, self.frames, seconds=seconds, **looks)
+            options = {"title": self.title, "unit": self.unit, "center": self.center}
+            save_activation_animation(path, self.maps, self.frames, seconds=seconds, **options)
         else:
             save_figure(self.figure(columns), path, dpi)
 
 
 def visualize(models, video, method="cam", *, layers=(None,), class_name=None, label=None, start=None, end=None):
-    """Compute what one or several models look at in a video.
+    """Computes the activation maps of one or several models for a video.
 
-    The clip is the one that `keras_action.evaluate` would look at, the middle frame of each segment and the centre of
-    each frame (or the whole frame, where the run was trained so).
+    The clip is that of `keras_action.evaluate`: the middle frame of each segment, and the centre of each frame, or the
+    whole frame if the models were trained so.
 
     Args:
-        models: Dict from the name of a row to a Keras model file, as `keras_action.load_model` takes it, or to what
-            it returns. All must take as many frames.
+        models: Dict from the names of rows to paths of models, as `keras_action.load_model` takes them, or to its
+            results. All must take the same number of frames.
         video: Path of a video or of a frame folder.
         method: `"cam"`, `"grad-cam"` or `"masks"`: see `class_activation_maps`, `grad_cam` and `excitation_masks`.
-        layers: For the last two, layers to look at, as these functions take them; a row for each.
-        class_name: The class whose maps are drawn, a label or an id; `None` for the one that each model predicts.
+        layers: Layers for the last two methods, as these functions take them; a row for each.
+        class_name: The class whose maps are drawn, a label or an id; `None` for each model's predicted class.
         label: The true class, for the titles.
-        start: Seconds at which the gesture begins in the video; `None`: at its beginning.
-        end: Seconds at which it ends; `None`: at its end.
+        start: Seconds at which the gesture begins in the video; `None` for the beginning.
+        end: Seconds at which it ends; `None` for the end.
 
     Returns:
         An `Activations`; its `figure()` is a Matplotlib figure.
@@ -91,14 +93,13 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
     activations.save("swipe.gif")
     ```
     """
-    if method not in METHODS:
-        raise ValueError(f"`method` must be one of {tuple(METHODS)}. Received: method={method!r}")
+    check_choice("method", method, METHODS)
     opened = {name: m if isinstance(m, ModelFile) else load_model(m) for name, m in models.items()}
     segments = {name: model.num_segments for name, model in opened.items()}
     views = {(model.sampling, model.crop_to_aspect_ratio) for model in opened.values()}
     if len(set(segments.values())) != 1 or len(views) != 1:
         raise ValueError(
-            "There must be a model, and all must see the same frames of a clip. Received: models of "
+            "`models` must hold at least one model, and all must take the same frames of a clip. Received: models of "
             f"{segments} frames, (sampling, crop_to_aspect_ratio) = {sorted(views)}"
         )
     part = Clip(os.fspath(video), "", start, end)
@@ -114,12 +115,11 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
 
 
 def _rows(name, model, inputs, method, layers, class_name, label):
-    """The maps of one model, and of a class, by the titles of their rows."""
+    """Dict from the titles of rows to the maps of one model for a class."""
     if method == "masks":
         return _mask_rows(name, model.model, inputs, layers)
     logits = keras.ops.convert_to_numpy(model.model(inputs, training=False))[0].astype("float64")
-    probabilities = np.exp(logits - logits.max())
-    probabilities /= probabilities.sum()
+    probabilities = softmax(logits)
     names = list(model.labels or map(str, range(len(logits))))
     predicted = int(probabilities.argmax())
     shown = predicted if class_name is None else _class_id(class_name, names)
@@ -159,7 +159,7 @@ def _class_id(name, names):
 
 
 def read_as_evaluated(part, model, input_size=None):
-    """A `keras_action.data.Clip` as `keras_action.evaluate` shows it to a `ModelFile`, uint8 `(1, T, H, W, 3)`."""
+    """The frames of a clip that `keras_action.evaluate` reads for a `ModelFile`, uint8 `(1, T, H, W, 3)`."""
     failures = FailureLog(max_share=1)
     batches = evaluation_dataset(
         Annotations((part,), (part.label,)),

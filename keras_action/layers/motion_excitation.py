@@ -7,7 +7,7 @@ from keras import ops
 from keras_action.layers.excitation import SqueezedExcitation
 from keras_action.layers.initializers import fan_in_uniform
 
-# Each tap of a zero-padded 3×3 convolution reads all pixels but those of the border opposite to it. A row for each of the
+# A tap of a zero-padded 3×3 convolution reads all pixels but those of the border opposite to it. A row for each of the
 # nine sums of `border_means`; a column for each tap (dy, dx) of the kernel, row by row from (−1, −1). The tap dy = +1
 # never reads the first row, dy = −1 never the last one; a corner that is subtracted twice is added once.
 _SUMS_TO_TAPS = np.array(
@@ -76,8 +76,8 @@ class MotionExcitation(SqueezedExcitation):
     released code, not in the paper's text.
 
     Neither the convolution nor the difference is computed at full size: `mean_of_depthwise_conv` gives their
-    spatial mean from nine sums of F. At inference not even F is: squeeze and batch normalisation are affine, so they are
-    applied to nine sums of x.
+    spatial mean from nine sums of F. At inference F is not computed either: squeeze and batch normalisation are affine,
+    so they are applied to nine sums of x.
 
     Args:
         num_segments: Integer T, the frames of one clip.

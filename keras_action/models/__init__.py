@@ -1,4 +1,4 @@
-"""The models: ACTION-Net and its baselines on 2D backbones, and the insertion into any functional model."""
+"""ACTION-Net, TSM and TSN on 2D backbones, and the insertion of layers into any functional model."""
 
 from keras_action.models.backbones import BACKBONES
 from keras_action.models.blocks import find_blocks, insertion_points

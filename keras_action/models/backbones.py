@@ -1,9 +1,5 @@
-"""The registry of backbones: how each is made, and what its weights expect as input.
+"""The registry of backbones: their constructors, and the input that their weights expect."""
 
-Where the temporal layers go is read from the graph: `keras_action.models.blocks`.
-"""
-
-import difflib
 import inspect
 import re
 from collections.abc import Callable
@@ -15,14 +11,15 @@ from keras import applications
 from keras_action.layers import ReverseChannels
 from keras_action.models.bn_inception import BNInception
 from keras_action.models.insertion import InsertionPoint
+from keras_action.utils.fields import check_choice
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """RGB 0..255 → what a backbone's weights expect: x · scale + offset, a value for each channel.
+    """RGB 0..255 → the input that a backbone's weights expect: x · scale + offset for each channel.
 
     Attributes:
-        scale: Of the weights' own channel order.
+        scale: A number for each channel, in the order of the weights.
         offset: As `scale`.
         bgr: Whether that order is blue, green, red.
     """
@@ -33,7 +30,7 @@ class Preprocessing:
 
     @classmethod
     def from_mean_and_std(cls, mean, std):
-        """For a backbone trained on (x / 255 − mean) / std."""
+        """That of a backbone trained on (x / 255 − mean) / std."""
         return cls(tuple(1 / (255 * s) for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True)))
 
     def apply(self, x):
@@ -45,11 +42,11 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Variant:
-    """The settings in which one and the same graph differs between releases of its weights.
+    """The settings of a graph that differ between releases of its weights.
 
     Attributes:
-        preprocessing: What the weights expect as input; `None` where the constructor's graph normalises by itself.
-        epsilon: Of every batch normalisation; `None` for the constructor's own.
+        preprocessing: A `Preprocessing`; `None` where the constructor's graph normalises its input.
+        epsilon: Of every batch normalisation; `None` for the constructor's.
         symmetric_padding: Whether strided convolutions pad both sides alike, as PyTorch's do; Keras pads an even
             input at its end only.
         is_torchvision_resnet: Whether a strided ResNet block has its stride on the 3×3 convolution ("v1.5") and its
@@ -62,7 +59,7 @@ class Variant:
     is_torchvision_resnet: bool = False
 
     def changes(self, layer):
-        """What is other than in the constructor's graph in a layer's configuration."""
+        """Dict of the changes to the configuration of a layer of the constructor's graph."""
         changes = {}
         is_convolution = isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
         if isinstance(layer, keras.layers.BatchNormalization) and self.epsilon is not None:
@@ -71,14 +68,14 @@ class Variant:
             changes["use_bias"] = False
             if match := re.fullmatch(r"conv[345]_block1_([12])_conv", layer.name):
                 changes["strides"] = (1, 1) if match[1] == "1" else (2, 2)
-        if self.symmetric_padding and self._is_to_pad(layer):
+        if self.symmetric_padding and self._needs_padding(layer):
             changes["padding"] = "valid"
         if self.symmetric_padding and isinstance(layer, keras.layers.ZeroPadding2D):
             changes["padding"] = tuple((max(sides), max(sides)) for sides in layer.padding)
         return changes
 
     def padding_layers(self, model):
-        """New layers, by insertion point, that pad symmetrically before strided convolutions that pad by themselves."""
+        """Dict from insertion points to new layers that pad symmetrically before strided convolutions."""
         if not self.symmetric_padding:
             return {}
         return {
@@ -86,10 +83,10 @@ class Variant:
                 tuple(size // 2 for size in layer.kernel_size), name=f"{layer.name}_pad"
             )
             for layer in model.layers
-            if self._is_to_pad(layer)
+            if self._needs_padding(layer)
         }
 
-    def _is_to_pad(self, layer):
+    def _needs_padding(self, layer):
         is_convolution = isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
         if not is_convolution or layer.padding != "same" or max(layer.kernel_size) == 1:
             return False
@@ -103,8 +100,8 @@ class Backbone:
 
     Attributes:
         constructor: `constructor(input_shape=…, weights=…, include_top=False, **options)` → a functional model.
-        variants: By name, the default first; `"keras"` is that of Keras Applications.
-        insert_every: Integer n; of the blocks of a stage every n-th gets a temporal layer, from the first on.
+        variants: Dict from names to `Variant`, the default first; `"keras"` is that of Keras Applications.
+        insert_every: Integer n; every n-th block of a stage gets a temporal layer, beginning with the first.
     """
 
     constructor: Callable[..., keras.Model]
@@ -117,7 +114,7 @@ class Backbone:
         return "include_preprocessing" in inspect.signature(self.constructor).parameters
 
 
-# What torchvision's ImageNet weights, and Keras' DenseNet, were trained with, per channel of RGB in 0..1.
+# Mean and deviation of RGB in 0..1: of torchvision's ImageNet weights, and of Keras' DenseNet.
 _TORCHVISION = Preprocessing.from_mean_and_std((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _MINUS_ONE_TO_ONE = Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3)
 _CAFFE = Preprocessing(offset=(-103.939, -116.779, -123.68), bgr=True)
@@ -178,16 +175,13 @@ BACKBONES = {
 
 
 def get_backbone(name):
-    """The registry's entry; a `ValueError` lists the known names."""
-    if name not in BACKBONES:
-        close = difflib.get_close_matches(str(name), BACKBONES, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"`backbone` must be one of {sorted(BACKBONES)}.{hint} Received: backbone={name!r}")
+    """The `Backbone` of a name; a `ValueError` lists the known names."""
+    check_choice("backbone", name, sorted(BACKBONES))
     return BACKBONES[name]
 
 
 def get_variant(backbone, name=None):
-    """A backbone's variant, by default its first; a `ValueError` lists those it has."""
+    """The `Variant` of a name, by default the backbone's first; a `ValueError` lists the known names."""
     variants = get_backbone(backbone).variants
     if name is None:
         return next(iter(variants.values()))
@@ -197,10 +191,10 @@ def get_variant(backbone, name=None):
 
 
 def name_by_position(model):
-    """Gives the operations that Keras named by itself the names that they would have in a fresh process.
+    """Renames the operations without a name of their own as a fresh process would name them, in place.
 
-    Keras counts on over a process: the second Xception has an `add_12` where the first has an `add`. Layer names
-    are API, so they must not depend on what was built before. The model is changed in place.
+    Keras counts over a process: the second Xception has an `add_12` where the first has an `add`. Layer names are API,
+    so they must not depend on what was built before.
     """
     counts = {}
     for operation in model.operations:

@@ -1,4 +1,4 @@
-"""Reading a functional graph: its residual and its multi-branch blocks, and where a temporal layer goes into them."""
+"""The residual and multi-branch blocks of a functional graph, and the places of temporal layers in them."""
 
 import math
 import operator
@@ -11,7 +11,7 @@ from keras_action.models.graph import Graph
 from keras_action.models.insertion import InsertionPoint, as_functional
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
-# What a shortcut may hold besides one convolution: no activation, nothing that learns more than scale and offset.
+# The layers of a shortcut besides one convolution: no activation, no weights but scales and offsets.
 _SHORTCUT = (
     keras.layers.AveragePooling2D,
     keras.layers.BatchNormalization,
@@ -24,7 +24,7 @@ _SHORTCUT = (
     keras.layers.Rescaling,
     keras.layers.ZeroPadding2D,
 )
-# By name: besides the layers there are operations of the same names, as in `x + y`; the last is InceptionResNetV2's.
+# By name, as there are operations of the same names, such as that of `x + y`; the last is InceptionResNetV2's.
 _SUMS = ("Add", "CustomScaleLayer")
 _MERGES = (*_SUMS, "Concatenate")
 _GLOBAL_POOLS = ("GlobalAveragePooling2D", "GlobalMaxPooling2D", "Max", "Mean")
@@ -32,18 +32,16 @@ _GLOBAL_POOLS = ("GlobalAveragePooling2D", "GlobalMaxPooling2D", "Max", "Mean")
 
 @dataclass(frozen=True)
 class Block:
-    """One block of a network: a tensor that splits, what is computed of it, and where that is merged.
-
-    All attributes name operations of the graph, in its order.
+    """One block of a network: a tensor, the branches that take it, and their merge.
 
     Attributes:
-        start: What gives the tensor that splits.
-        entries: The first operations of the residual branch, or of all branches where there is no shortcut.
-        convolutions: Those of the residual branch, without those of a squeeze-and-excitation gate.
-        end: The last operation of the residual branch; without a shortcut, the merge.
-        merge: What joins branch and shortcut, or the branches.
+        start: Name of the operation whose output the branches take.
+        entries: Names of the first operations of the residual branch, or of all branches if there is no shortcut.
+        convolutions: Names of the residual branch's convolutions, without those of a squeeze-and-excitation gate.
+        end: Name of the last operation of the residual branch; without a shortcut, of the merge.
+        merge: Name of the operation that joins branch and shortcut, or the branches.
         is_sum: Whether the merge adds, as in ResNet; else it concatenates, as in DenseNet and Inception.
-        stage: Integer s; the block gives a tensor 2^s times smaller than the input (ResNet's conv2 … conv5).
+        stage: Integer s; the block's output is 2^s times smaller than the input (ResNet's conv2 … conv5).
     """
 
     start: str
@@ -60,13 +58,12 @@ class Block:
 
 
 def find_blocks(model):
-    """The residual blocks of a functional model; where it has none, its multi-branch blocks, as of Inception.
+    """The residual blocks of a functional model or, if it has none, its multi-branch blocks, as of Inception.
 
-    A block is what lies between a merge (`Add`, `Concatenate`) and the operation that dominates it, which is the
-    last one that all its inputs come through. It is residual where one input is a shortcut: the dominator itself,
-    or, in a sum, that through at most one convolution, pooling and batch normalisation. So the ten blocks of
-    MobileNetV2, the sixteen of ResNet-50 and the dense layers of DenseNet are found alike. A sum of three, or a block
-    inside a nested model, is not looked into.
+    A block lies between a merge (`Add`, `Concatenate`) and its dominator, the last operation that all paths to the
+    merge pass. It is residual if one input of the merge is a shortcut: the dominator itself or, in a sum, the dominator
+    followed by at most one convolution, pooling and batch normalisation. So are the ten blocks of MobileNetV2, the
+    sixteen of ResNet-50 and the dense layers of DenseNet. Sums of three and blocks of nested models are not found.
 
     Args:
         model: A functional or sequential Keras model over frames `(N, H, W, 3)`.
@@ -75,7 +72,7 @@ def find_blocks(model):
         List of `Block`, in the graph's order; empty for a plain chain of layers such as VGG.
 
     Raises:
-        ValueError: where `model` is neither functional nor a built sequential model.
+        ValueError: if `model` is neither functional nor a built sequential model.
     """
     graph = Graph(as_functional(model))
     merges = [name for name in graph.order if _is_merge(graph, name)]
@@ -84,16 +81,16 @@ def find_blocks(model):
 
 
 def insertion_points(model, stages=None, location=1, every=1):
-    """Where temporal layers go into a functional model, for `keras_action.insert_layers`.
+    """The places of temporal layers in a functional model, for `keras_action.insert_layers`.
 
     Args:
         model: A functional Keras model over frames `(N, H, W, 3)`.
         stages: Integers, or one, the stages whose blocks get a layer; stage s gives maps 2^s times smaller than the
             input (the paper's Table 4: ResNet's conv2 … conv5). By default all that have blocks.
-        location: Integer. In a residual block 1 is the start of the residual branch, as in the paper; 2 and 3 stand
+        location: Integer. In a residual block 1 is the start of the residual branch, as in the paper; 2 and 3 are
             before the branch's second and third convolution, 4 at its end, before the sum. In a multi-branch block
-            without shortcut, as of Inception, 1 is the start of the block, seen by all branches, and 2 its end.
-        every: Integer n; of the blocks of a stage every n-th gets a layer, from the first on.
+            without shortcut, as of Inception, 1 is the start of the block, before all branches, and 2 its end.
+        every: Integer n; every n-th block of a stage gets a layer, beginning with the first.
 
     Returns:
         List of `keras_action.models.InsertionPoint`, in the graph's order.
@@ -112,8 +109,8 @@ def insertion_points(model, stages=None, location=1, every=1):
     blocks = find_blocks(model)
     if not blocks:
         raise ValueError(
-            "`model` is a plain chain: no block has a shortcut or several branches. Name the layers in "
-            f"`insert_layers` yourself. Received: model={model.name!r}"
+            "`model` must have blocks with a shortcut or several branches; for a plain chain pass names of layers "
+            f"to `insert_layers`. Received: model={model.name!r}"
         )
     known = sorted({block.stage for block in blocks})
     several = stages if np.iterable(stages) else (stages,)
@@ -147,9 +144,9 @@ def _insertion_point(block, location):
         return InsertionPoint(after=block.end)
     if len(block.entries) > 1 or len(block.convolutions) < location:
         raise ValueError(
-            f"`location` {location} is before convolution {location} of a residual branch, which the block that ends "
-            f"in {block.merge!r} does not have, or not in one line: it has {len(block.convolutions)} convolution(s) "
-            f"and {len(block.entries)} branch(es). Received: location={location}"
+            f"Location {location} is before convolution {location} of one residual branch; the block that ends in "
+            f"{block.merge!r} has {len(block.convolutions)} convolution(s) and {len(block.entries)} branch(es). "
+            f"Received: location={location}"
         )
     return InsertionPoint(before=(block.convolutions[location - 1],))
 
@@ -167,7 +164,7 @@ def _residual_block(graph, merge):
     if start is None:
         return None
     lengths = {name: _shortcut_length(graph, name, start) for name in graph.sources[merge]}
-    if not _is_sum(graph, merge):  # DenseNet's: what is kept beside the new channels
+    if not _is_sum(graph, merge):  # DenseNet concatenates the new channels and its input
         lengths = {name: length for name, length in lengths.items() if name == start}
     shortcuts = [name for name, length in lengths.items() if length is not None]
     if not shortcuts:
@@ -181,7 +178,7 @@ def _residual_block(graph, merge):
 
 
 def _shortcut_length(graph, name, start):
-    """How many operations lie between `start` and the end of a shortcut, a convolution counted as many; or None."""
+    """The number of operations between `start` and `name`, a convolution counted as 100; `None` if no shortcut."""
     length = convolutions = 0
     while name != start:
         convolutions += _is_convolution(graph, name)
@@ -194,7 +191,7 @@ def _shortcut_length(graph, name, start):
 
 def _multi_branch_blocks(graph, merges):
     blocks, inside = [], set()
-    for merge in reversed(merges):  # a merge inside the branch of another makes no block of its own
+    for merge in reversed(merges):  # a merge inside a branch is not a block
         start = graph.dominator(merge)
         if start is None or _is_sum(graph, merge) or merge in inside:
             continue
@@ -207,7 +204,7 @@ def _multi_branch_blocks(graph, merges):
 
 def _block(graph, start, region, end, merge):
     region = sorted(region, key=graph.order.get)
-    gates = set()  # what hangs on a global pooling alone: squeeze and excitation, no part of the branch's way
+    gates = set()  # operations that depend on a global pooling only: squeeze and excitation
     for name in region:
         pools = type(graph.operations[name]).__name__ in _GLOBAL_POOLS
         if pools or all(source in gates for source in graph.sources[name]):

@@ -1,10 +1,10 @@
-"""BNInception, GoogLeNet with batch normalisation: the one backbone of the paper that Keras does not have."""
+"""BNInception, GoogLeNet with batch normalisation: the backbone of the paper that Keras does not have."""
 
 import keras
 
 # Channels of the branches of one block: 1×1; 3×3 with its reduction; double 3×3 with its reduction; pool projection.
-# A block without the first and the last halves the map; its third branch pools the maximum. All other pools average,
-# but the last one.
+# A block without the first and the last halves the map, and its pool takes the maximum, as that of the last block does.
+# All other pools average.
 _BLOCKS = {
     "3a": (64, (64, 64), (64, 96), 32),
     "3b": (64, (64, 96), (64, 96), 64),
@@ -22,9 +22,8 @@ _BLOCKS = {
 def BNInception(input_shape=(224, 224, 3), include_top=False, weights=None, name="bn_inception"):
     """BNInception without a classifier, with the layer names of the Caffe and PyTorch models.
 
-    Convolutions pad symmetrically and have biases; batch normalisation has epsilon 1e-5. The PyTorch model rounds
-    the size of its pools up, which fits its convolutions where the map is even; where it is odd it fails, while here
-    the pool pads both sides as the convolutions do. So any size of 32 pixels and more will do.
+    Convolutions pad symmetrically and have biases; batch normalisation has epsilon 1e-5. Frames may have any size of 32
+    pixels and more: on maps of odd size, where the PyTorch model fails, pools pad both sides as the convolutions do.
 
     Args:
         input_shape: Tuple (height, width, 3), of BGR minus (104, 117, 128).
@@ -36,7 +35,7 @@ def BNInception(input_shape=(224, 224, 3), include_top=False, weights=None, name
         A functional `keras.Model`: `(N, H, W, 3)` → `(N, H / 32, W / 32, 1024)`.
 
     Raises:
-        ValueError: for `include_top`, for `weights="imagenet"`, which nobody hosts for Keras, or a size below 32.
+        ValueError: for `include_top`, for `weights="imagenet"`, which are not available for Keras, or a size below 32.
 
     Example:
 
@@ -49,7 +48,7 @@ def BNInception(input_shape=(224, 224, 3), include_top=False, weights=None, name
         raise ValueError("BNInception is a backbone: `include_top` must be False. Received: include_top=True")
     if weights == "imagenet":
         raise ValueError(
-            "There are no ImageNet weights of BNInception for Keras to download: give the path of the PyTorch file "
+            "Keras hosts no ImageNet weights of BNInception: pass the path of the PyTorch file "
             "(BNInception-9baff57459f5a1744.pth, or pretrainedmodels' bn_inception-52deb4733.pth). "
             "Received: weights='imagenet'"
         )
@@ -87,7 +86,7 @@ def _block(x, name, single, triple, double, projection, pools_maximum):
 
     if strides == 2 or pools_maximum:
         y = keras.layers.MaxPooling2D(3, strides, padding="same", name=f"{name}_pool")(x)
-    else:  # the zeros of the padding count in the mean
+    else:  # the mean includes the zeros of the padding
         y = keras.layers.ZeroPadding2D(1, name=f"{name}_pool_pad")(x)
         y = keras.layers.AveragePooling2D(3, 1, name=f"{name}_pool")(y)
     branches.append(y if projection is None else _convolution(y, projection, 1, f"{name}_pool_proj"))
@@ -95,7 +94,7 @@ def _block(x, name, single, triple, double, projection, pools_maximum):
 
 
 def _convolution(x, filters, size, name, strides=1):
-    """Convolution, batch normalisation and ReLU; a strided one pads both sides alike, which "same" does not."""
+    """Convolution, batch normalisation and ReLU; a strided convolution pads both sides alike, unlike "same"."""
     padding = "same"
     if strides > 1:
         x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)

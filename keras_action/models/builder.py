@@ -1,4 +1,4 @@
-"""Building ACTION-Net and its baselines, TSM and TSN: one graph, with or without the temporal layers."""
+"""Builds ACTION-Net, TSM and TSN: one graph, with or without temporal layers."""
 
 import operator
 import os
@@ -21,43 +21,42 @@ def build_action_net(
     """ACTION-Net: a 2D backbone with an ACTION module at the start of its residual branches.
 
     Args:
-        backbone: Name of the backbone: `"mobilenet_v2"`, `"resnet50"`, `"bn_inception"` as in the paper, or any other
-            of `keras_action.BACKBONES`: the models of Keras Applications with residual or multi-branch blocks.
+        backbone: Name of the backbone, one of `keras_action.BACKBONES`: `"mobilenet_v2"`, `"resnet50"` and
+            `"bn_inception"` as in the paper, and the models of Keras Applications with residual or multi-branch blocks.
         num_classes: Integer, the number of classes.
         num_segments: Integer T, the frames of one clip.
-        paths: Which excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
+        paths: The excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
         shift: The temporal shift before them: `"learnable"` as in the released code, `"fixed"`, or `None` as in the
             paper's text.
-        causal: Whether no frame sees a later one, so that `keras_action.streaming_model` can take the frames one by
-            one; see `keras_action.layers.Action`. The weights have the same names and shapes.
+        causal: Whether no frame depends on a later one, so that `keras_action.streaming_model` can take the frames
+            one by one; see `keras_action.layers.Action`. The weights have the same names and shapes.
         name: Name of the model.
         input_size: Integer, or (height, width), in pixels; 224 by default.
         stages: Integers, or one, the stages whose blocks get a module; stage s gives maps 2^s times smaller than the
             input, as ResNet's conv2 … conv5 (the paper's Table 4). By default all.
-        location: Integer, where in a block the module goes: 1, the default and the paper's, at the start of the
+        location: Integer, the place of the module in a block: 1, the default and the paper's, at the start of the
             residual branch; 2 and 3 before its second and third convolution; 4 at its end. In BNInception, whose
-            blocks have no shortcut, 1 is the start of a block, seen by all its branches, and 2 its end.
+            blocks have no shortcut, 1 is the start of a block, before all its branches, and 2 its end.
         weights: `None` (random, the default), `"imagenet"`, or the path of a file with the backbone's weights: a
             `.weights.h5` of Keras Applications without its top, or a PyTorch file as `load_torch_backbone` reads it
-            (torchvision's ResNets and MobileNetV2, BNInception). The classifier starts fresh, and so do the temporal
-            layers, but those of an ACTION-Net file.
+            (torchvision's ResNets and MobileNetV2, BNInception). The classifier and the temporal layers start fresh;
+            of an ACTION-Net file the temporal layers are loaded too.
         dropout: Float, the share of pooled features dropped in training; 0.5 by default.
-        include_preprocessing: Whether the model normalises RGB 0..255 by itself, as it does by default. If not, it
-            takes frames as the backbone's weights expect them. (Keras' EfficientNet always normalises.)
-        variant: `"keras"` (Keras Applications) or, for MobileNetV2 and the ResNets, `"torchvision"` (symmetric
-            padding, epsilon 1e-5, no biases, stride on the 3×3 convolutions, torchvision's normalisation): the
-            paper's. By default what `weights` are for. BNInception has one alone, `"caffe"`: BGR minus
-            (104, 117, 128).
-        batch_norm_momentum: Float, of every batch normalisation; 0.9 by default, as in the paper. The 0.999 of
-            Keras' MobileNetV2 would keep ImageNet's statistics through all of a short fine-tuning.
+        include_preprocessing: Whether the model normalises RGB 0..255, as it does by default. If not, it takes frames
+            as the backbone's weights expect them. (Keras' EfficientNet always normalises.)
+        variant: `"keras"` (Keras Applications) or, for MobileNetV2 and the ResNets, `"torchvision"`, the paper's
+            (symmetric padding, epsilon 1e-5, no biases, stride on the 3×3 convolutions, torchvision's normalisation).
+            By default that of `weights`. BNInception has only `"caffe"`: BGR minus (104, 117, 128).
+        batch_norm_momentum: Float, of every batch normalisation; 0.9 by default, as in the paper. With the 0.999 of
+            Keras' MobileNetV2 a short fine-tuning would keep ImageNet's statistics.
         zero_init_residual: Whether the last batch normalisation of each residual branch starts at zero, so that the
             network starts shallow, which makes training from scratch faster
             ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)). Off by default, as in the paper.
-        unit_gain: Whether the layers behind the modules are scaled so that, with `weights`, each activation is at first
-            about what it is without modules: a fresh ACTION module gives 4.5 times what comes in (1.5 for each path),
-            which stored statistics of batch normalisation do not expect. It matters where these stay fixed. Off by
-            default, as in the paper and its released code, which have no such thing.
-        **options: Anything else is for the backbone's constructor: `alpha=0.35` for a narrower MobileNetV2.
+        unit_gain: Whether the layers behind the modules are scaled so that, with `weights`, activations start at about
+            the values that they have without modules. A fresh ACTION module multiplies its input by 4.5 (1.5 for each
+            path), which does not fit stored statistics of batch normalisation that stay fixed. Off by default, as in
+            the paper.
+        **options: Other arguments of the backbone's constructor: `alpha=0.35` for a narrower MobileNetV2.
 
     Returns:
         A functional `keras.Model`: `(B, T, H, W, 3)` → logits `(B, num_classes)`. Inside, every tensor is 4-D,
@@ -122,7 +121,7 @@ def build_tsn(backbone, num_classes, num_segments=8, *, causal=False, name="tsn"
     """TSN, the baseline that looks at each frame alone: it cannot tell a clip from its reverse.
 
     Args:
-        causal: Changes nothing, as no frame sees another; it is there so that all three models take it.
+        causal: Without effect, as no frame depends on another; for the same arguments as of the other models.
 
     All other arguments are as in `keras_action.build_action_net`.
 
@@ -158,15 +157,20 @@ def _build(
     num_segments = check_num_segments(num_segments)
     height, width = check_size(input_size)
     if keras.config.image_data_format() != "channels_last":
-        raise ValueError("Only channels last is there: keras.config.set_image_data_format('channels_last').")
+        raise ValueError(
+            "Only channels last is supported: keras.config.set_image_data_format('channels_last'). "
+            f"Received: {keras.config.image_data_format()!r}"
+        )
     if "pooling" in backbone_options:
-        raise ValueError("The backbone's maps are pooled here. Received: pooling as an option of the backbone")
+        raise ValueError(
+            "`pooling` of the backbone cannot be chosen: its maps are averaged. "
+            f"Received: pooling={backbone_options['pooling']!r}"
+        )
     if variant is not None:
         get_variant(backbone, variant)
     if zero_init_residual and weights is not None:
         raise ValueError(
-            "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
-            f"Received: zero_init_residual=True, weights={weights!r}"
+            f"`zero_init_residual` is for training from scratch. Received: zero_init_residual=True, weights={weights!r}"
         )
     if unit_gain and weights is None:
         raise ValueError("`unit_gain` is for trained weights. Received: unit_gain=True, weights=None")
@@ -200,7 +204,7 @@ def _build(
     x = apply_model(frames_model, x, layers, changes)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
-    # The head stays in float32 under mixed precision: logits are summed and compared.
+    # The head stays in float32 under mixed precision, as logits are summed and compared.
     x = keras.layers.Dense(
         operator.index(num_classes),
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
@@ -225,11 +229,11 @@ def _build(
 
 
 def _read_torch_weights(weights, backbone, variant):
-    """The state dict of a PyTorch file; `None` for what Keras loads itself; an error where it does not fit."""
+    """The `StateDict` of a PyTorch file; `None` for weights that Keras loads."""
     keras_file = weights is not None and str(weights).endswith(".h5")
     if (weights == "imagenet" or keras_file) and variant not in (None, next(iter(get_backbone(backbone).variants))):
         raise ValueError(
-            f"Weights of Keras are for variant 'keras'; for {variant!r} give the path of a PyTorch file. "
+            f"Weights of Keras are for variant 'keras'; for {variant!r} pass the path of a PyTorch file. "
             f"Received: weights={weights!r}, variant={variant!r}"
         )
     if weights is None or weights == "imagenet":
@@ -247,7 +251,7 @@ def _read_torch_weights(weights, backbone, variant):
     if state_dict.backbone != backbone:
         raise ValueError(
             f"The file must hold the weights of a {backbone!r}; it holds those of "
-            f"{state_dict.backbone or 'a network that is not known here'!r}. Received: weights={str(weights)!r}"
+            f"{state_dict.backbone or 'an unknown network'!r}. Received: weights={str(weights)!r}"
         )
     if variant not in (None, state_dict.names.variant):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a model costs: multiply-adds and parameters, by layer and in total."""
+"""The cost of a model: multiply-adds and parameters, by layer and in total."""
 
 import math
 from dataclasses import astuple, dataclass
@@ -19,10 +19,10 @@ class LayerCost:
         name: The layer's name; `model/layer` inside a nested model, `layer/part` for the parts of an `Action`.
         kind: Name of the layer's class.
         output_shape: For one clip.
-        macs: `Macs` of one clip; zero where they are not known.
-        trainable: Number of trainable parameters; those of a layer that is used again are in its first row only.
+        macs: `Macs` of one clip; zero if they are unknown.
+        trainable: Number of trainable parameters; those of a layer that is used twice are in its first row only.
         non_trainable: Number of other parameters: statistics of batch normalisations, frozen layers.
-        is_counted: False where it is not known what the layer costs.
+        is_counted: Whether the multiply-adds are known.
     """
 
     name: str
@@ -57,26 +57,26 @@ class Complexity:
 
     @property
     def macs(self):
-        """`Macs` of one clip, without what `uncounted` names."""
+        """`Macs` of one clip, without the layers of `uncounted`."""
         return sum((row.macs for row in self.rows), Macs())
 
     @property
     def trainable(self):
-        """Number of trainable parameters: what papers give."""
+        """Number of trainable parameters, as papers give it."""
         return sum(row.trainable for row in self.rows)
 
     @property
     def parameters(self):
-        """Number of stored parameters: with the statistics of batch normalisations, as `model.count_params()`."""
+        """Number of all parameters, with the statistics of batch normalisations, as `model.count_params()`."""
         return self.trainable + sum(row.non_trainable for row in self.rows)
 
     @property
     def uncounted(self):
-        """The names of layers of which it is not known what they cost: their multiply-adds are missing."""
+        """Names of the layers whose multiply-adds are unknown and not in `macs`."""
         return tuple(dict.fromkeys(row.name for row in self.rows if not row.is_counted))
 
     def save_csv(self, path):
-        """Writes a line for each row, whole or not at all; where multiply-adds are not known they are empty."""
+        """Writes a line for each row; unknown multiply-adds are empty."""
         lines = (
             (row.name, row.kind, "x".join(map(str, row.output_shape)), *_numbers(row, unknown="")) for row in self.rows
         )
@@ -98,7 +98,7 @@ class Complexity:
             "Of convolutions and matrix products; layers with neither these nor parameters are left out.",
         ]
         if self.uncounted:
-            text.append(f"NOT COUNTED, as their cost is not known: {', '.join(self.uncounted)}")
+            text.append(f"NOT COUNTED, as their cost is unknown: {', '.join(self.uncounted)}")
         return "\n".join(text)
 
 
@@ -107,20 +107,18 @@ def complexity(model):
 
     Multiply-adds are those of convolutions and matrix products, as the field counts them: biases, normalisations,
     activations, poolings and products element by element count zero, and padding is not discounted. They are counted
-    for one clip (a batch of one; of an image model, for one image), in the three forms of `Macs` of
-    `keras_action.models.macs`: as the paper's released code computes, and as this package does in training and at
-    inference.
+    for one clip (of an image model, one image) in the three forms of `keras_action.models.macs.Macs`: as the paper's
+    released code computes, and as this package does in training and at inference.
 
     Args:
-        model: A functional or sequential Keras model of known input size: of this package, of Keras Applications, or
-            any other. Models inside it are walked into.
+        model: A functional or sequential Keras model of known input size. The layers of models inside it are counted.
 
     Returns:
-        A `Complexity`. A layer with a kernel, or from another package, of which it is not known what it costs does
-        not pass for free: `report.uncounted` names it, and `keras_action.models.macs.count_macs` can be taught it.
+        A `Complexity`. A layer of unknown cost, with a kernel or from another package, is listed in
+        `report.uncounted`; register a function for it with `keras_action.models.macs.count_macs`.
 
     Raises:
-        ValueError: where `model` is not functional, or has an input of unknown size.
+        ValueError: if `model` is not functional, or has an input of unknown size.
 
     Example:
 
@@ -135,7 +133,7 @@ def complexity(model):
     for x in graph.inputs:
         if None in x.shape[1:]:
             raise ValueError(
-                "complexity needs an input whose sizes are all known, but for the batch. "
+                "`model` must have inputs of known sizes, except for the batch. "
                 f"Received: model={model.name!r} with input {x.name!r} of shape {tuple(x.shape)}"
             )
     clip = keras.tree.map_structure(lambda x: keras.KerasTensor((1, *x.shape[1:]), x.dtype), graph.inputs)
@@ -150,9 +148,9 @@ def _walk(model, inputs, prefix, rows, seen):
     Args:
         model: A functional model.
         inputs: Keras tensors, with the structure of the model's inputs or flat.
-        prefix: What stands before the layers' names: the names of the models around.
+        prefix: The names of the models around it, before the layers' names.
         rows: List of `LayerCost`.
-        seen: Set of the ids of the weights that are counted already.
+        seen: Set of the ids of the weights counted so far.
     """
 
     def add(name, layer, input_shapes, output_shape):
@@ -191,13 +189,12 @@ def _walk(model, inputs, prefix, rows, seen):
 
         return call
 
-    # How Keras itself infers the shapes of a functional model; the public ways to walk one call its layers, and leave
-    # nodes in them.
+    # So Keras infers the shapes of a functional model. The public ways call its layers, which adds nodes to them.
     return model._run_through_graph(inputs, operation_fn=visit)
 
 
 def _numbers(row, unknown):
-    """The numbers of a row's line; `unknown` in the place of multiply-adds that are not known."""
+    """The numbers of a row's line, with `unknown` for unknown multiply-adds."""
     macs = astuple(row.macs) if row.is_counted else (unknown,) * 3
     return (*macs, row.trainable, row.non_trainable)
 

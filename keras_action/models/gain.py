@@ -1,28 +1,27 @@
-"""Weights that were trained without modules: what follows a module is scaled so that they still fit."""
+"""Scales the layers behind fresh modules, so that weights trained without modules still fit."""
 
 import keras
 
 from keras_action.layers import Action
 from keras_action.models.graph import Graph
 
-_FRESH_GAIN = 1.5  # of a path that has learnt nothing: 1 + sigmoid(0)
+_FRESH_GAIN = 1.5  # of an untrained path: 1 + sigmoid(0)
 
 
 def divide_gain(model):
-    """Takes the gain of fresh ACTION modules out of the layers that follow them, in place.
+    """Divides the kernels behind fresh ACTION modules by the modules' gain, in place.
 
-    A fresh path gives 1.5 times what comes in, and ACTION the sum over its paths: 4.5 times. The weights behind it, and
-    above all the stored statistics of batch normalisation, are of a network without modules. Where statistics are not
-    taken anew (stages that are frozen, partial batch normalisation, few steps), what follows is 4.5 times too large in
-    each block, and MobileNetV2's ReLU6 cuts it off. So the kernels that take a module's output are divided by its gain;
-    of a batch normalisation that takes it, the statistics are multiplied instead. Neither the paper nor the released
-    code does so.
+    A fresh path multiplies its input by 1.5, and ACTION, the sum over its paths, by 4.5. The weights behind it, above
+    all the stored statistics of batch normalisation, are those of a network without modules. If the statistics are not
+    updated (frozen stages, partial batch normalisation, few steps), activations are 4.5 times too large in each block,
+    and MobileNetV2's ReLU6 saturates. If a batch normalisation follows a module, its statistics are multiplied instead.
+    Neither the paper nor the released code does so.
 
     Args:
         model: A functional model with `keras_action.layers.Action` whose other weights are trained.
 
     Raises:
-        ValueError: where something else than a convolution or a batch normalisation takes a module's output.
+        ValueError: if a layer other than a convolution or a batch normalisation takes a module's output.
     """
     graph = Graph(model)
     for name, module in graph.operations.items():
@@ -34,7 +33,7 @@ def divide_gain(model):
 def _divide(layer, gain, name):
     if isinstance(layer, keras.layers.BatchNormalization):
         layer.moving_mean.assign(layer.moving_mean * gain)
-        # As the layer adds epsilon to the variance, so is what it divides by `gain` times as large.
+        # The layer adds epsilon to the variance, so its divisor is exactly `gain` times as large.
         layer.moving_variance.assign((layer.moving_variance + layer.epsilon) * gain**2 - layer.epsilon)
     elif isinstance(layer, keras.layers.SeparableConv2D):
         layer.depthwise_kernel.assign(layer.depthwise_kernel / gain)

@@ -1,4 +1,4 @@
-"""A functional model as a graph of named operations: what each takes, and what every way to it comes through."""
+"""A functional model as a graph of named operations."""
 
 import keras
 
@@ -6,18 +6,17 @@ import keras
 class Graph:
     """The operations of a functional model, in the order of computation.
 
-    It is read from the model's configuration, which is what Keras promises to keep, and what knows the nodes of this
-    model alone: a layer may be part of others.
+    It is read from the model's configuration, which is public and has the nodes of this model only: a layer may be part
+    of other models too.
 
     Attributes:
         operations: Dict from name to layer or operation.
         order: Dict from name to position.
         sources: Dict from name to the names of the operations whose outputs it takes, each once.
         takers: Dict from name to the names of the operations that take its output, in the order of computation.
-        shapes: Dict from name to the shape of its output, where another operation takes it.
-        dominators: Dict from name to the set of the operations that every way from an input to it comes through,
-            itself among them.
-        strides: Dict from name to how many times smaller than the input its map is.
+        shapes: Dict from name to the shape of its output, if another operation takes it.
+        dominators: Dict from name to the set of the operations on every path from an input to it, itself included.
+        strides: Dict from name to the factor by which its map is smaller than the input.
     """
 
     def __init__(self, model):
@@ -39,11 +38,11 @@ class Graph:
             self.strides[name] = before * _stride(operation)
 
     def dominator(self, name):
-        """The last operation before this one that every way comes through; `None` behind separate inputs."""
+        """The last operation before this one that is on every path to it; `None` if there is none."""
         return max(self.dominators[name] - {name}, key=self.order.get, default=None)
 
     def region(self, ends, start):
-        """The set of all operations between `start`, not counted, and `ends`, counted."""
+        """The set of the operations between `start`, excluded, and `ends`, included."""
         region, to_visit = set(), [name for name in ends if name != start]
         while to_visit:
             name = to_visit.pop()

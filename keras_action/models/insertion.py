@@ -1,4 +1,4 @@
-"""Rebuilding a functional graph around named layers: new ones before or after some, others in place of some."""
+"""Rebuilds a functional model with new layers before or after named ones, or with changed layers."""
 
 import difflib
 from dataclasses import dataclass
@@ -8,13 +8,12 @@ import keras
 
 @dataclass(frozen=True)
 class InsertionPoint:
-    """A place in a functional graph: before some layers that take one and the same tensor, or after one layer.
+    """A place in a functional graph: before layers that take the same tensor, or after one layer.
 
     Attributes:
-        before: Names of the layers, or of one, that alone see the new layer's output.
-        after: Name of the layer whose output the new layer takes; all that took it see the new layer's instead.
-        source: Name of the layer whose output the new layer takes, needed where those of `before` have several
-            inputs.
+        before: Name of a layer, or names of several, that take the new layer's output; no other layer does.
+        after: Name of a layer; all that took its output take the new layer's instead.
+        source: Name of the layer whose output the new layer takes, if the layers of `before` have several inputs.
     """
 
     before: tuple[str, ...] = ()
@@ -29,30 +28,29 @@ class InsertionPoint:
 
     @property
     def name(self):
-        """The layer that the new one is named after: the first of those before which it goes, as a rule."""
+        """The layer that the new one is named after: the first of `before`, else `after`."""
         return self.before[0] if self.before else self.after
 
 
 def insert_layers(model, layers, name=None):
     """A copy of a functional model with new layers before named ones.
 
-    The copy has its own layers and variables, of the same names and values; the model given stays as it is. A new
-    layer sees what the layer that it precedes saw as its first input, and that layer alone sees its output: a
-    shortcut beside it stays untouched.
+    The copy has its own layers and variables, of the same names and values; `model` is not changed. A new layer takes
+    the first input of the layer that it precedes, and only that layer takes its output: a shortcut beside it stays
+    untouched.
 
     Args:
         model: A functional Keras model. For the layers of this package it is one over frames, `(B·T, H, W, C)`.
-        layers: Dict from the name of a layer of `model` to the new layer that goes before it. In place of a name
-            there may be an `InsertionPoint`, such as `keras_action.insertion_points` finds: before several layers,
-            or after one.
+        layers: Dict from names of layers to the new layers before them. Instead of a name there may be an
+            `InsertionPoint`, as `keras_action.insertion_points` returns them: before several layers, or after one.
         name: Name of the new model, by default that of the old one.
 
     Returns:
         A functional `keras.Model`.
 
     Raises:
-        ValueError: where `model` is not functional, uses a layer twice, or has no layer of a name; or where a new
-            layer would go before one of several inputs, as `Add` has them, and its `InsertionPoint` has no `source`.
+        ValueError: if `model` is not functional, uses a layer twice, or has no layer of a name; or if a new layer is
+            to precede a layer of several inputs, such as `Add`, and its `InsertionPoint` has no `source`.
 
     Example:
 
@@ -72,14 +70,14 @@ def insert_layers(model, layers, name=None):
 
 
 def apply_model(model, inputs, layers=None, changes=None):
-    """Applies new copies of a functional model's layers to `inputs`, flat: no model inside a model.
+    """Applies copies of a functional model's layers to `inputs`, without nesting the model.
 
     Args:
         model: A functional Keras model.
         inputs: Keras tensors with the structure of `model.input`.
         layers: Dict from `InsertionPoint` to a new layer, or to a list of layers, which are applied in turn.
-        changes: Function from a layer or operation, and the shape of what its copy takes first, to a dict of what is
-            other in the copy's configuration.
+        changes: Function from a layer or operation, and the shape of its copy's first input, to a dict of changes to
+            the copy's configuration.
 
     Returns:
         Keras tensors with the structure of `model.output`.
@@ -91,7 +89,7 @@ def apply_model(model, inputs, layers=None, changes=None):
     sources = [x._keras_history for x in keras.tree.flatten(model.output)]
     new_inputs = zip(model.inputs, keras.tree.flatten(inputs), strict=True)
     made = {old._keras_history.operation.name: [new] for old, new in new_inputs}
-    applied = {}  # point → (what the new layers took, what they gave)
+    applied = {}  # point → (input, output) of its new layers
 
     def copy_of(layer, taken):
         shape = next(x.shape for x in keras.tree.flatten(taken) if isinstance(x, keras.KerasTensor))
@@ -106,7 +104,7 @@ def apply_model(model, inputs, layers=None, changes=None):
         source, output = applied[point]
         if source is not x:
             raise ValueError(
-                f"A new layer goes before layers that take one and the same tensor. Received: layer {layer.name!r}, "
+                f"The layers of `before` must take the same tensor. Received: layer {layer.name!r}, "
                 f"which takes another than {point.before[0]!r}"
             )
         return output
@@ -127,15 +125,15 @@ def apply_model(model, inputs, layers=None, changes=None):
         made[layer.name] = keras.tree.flatten(outputs)
         return outputs
 
-    # The clone itself is not wanted, as it ends at `inputs`; what is made on the way is. Layers are copied where they
-    # are called, as only then it is known what they take.
+    # Only what the calls make is needed, not the clone. Layers are copied when they are called, as copies depend on the
+    # shapes of their inputs.
     plain = uncompiled(model)
     keras.models.clone_model(plain, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
     for point in layers:
         if point not in applied:
             raise ValueError(
-                "A new layer cannot go before or after an input layer: insert it before the layers that take the "
-                f"input. Received: {point}"
+                "A new layer cannot stand before or after an input layer, only before the layers that take the input. "
+                f"Received: {point}"
             )
     outputs = [made[source.operation.name][source.tensor_index] for source in sources]
     return keras.tree.pack_sequence_as(model.output, outputs)
@@ -144,21 +142,21 @@ def apply_model(model, inputs, layers=None, changes=None):
 def uncompiled(model):
     """A functional model of the same layers that is not compiled.
 
-    Keras compiles what it clones as the model was, from its configuration, in which a user's own loss is but a name.
+    Keras compiles a clone by the model's configuration, in which a custom loss is only a name.
     """
     return keras.Model(model.input, model.output, name=model.name)
 
 
 def copy_layer(layer, changes=None):
-    """A new layer or operation of the same configuration, but for `changes`."""
+    """A new layer or operation of the same configuration with `changes`."""
     config = {**layer.get_config(), **(changes or {})}
-    if isinstance(layer, keras.layers.Lambda):  # Keras refuses those of a file; this one is in memory
+    if isinstance(layer, keras.layers.Lambda):  # Keras refuses unsafe ones of files; this one is in memory
         return layer.__class__.from_config(config, safe_mode=False)
     return layer.__class__.from_config(config)
 
 
 def _input_of(layer, point, args, kwargs, made):
-    """The tensor among the arguments of `layer` in whose place the new layer's output goes."""
+    """The argument of `layer` that the new layer's output replaces."""
     tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
     if point.source is not None:
         taken = [x for x in tensors if any(x is output for output in made[point.source])]
@@ -167,14 +165,14 @@ def _input_of(layer, point, args, kwargs, made):
         return taken[0]
     if any(x is not tensors[0] for x in tensors):
         raise ValueError(
-            "A new layer goes before a layer of one input; insert it on one of the inputs. "
+            "A layer of several inputs needs an `InsertionPoint` with `source`. "
             f"Received: layer {layer.name!r} with {len(tensors)} inputs"
         )
     return tensors[0]
 
 
 def copy_weights(source, target):
-    """Gives the layers of `target` the values of the layers of `source` of the same name, where there is one."""
+    """Sets the weights of the layers of `target` to those of the layers of `source` of the same names."""
     names = {layer.name for layer in source.layers if layer.weights}
     for layer in target.layers:
         if layer.name in names:
@@ -183,7 +181,7 @@ def copy_weights(source, target):
 
 
 def finalize_normalizations(layer):
-    """Their mean and variance are made from the weights, and to set the weights does not do it."""
+    """Updates mean and variance of `Normalization` layers after `set_weights`, which does not."""
     if isinstance(layer, keras.layers.Normalization):
         layer.finalize_state()
     for part in getattr(layer, "layers", ()):
@@ -194,7 +192,7 @@ def as_functional(model):
     """The model itself, or a built sequential model as a functional one of the same layers.
 
     Raises:
-        ValueError: where it is neither.
+        ValueError: if it is neither.
     """
     if isinstance(model, keras.Sequential) and model.built and model.layers:
         return keras.Model(model.inputs, model.outputs, name=model.name)
@@ -209,11 +207,11 @@ def _check_new_layers(layers):
         if not isinstance(layer, keras.layers.Layer):
             raise ValueError(f"New layers must be Keras layers. Received: {layer!r}")
     if len({id(layer) for layer in new}) < len(new):
-        raise ValueError("Each new layer must go to one place. Received: the same layer for several places")
+        raise ValueError("Each place needs a new layer of its own. Received: the same layer for several places")
 
 
 def _check_names(model, names):
-    """Raises a `ValueError`, with close names, where `model` has no layer or operation of one of the names."""
+    """Raises a `ValueError`, with close names, if `model` has no layer or operation of one of the names."""
     known = [operation.name for operation in model.operations]
     for name in names:
         if name not in known:

@@ -1,8 +1,7 @@
-"""The multiply-adds of one layer, each formula beside the layer that it is for.
+"""The multiply-adds of one layer.
 
-Shapes are those of one clip; the batch is then B = 1, and N = B·T frames stand in the place of the batch after
-`FoldTime`. A bias, a batch normalisation, an activation, a pooling and a product element by element count zero, and
-padding is not discounted: the zeros around a picture are multiplied as its pixels are.
+Shapes are those of one clip: B = 1, and after `FoldTime` the batch is N = T frames. A bias, a batch normalisation, an
+activation, a pooling and a product element by element count zero, and padding is not discounted.
 """
 
 import functools
@@ -20,8 +19,8 @@ from keras_action.layers import (
     TemporalShift,
 )
 
-# Keras' operations and weightless layers that multiply matrices, or hold a function that may. By name, as Keras
-# exports no classes for its operations.
+# Keras' operations and layers without weights that multiply matrices, or call a function that may. By name, as Keras
+# does not export the classes of its operations.
 _CONVOLUTIONS = {"Conv", "ConvTranspose", "Correlate", "DepthwiseConv", "GaussianBlur", "SeparableConv", "SobelEdges"}
 _PRODUCTS = {"CDist", "Corrcoef", "Dot", "Einsum", "Inner", "Kron", "Outer", "Tensordot", "Vdot"}
 _ATTENTION = {"AdditiveAttention", "Attention", "DotProductAttention"}
@@ -33,7 +32,7 @@ _MAY_MULTIPLY = _CONVOLUTIONS | _PRODUCTS | _ATTENTION | _FOURIER | _CONTROL_FLO
 
 @dataclass(frozen=True)
 class Macs:
-    """Multiply-adds of one clip in three forms; they differ for the layers of this package only.
+    """Multiply-adds of one clip in three forms, which differ only for the layers of this package.
 
     Attributes:
         literal: By the formulas of the paper's released code, every convolution at full size.
@@ -50,7 +49,7 @@ class Macs:
 
 
 def in_every_form(macs):
-    """`Macs` of a layer that is computed in one way only."""
+    """`Macs` of a layer that has one form only."""
     return Macs(macs, macs, macs)
 
 
@@ -58,7 +57,7 @@ def in_every_form(macs):
 def count_macs(operation, inputs, output):
     """The multiply-adds of one use of a layer on one clip.
 
-    A layer of your own is made known with `count_macs.register(MyLayer)` on a function of the same arguments.
+    For a custom layer, register a function of the same arguments: `count_macs.register(MyLayer)`.
 
     Args:
         operation: A built Keras layer or operation.
@@ -66,7 +65,7 @@ def count_macs(operation, inputs, output):
         output: The shape of its (first) output tensor.
 
     Returns:
-        `Macs`; `None` where it is not known what the layer costs.
+        `Macs`; `None` if the layer's cost is unknown.
     """
     kind = type(operation)
     if kind.__name__ == "Matmul":
@@ -83,7 +82,7 @@ def count_macs(operation, inputs, output):
 @count_macs.register(keras.layers.LayerNormalization)
 @count_macs.register(keras.layers.PReLU)
 def _(layer, inputs, output):
-    """Nothing, though their weights may have several dimensions."""
+    """None, though their weights may have several dimensions."""
     return Macs()
 
 
@@ -116,13 +115,13 @@ def _(layer, inputs, output):
 @count_macs.register(keras.layers.Conv2DTranspose)
 @count_macs.register(keras.layers.Conv3DTranspose)
 def _(layer, inputs, output):
-    """Each of N·H·W·C inputs goes into k·k·C' sums; the kernel is `(k, k, C', C)`."""
+    """Each of N·H·W·C inputs is added to k·k·C' sums; the kernel is `(k, k, C', C)`."""
     return in_every_form(math.prod(inputs[0]) * math.prod(layer.kernel.shape[:-1]))
 
 
 @count_macs.register(keras.layers.Dense)
 def _(layer, inputs, output):
-    """Each output sums over C; whatever stands before the channels is batch."""
+    """Each output sums over C; all other axes are batch."""
     return in_every_form(math.prod(output) * layer.kernel.shape[0])
 
 
@@ -139,7 +138,7 @@ def _(layer: TemporalShift, inputs, output):
 
 @count_macs.register
 def _(layer: SpatioTemporalExcitation, inputs, output):
-    """3×3×3 from one channel to one; ours is 3×3 from T channels to T, most of them joined by zeros."""
+    """3×3×3 from one channel to one; ours is 3×3 from T channels to T with a banded kernel."""
     n, h, w, _ = inputs[0]
     t = layer.num_segments
     banded = n * h * w * (3 * 3 * t)
@@ -148,7 +147,7 @@ def _(layer: SpatioTemporalExcitation, inputs, output):
 
 @count_macs.register
 def _(layer: ChannelExcitation, inputs, output):
-    """Of one vector a frame: squeeze C·R, three taps over time 3·R·R, expand R·C."""
+    """For one vector a frame: squeeze C·R, three taps over time 3·R·R, expand R·C."""
     n, _, _, c = inputs[0]
     r = layer.squeezed_channels
     return in_every_form(n * (c * r + 3 * r * r + r * c))
@@ -156,10 +155,10 @@ def _(layer: ChannelExcitation, inputs, output):
 
 @count_macs.register
 def _(layer: MotionExcitation, inputs, output):
-    """Squeeze C·R and depthwise 3×3·R at every pixel, expand R·C of one vector a frame.
+    """Squeeze C·R and depthwise 3×3·R at every pixel, expand R·C for one vector a frame.
 
-    In training the squeeze alone is at full size: the nine taps meet nine sums of its output (`border_means`), not
-    its pixels. At inference the squeeze too is of the nine sums.
+    In training only the squeeze has full size: the nine taps are multiplied by nine sums of its output
+    (`border_means`). At inference the squeeze is applied to nine sums too.
     """
     n, h, w, c = inputs[0]
     r = layer.squeezed_channels
@@ -173,7 +172,7 @@ def _(layer: MotionExcitation, inputs, output):
 
 @count_macs.register
 def _(layer: StreamingStep, inputs, output):
-    """One frame as at inference; but TSM's fixed shift moves memory, and STE's kernel is 3×3 from three maps to one."""
+    """As at inference for one frame; TSM's fixed shift moves memory, and STE's kernel is 3×3 from three maps to one."""
     part = layer.layer
     parts = part.parts if isinstance(part, Action) else [part]
 

@@ -1,4 +1,4 @@
-"""The same network for frames of another size."""
+"""A copy of a model for frames of another size."""
 
 import operator
 
@@ -12,19 +12,19 @@ from keras_action.models.insertion import apply_model, as_functional, copy_weigh
 def resize_model(model, input_size):
     """A copy of a convolutional model that takes frames of another size, with the same weights.
 
-    It is the model that would have been built at that size: where Keras Applications pad the maps of even height
-    otherwise than those of odd, the copy has the padding that belongs to its own maps.
+    The copy is the model that would be built at that size: Keras Applications pad maps of even and of odd size
+    differently, and the copy has the padding of its own maps.
 
     Args:
         model: A functional or sequential Keras model of clips `(B, T, H, W, 3)` or frames `(B, H, W, 3)`.
         input_size: Height and width in pixels: an integer, or `(height, width)`.
 
     Returns:
-        A functional `keras.Model` of the same name and layers' names, not compiled.
+        A functional `keras.Model` with the same names, not compiled.
 
     Raises:
-        ValueError: where `model` is not functional or has several inputs; where its weights depend on the size, as
-            those of a dense layer on a flattened map do; or where its maps do not tell how it pads.
+        ValueError: if `model` is not functional or has several inputs; if its weights depend on the size, as those of
+            a dense layer on a flattened map; or if the padding for the new size is unknown.
 
     Example:
 
@@ -46,14 +46,14 @@ def resize_model(model, input_size):
         copy_weights(model, copy)
     except ValueError as error:
         raise ValueError(
-            f"The model cannot be rebuilt for another size of frames. Received: input_size={input_size}, "
+            f"The model cannot be rebuilt for another size. Received: input_size={input_size}, "
             f"model={model.name!r} of {tuple(old.shape)}: {error}"
         ) from error
     return copy
 
 
 def check_size(input_size):
-    """Height and width, of one integer or two."""
+    """(height, width) of an integer or a pair."""
     try:
         pair = (input_size, input_size) if np.ndim(input_size) == 0 else input_size
         height, width = map(operator.index, pair)
@@ -65,13 +65,13 @@ def check_size(input_size):
 
 
 def _changes(model):
-    """The function that `apply_model` takes: what depends on the size in the layers' configurations."""
+    """The `changes` of `apply_model`: the configuration that depends on the size of the maps."""
     padding_of = _padding_changes(model)
 
     def changes(layer, shape):
         if isinstance(layer, keras.Sequential):  # as in ConvNeXt
             layers = [config for config in layer.get_config()["layers"] if config["class_name"] != "InputLayer"]
-            layers = [{**config, "build_config": None} for config in layers]  # they are built with what holds them
+            layers = [{**config, "build_config": None} for config in layers]  # they are built with the sequential model
             return {"layers": layers, "build_input_shape": shape}
         return padding_of(layer, shape)
 
@@ -79,12 +79,12 @@ def _changes(model):
 
 
 def _padding_changes(model):
-    """A function as `_changes` makes it, for Keras Applications' padding, which depends on a map's parity."""
+    """As `_changes`, for the padding of Keras Applications, which depends on whether a map's size is even."""
     graph = Graph(model)
     cropped = {
         name
         for layer in model.layers
-        if isinstance(layer, keras.layers.Cropping2D)  # NASNet's shift by one pixel, no padding for a stride
+        if isinstance(layer, keras.layers.Cropping2D)  # NASNet's shift by one pixel, not the padding of a stride
         for name in graph.sources[layer.name]
     }
     pads = [
@@ -100,18 +100,18 @@ def _padding_changes(model):
         padding = _padding_for(layer, shape)
         if padding == layer.padding or uneven:
             return {"padding": padding}
-        if len(by_parity) < len(pads):  # another is the same on both sides of an even map: such is this model's
+        if len(by_parity) < len(pads):  # another layer pads both sides of an even map alike, so this one does
             return {}
         raise ValueError(
-            f"on maps of odd height and width, padding does not tell whether even ones would be padded on both sides "
-            f"alike; build the model at the new size and give it these weights. Received: layer {layer.name!r}"
+            "from the padding of maps of odd size that of even maps cannot be told; build the model at the new size "
+            f"and set its weights. Received: layer {layer.name!r}"
         )
 
     return changes
 
 
 def _padding_for(layer, shape):
-    """Keras Applications' padding before a stride of 2: on even maps one less at the beginning."""
+    """Keras Applications' padding before a stride of 2: on even maps one pixel less at the start."""
     return tuple(
         (after - (length % 2 == 0), after) for (_, after), length in zip(layer.padding, shape[1:3], strict=True)
     )

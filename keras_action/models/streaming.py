@@ -1,4 +1,4 @@
-"""The streaming twin of a causal model: one frame in, one set of logits out, its memory explicit."""
+"""The streaming model of a causal model: one frame in, its logits out, with explicit states."""
 
 import math
 import operator
@@ -14,7 +14,7 @@ from keras_action.models.insertion import as_functional, copy_layer, finalize_no
 
 FRAME, LOGITS, STATE = "frame", "logits", "state_"
 
-_SHARED = "started"  # the same for all layers of a model: 0 before the first frame, 1 after
+_SHARED = "started"  # one state for all layers: 0 before the first frame, then 1
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
@@ -43,29 +43,28 @@ class StreamingModel(keras.Model):
 
 
 def streaming_model(model, average_over=None):
-    """The streaming twin of a causal model: it takes a video frame by frame.
+    """The streaming model of a causal model: it takes a video frame by frame, and computes no frame twice.
 
-    It takes and gives dicts of tensors: `frame` and the states in, `logits` and the states out, under the same names,
-    `state_<layer>_<part>`. Before the first frame, and where a video ends and another begins, all states are zeros
-    (`initial_states`); after that they are what the frame before gave. The mean of the logits over the T frames
-    after that is what `model` gives for a clip of these frames, but for rounding. Beyond T frames it goes on: no frame
-    is computed twice.
+    Its inputs are `frame` and the states, its outputs `logits` and the next states, under the same names,
+    `state_<layer>_<part>`. Before the first frame of a video all states are zeros (`initial_states`). The mean of the
+    logits over the first T frames is the output of `model` for a clip of these frames, but for rounding. A video may
+    have any number of frames.
 
-    Its weights are copies. Batch normalisation uses its stored statistics: the twin is for inference.
+    The weights are copies. Batch normalisation uses its stored statistics: the streaming model is for inference.
 
     Args:
         model: A model of `build_action_net`, `build_tsm` or `build_tsn` with `causal=True` (TSN may do without), or
             any functional model that folds time, computes logits of each frame and takes their mean, as these do.
-        average_over: `None`, and the logits are those of the frame; or an integer n, and they are the mean over the
-            last n frames, which a state of n − 1 frames' logits remembers. Frames before the first count as zeros.
-            `RunningMean` does the same outside the model.
+        average_over: `None` for the logits of the frame, or an integer n for the mean over the last n frames, with the
+            logits of n − 1 frames as a state. Frames before the first count as zeros. `keras_action.RunningMean` does
+            the same outside the model.
 
     Returns:
         A functional `keras.Model`: `{"frame": (B, H, W, 3), "state_…": (B, …)}` → `{"logits": (B, classes),
         "state_…": (B, …)}`. No tensor has more than four dimensions. Its attribute `num_segments` is T of `model`.
 
     Raises:
-        ValueError: where a layer looks ahead, or the model is not of this form.
+        ValueError: if a layer reads later frames, or the model does not have this form.
 
     Example:
 
@@ -93,13 +92,13 @@ def streaming_model(model, average_over=None):
         if isinstance(layer, (FoldTime, UnfoldTime)):
             return args[0]
         if isinstance(layer, keras.layers.GlobalAveragePooling1D):
-            return frame  # the clone's output, which must hang on its input alone
+            return frame  # the output of the clone, which must depend on its input only
         copies[layer.name] = copy = copy_layer(layer)
         output = _step(copy, args[0], inputs, outputs) if isinstance(layer, TEMPORAL) else copy(*args, **kwargs)
         made.append(output)
         return output
 
-    # The clone itself is not wanted, as it takes clips; what is made on the way is.
+    # Only what the calls make is needed, not the clone.
     start = keras.tree.pack_sequence_as(model.input, [frame])
     plain = uncompiled(model)
     keras.models.clone_model(plain, input_tensors=start, clone_function=lambda layer: layer, call_function=call)
@@ -117,11 +116,11 @@ def streaming_model(model, average_over=None):
 
 
 def initial_states(stream, batch_size=1):
-    """The states before the first frame: zeros. To begin a new video is to pass them again.
+    """The states before the first frame of a video: zeros.
 
     Args:
         stream: A model of `streaming_model`.
-        batch_size: Integer B, how many videos go through it side by side.
+        batch_size: Integer B, the number of videos in a batch.
 
     Returns:
         Dict from the states' names to NumPy arrays `(B, …)`.
@@ -130,12 +129,12 @@ def initial_states(stream, batch_size=1):
 
 
 def state_bytes(stream):
-    """How many bytes the states of one video take."""
+    """The size of the states of one video in bytes."""
     return sum(math.prod(x.shape[1:]) * np.dtype(x.dtype).itemsize for x in _states(stream).values())
 
 
 def _step(layer, x, inputs, outputs):
-    """Applies a temporal layer to one frame; its states join the inputs and outputs."""
+    """Applies a temporal layer to one frame, and adds its states to the inputs and outputs."""
     shapes = layer.state_shapes(x.shape)
     names = [f"{STATE}{part}" if part == _SHARED else f"{STATE}{layer.name}_{part}" for part in shapes]
     for name, shape in zip(names, shapes.values(), strict=True):
@@ -148,7 +147,7 @@ def _step(layer, x, inputs, outputs):
 
 
 def _average(logits, count, inputs, outputs):
-    """The mean over the last `count` frames' logits, by a state of those before."""
+    """The mean over the logits of the last `count` frames, with those before as a state."""
     if count == 1:
         return logits
     name = f"{STATE}{LOGITS}"
@@ -159,19 +158,19 @@ def _average(logits, count, inputs, outputs):
 
 
 def _states(stream):
-    """Name → Keras tensor of each state that goes into a streaming model."""
+    """Dict from the names of a streaming model's states to its inputs."""
     if not isinstance(getattr(stream, "input", None), dict) or FRAME not in stream.input:
         raise ValueError(f"A model of `streaming_model` is expected. Received: {stream!r}")
     return {name: x for name, x in stream.input.items() if name != FRAME}
 
 
 def _check_form(model):
-    """Raises a `ValueError` where the model looks ahead, or is not the mean of what it computes of each frame."""
+    """Raises a `ValueError` if the model reads later frames, or is not the mean of the logits of its frames."""
     for layer in model.layers:
         if isinstance(layer, TEMPORAL) and not layer.causal:
             raise ValueError(
-                "A model that looks ahead cannot take its frames one by one: build it with `causal=True`, and train it "
-                f"so. Received: model {model.name!r}, whose layer {layer.name!r} has causal=False"
+                "A model that reads later frames cannot take them one by one: build and train it with `causal=True`. "
+                f"Received: model {model.name!r}, whose layer {layer.name!r} has causal=False"
             )
     graph = Graph(model)
     ends = [layer.name for layer in model.layers if isinstance(layer, (FoldTime, UnfoldTime))]
@@ -187,7 +186,7 @@ def _check_form(model):
     )
     if not fits:
         raise ValueError(
-            "A streaming twin is there of a model that folds time into the batch (FoldTime), computes logits of each "
-            "frame, unfolds time (UnfoldTime) and takes the mean (GlobalAveragePooling1D), as those of "
-            f"`build_action_net` do. Received: model {model.name!r}"
+            "`model` must fold time into the batch (FoldTime), compute the logits of each frame, unfold time "
+            "(UnfoldTime) and take the mean (GlobalAveragePooling1D), as the models of `build_action_net` do. "
+            f"Received: model {model.name!r}"
         )

@@ -1,4 +1,4 @@
-"""The weights of a PyTorch state dict in a Keras model of the same backbone."""
+"""Loads the weights of a PyTorch state dict into a Keras model of the same backbone."""
 
 import re
 
@@ -9,7 +9,7 @@ from keras_action.weights.state_dicts import listed, read_state_dict
 
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")  # the order of Keras' own four
 
-# A weight's path inside the Keras layer → its name in the released code.
+# A weight's path inside `Action` → its name in the released code.
 _ACTION_PARTS = {
     "shift/kernel": "shift.weight",
     "ste/kernel": "p1_conv1.weight",
@@ -27,10 +27,10 @@ _ACTION_PARTS = {
 
 
 def load_torch_backbone(model, path_or_state_dict):
-    """Gives a model's backbone the weights of a PyTorch model.
+    """Sets the weights of a model's backbone to those of a PyTorch model.
 
-    It may be an image model, or an ACTION-Net, TSM or TSN of any classes to start from. The classifier is left out.
-    Modules of an ACTION-Net are loaded too, and must be where the model has them.
+    They may be of an image model, or of an ACTION-Net, TSM or TSN with any classes. The classifier is left out.
+    The modules of an ACTION-Net are loaded too, and must be where the model has them.
 
     Args:
         model: A model of `keras_action.build_action_net`, `build_tsm` or `build_tsn` in the variant of the weights.
@@ -53,9 +53,9 @@ def load_torch_backbone(model, path_or_state_dict):
 def check_backbone(state_dict):
     if state_dict.backbone is None:
         raise ValueError(
-            "The state dict must be that of a MobileNetV2, of a ResNet-50, -101 or -152, or of a BNInception, with "
-            'keys such as "features.0.0.weight", "layer1.0.conv3.weight" or "conv1_7x7_s2.weight", behind '
-            f'"base_model." where it is of ACTION-Net, TSM or TSN. Received keys: {listed(state_dict.weights)}'
+            "The state dict must be of a MobileNetV2, a ResNet-50, -101 or -152, or a BNInception, with keys such as "
+            '"features.0.0.weight", "layer1.0.conv3.weight" or "conv1_7x7_s2.weight", after "base_model." for '
+            f"ACTION-Net, TSM and TSN. Received keys: {listed(state_dict.weights)}"
         )
 
 
@@ -103,7 +103,7 @@ def load_weights(model, state_dict, with_temporal_layers, with_classifier, with_
 
 
 def _check_wrapped(temporal, state_dict):
-    """Raises where the file has its temporal modules at other places; BNInception's keys do not tell them."""
+    """Raises a `ValueError` if the file has temporal modules at other places, which BNInception's keys do not tell."""
     if state_dict.backbone == "bn_inception":
         return
     expected = {state_dict.names.prefix(_preceded(layer)) for layer in temporal}
@@ -135,7 +135,7 @@ def _keys_of(layer, names):
 
 
 def _to_keras(value, weight):
-    """A PyTorch array in the layout of a Keras weight, or None where it has another size."""
+    """A PyTorch array in the layout of a Keras weight, or `None` if it has another shape."""
     target = tuple(weight.shape)
     path = weight.path
     if value.ndim <= 1:

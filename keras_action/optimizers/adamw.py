@@ -1,16 +1,16 @@
-"""AdamW whose weight decay leaves biases and batch normalisation out."""
+"""AdamW without weight decay of biases and batch normalisation."""
 
 import keras
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class AdamW(keras.optimizers.AdamW):
-    """AdamW that leaves biases and batch normalisation out of its weight decay.
+    """AdamW without weight decay of biases and batch normalisation.
 
-    Keras' own can be told so by `exclude_from_weight_decay`, but forgets it in a file: a run that goes on from a
-    checkpoint would decay what it did not before.
+    The optimiser of Keras has `exclude_from_weight_decay`, but a file does not keep it: a resumed run would decay all
+    weights.
 
-    All arguments are those of `keras.optimizers.AdamW`.
+    The arguments are those of `keras.optimizers.AdamW`.
 
     Example:
 

@@ -1,28 +1,26 @@
-"""SGD with a learning rate for each parameter group."""
+"""SGD with PyTorch's update rule and parameter groups."""
 
 import keras
 from keras import ops
 
 
 def parameter_groups(variables, classifier=None):
-    """The group of each of a model's variables, as the released code of TSN, TSM and ACTION-Net divides them.
+    """The parameter group of each variable of a model, as in the released code of TSN, TSM and ACTION-Net.
 
-    Biases are told by their name; gains and offsets (`gamma`, `beta`, and what else has one axis) are `"norm"`; all
-    that is left is `"weight"`: the kernels of convolutions, depthwise ones and those of the ACTION modules with them.
-    The release lists its first convolution and the modules' weights and batch normalisations apart, but treats them
-    as the others.
+    Biases are found by name; scales and offsets (`gamma`, `beta`, and others with one axis) are `"norm"`; all others
+    are `"weight"`, among them the kernels of depthwise convolutions and of the ACTION modules. The released code has
+    groups of its own for the first convolution and for the modules, but with the same settings.
 
     Args:
         variables: List of Keras variables in the order of `model.trainable_variables`.
-        classifier: Name of the layer that is the classifier. By default the last layer of the list where that is a
-            `Dense` (it has a `kernel` of two axes), else there is none: a frozen classifier does not make another
-            layer one.
+        classifier: Name of the classifier's layer. By default the last layer of the list if it is a `Dense` (with a
+            `kernel` of two axes), else none, as a classifier may be frozen.
 
     Returns:
-        List of `"weight"`, `"bias"` and `"norm"`, with `"classifier_"` in front for those of the classifier.
+        List of `"weight"`, `"bias"` and `"norm"`, with the prefix `"classifier_"` for those of the classifier.
 
     Raises:
-        ValueError: where no variable belongs to a layer with the name `classifier`.
+        ValueError: if no variable belongs to a layer with the name `classifier`.
 
     Example:
 
@@ -55,7 +53,7 @@ def _kind(variable):
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class ParameterGroupSGD(keras.optimizers.SGD):
-    """SGD as the released code of ACTION-Net trains: PyTorch's rule, and a learning rate for each parameter group.
+    """SGD with PyTorch's update rule and a learning rate for each parameter group, as ACTION-Net is trained.
 
     With the gradient g, clipped by its global norm with all others, the weight w, the learning rate η, the momentum μ
     and the weight decay λ, a step is
@@ -63,9 +61,9 @@ class ParameterGroupSGD(keras.optimizers.SGD):
         v ← μ v + g + λ w
         w ← w − η v
 
-    which is not that of `keras.optimizers.SGD` in two ways. The decay is a part of the gradient, so momentum sums it
-    up: about 1 / (1 − μ), ten times, stronger than Keras' decoupled one of the same λ. And η stands outside of v: when
-    it is lowered, the steps are shorter at once, while in Keras the old, longer ones fade with μ.
+    which differs from `keras.optimizers.SGD` in two ways. The decay is a part of the gradient and accumulates in the
+    momentum: it is about 1 / (1 − μ), ten times, stronger than Keras' decoupled decay with the same λ. And η is not a
+    part of v: a lower rate shortens the steps at once, while in Keras the earlier, longer ones fade with μ.
 
     | group | η times | λ times |
     | --- | --- | --- |
@@ -75,37 +73,36 @@ class ParameterGroupSGD(keras.optimizers.SGD):
     | `classifier_weight` | 5 | 1 |
     | `classifier_bias` | 10 | 0 |
 
-    `parameter_groups` says which variable is in which; after `build` they are in `optimizer.groups`. The released
-    program decays by 1e-5 if not told otherwise, while its help says the 5e-4 that stands here. To train without some
-    batch normalisations, as its option `--npb` does with all but the first, set `layer.trainable = False` before
-    `compile`.
+    `parameter_groups` tells the group of each variable; after `build` they are in `optimizer.groups`. The released
+    program has a default λ of 1e-5, but its help says 5e-4, the default here. To train without some batch
+    normalisations, as its option `--npb` does with all but the first, set `layer.trainable = False` before `compile`.
 
-    It works on all backends, in mixed precision and under `MirroredStrategy`. There the sum of the replicas' gradients
-    is clipped, as if there were one replica, while Keras clips each replica's own; `gradient_accumulation_steps` is an
-    error there, as no optimiser of Keras can do it.
+    It works on all backends, in mixed precision and under `MirroredStrategy`, where it clips the sum of the replicas'
+    gradients as if there were one replica (Keras clips the gradients of each replica). As with all optimisers of Keras,
+    `gradient_accumulation_steps` is not supported under `MirroredStrategy`.
 
     Args:
         learning_rate: Float, schedule or callable; η.
         momentum: Float, μ.
         weight_decay: Float, λ, or `None`.
-        global_clipnorm: Float, the greatest norm of all gradients together, or `None`.
+        global_clipnorm: Float, the largest norm of all gradients together, or `None`.
         nesterov: Whether a step is μ v + g + λ w instead of v.
-        classifier: Name of the classifier's layer. By default the model's last layer with trainable weights, where
-            that is a `Dense`, as in all models of `keras_action`.
-        classifier_multiplier: Float, the classifier's learning rate over that of the other layers; 1.0 makes them
-            alike (the release's `fc_lr5=False`).
-        **kwargs: All other arguments of `keras.optimizers.SGD`.
+        classifier: Name of the classifier's layer. By default the model's last layer with trainable weights if it is
+            a `Dense`, as in all models of `keras_action`.
+        classifier_multiplier: Float, the factor of the classifier's learning rate; 1.0 as the released code with
+            `fc_lr5=False`.
+        **kwargs: Other arguments of `keras.optimizers.SGD`.
 
     Raises:
-        ValueError: for gradient accumulation under `MirroredStrategy`; and, when it is built, where no layer is called
+        ValueError: for gradient accumulation under `MirroredStrategy`; and, when it is built, if no layer is called
             `classifier`.
 
     Example:
 
     >>> model.compile(keras_action.optimizers.ParameterGroupSGD(learning_rate=0.01), loss="categorical_crossentropy")
 
-    Reference: ACTION-Net's release (https://github.com/V-Sense/ACTION-Net, `get_optim_policies` in
-    `models/models.py`), which has it from TSN, [Wang et al., 2016](https://arxiv.org/abs/1608.00859).
+    Reference: ACTION-Net's released code (https://github.com/V-Sense/ACTION-Net, `get_optim_policies` in
+    `models/models.py`), after TSN, [Wang et al., 2016](https://arxiv.org/abs/1608.00859).
     """
 
     def __init__(
@@ -137,7 +134,7 @@ class ParameterGroupSGD(keras.optimizers.SGD):
             self._replicas = strategy.num_replicas_in_sync
             if self.gradient_accumulation_steps and isinstance(strategy, tf.distribute.MirroredStrategy):
                 raise ValueError(
-                    "Keras cannot accumulate gradients under MirroredStrategy: make the batch larger instead. "
+                    "Keras cannot accumulate gradients under MirroredStrategy: use a larger batch instead. "
                     f"Received: gradient_accumulation_steps={self.gradient_accumulation_steps}"
                 )
 
@@ -146,7 +143,7 @@ class ParameterGroupSGD(keras.optimizers.SGD):
             return
         super().build(variables)
         self.groups = tuple(parameter_groups(variables, self.classifier))
-        # By index: inside a replica of a strategy a variable has no path.
+        # By index, as variables have no path inside a replica.
         self._rates = [
             (2 if group.endswith("bias") else 1) * (self.classifier_multiplier if group.startswith("classifier") else 1)
             for group in self.groups
@@ -169,17 +166,17 @@ class ParameterGroupSGD(keras.optimizers.SGD):
         self.assign_sub(variable, ops.multiply(step, rate))
 
     def _apply_weight_decay(self, variables):
-        """Nothing: in place of Keras' decoupled decay, `update_step` adds it to the clipped gradient."""
+        """Does nothing: `update_step` adds the decay to the clipped gradient, instead of Keras' decoupled decay."""
 
     def _clip_gradients(self, grads):
-        # Keras would clip the gradients of each replica, before they are added up.
+        # Keras clips the gradients of each replica before they are summed.
         return grads if self._replicas > 1 else super()._clip_gradients(grads)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
-        """On TensorFlow the sums of the replicas' gradients; here they are clipped, where there are several replicas.
+        """Sums the gradients of several replicas, and clips the sum.
 
-        What is not finite becomes zero: a loss scale too high for one replica's clips must not spoil the weights, and
-        `LossScaleOptimizer` skips a step only where the first replica's gradients overflow.
+        Values that are not finite become zero, as `LossScaleOptimizer` skips a step only if the first replica's
+        gradients overflow.
         """
         grads_and_vars = super()._all_reduce_sum_gradients(grads_and_vars)
         if self._replicas == 1:

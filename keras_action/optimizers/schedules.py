@@ -8,16 +8,16 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class CosineDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that falls to zero along half a cosine, after a linear warm-up.
+    """Cosine decay to zero after a linear warm-up.
 
-    What `keras.optimizers.schedules.CosineDecay` gives, without its branches: optimisers with decoupled weight decay
-    ask for the rate once for each variable, and to trace the branches each time took TensorFlow 16 of the 50 s of
-    processor time before the first step of a small ACTION-Net with AdamW.
+    The values are those of `keras.optimizers.schedules.CosineDecay`, without its conditionals: optimisers with
+    decoupled weight decay call the schedule for each variable, and to trace the conditionals took TensorFlow 16 of the
+    50 s of processor time before the first step of a small ACTION-Net with AdamW.
 
     Args:
-        learning_rate: Float, the highest.
-        decay_steps: Integer, the steps from the highest to zero.
-        warmup_steps: Integer, the steps in which it rises from zero, before these.
+        learning_rate: Float, the highest rate.
+        decay_steps: Integer, the number of steps from the highest rate to zero.
+        warmup_steps: Integer, the number of steps before, in which the rate rises from zero.
 
     Example:
 
@@ -48,13 +48,13 @@ class CosineDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that falls by a factor at given steps, after a linear warm-up.
+    """Piecewise constant decay by a factor, after a linear warm-up.
 
     Args:
-        learning_rate: Float, the highest.
-        boundaries: Integers, ascending, the steps from which on it is lower.
-        factor: Float by which it is multiplied at each of them.
-        warmup_steps: Integer, the steps in which it rises from zero.
+        learning_rate: Float, the highest rate.
+        boundaries: Integers, ascending, the steps at which the rate falls.
+        factor: Float, by which the rate is multiplied at each of them.
+        warmup_steps: Integer, the number of steps in which the rate rises from zero.
 
     Example:
 

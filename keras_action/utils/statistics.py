@@ -1,8 +1,14 @@
-"""How far figures would go astray with other clips: intervals by bootstrap."""
+"""Softmax, and confidence intervals by bootstrap. NumPy only."""
 
 from typing import NamedTuple
 
 import numpy as np
+
+
+def softmax(logits):
+    """Probabilities `(…, classes)` of logits `(…, classes)`."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 class ConfidenceInterval(NamedTuple):

@@ -51,15 +51,15 @@ class StateDict:
 
 
 def read_state_dict(path_or_state_dict):
-    """The `StateDict` of a file or dict.
+    """Reads the `StateDict` of a file or dict.
 
     Args:
-        path_or_state_dict: Path of a PyTorch file or of an `.npz` file of arrays; or a dict of arrays or PyTorch
-            tensors, or one that has such a dict under `"state_dict"`, as a training checkpoint has; or a `StateDict`.
+        path_or_state_dict: Path of a PyTorch file or of an `.npz` file of arrays; a dict of arrays or PyTorch tensors;
+            a dict with such a dict under `"state_dict"`, as training checkpoints are; or a `StateDict`.
 
     Raises:
-        ValueError: where there is no dict of arrays, or two names of one weight hold different values.
-        FileNotFoundError: where the path names no file.
+        ValueError: if there is no dict of arrays, or two names of one weight have different values.
+        FileNotFoundError: if there is no such file.
     """
     if isinstance(path_or_state_dict, StateDict):
         return path_or_state_dict
@@ -94,7 +94,7 @@ def _is_array(item):
 
 
 def _to_numpy(value):
-    """An array of what may be PyTorch's: a parameter, on another device, in bfloat16."""
+    """A NumPy array of an array or of a PyTorch tensor."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         value = value.float() if str(value.dtype) == "torch.bfloat16" else value
@@ -118,7 +118,7 @@ def _clean(arrays):
 
 
 def _rename(arrays, rename):
-    """The arrays under new names; an error where two of other values would come under one."""
+    """The arrays under new names; a `ValueError` if two of different values get the same name."""
     renamed = {}
     for key, value in arrays.items():
         name = rename(key)
@@ -131,7 +131,7 @@ def _rename(arrays, rename):
 
 
 def _flat_batch_norm(key, value):
-    """`(1, C)` → `(C,)`: so the first release of BNInception has its batch normalisation."""
+    """`(1, C)` → `(C,)`, for the batch normalisation of the first release of BNInception."""
     return value[0] if "_bn." in key and value.ndim == 2 and value.shape[0] == 1 else value
 
 
@@ -143,10 +143,9 @@ def _take_classifier(arrays):
 
 
 def _unwrap(arrays):
-    """Takes `.net` out of the names, which stands there where a module wraps the convolution that it precedes.
+    """Removes `.net` from the names of convolutions that a temporal module wraps, and returns the wrapped names too.
 
-    In BNInception the convolution keeps its own name besides: `shift_3a.net.weight` is `inception_3b_1x1.weight`
-    once more.
+    In BNInception such a convolution has its own name too: `shift_3a.net.weight` is `inception_3b_1x1.weight`.
     """
     wrapped, copies = set(), set()
     for key, value in arrays.items():

@@ -1,7 +1,7 @@
-"""Files of `torch.save` as NumPy arrays, with PyTorch or without it, and never with code from the file.
+"""Reads files of `torch.save` as NumPy arrays, with PyTorch or without it.
 
-A file is a zip archive (PyTorch 1.6 and later): `<name>/data.pkl`, and each storage as `<name>/data/<key>`; or,
-older, a chain of pickles with the storages behind it. Where a tensor lies in its storage stands in the pickle.
+A file is a zip archive (PyTorch 1.6 and later) of `<name>/data.pkl` and the storages, `<name>/data/<key>`; or, older, a
+chain of pickles with the storages behind it.
 """
 
 import functools
@@ -22,30 +22,30 @@ from keras_action.weights.torch_pickle import DTYPES, ONLY, Budget, TorchUnpickl
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _PROTOCOL_VERSION = 1001
-_ZIP = b"PK\3\4"  # how a file, and each member, of a zip archive begins
-_LOCAL_HEADER = 30  # bytes of a zip member's header, before its name
+_ZIP = b"PK\3\4"  # the first bytes of a zip archive and of each member
+_LOCAL_HEADER = 30  # bytes of a zip member's header before its name
 
 
 def read_torch_file(path, use_torch=None):
-    """What was saved with `torch.save`, every tensor and parameter as a NumPy array.
+    """Reads a file of `torch.save`, with every tensor and parameter as a NumPy array.
 
-    Nothing in the file is ever called: it may hold tensors, dicts, lists, tuples, sets, strings, bytes, numbers and
-    None. A file of a whole model, or with objects of other classes, is an error that names the class. An
-    OrderedDict or Counter becomes a dict, bfloat16 becomes float32, a device or type its name.
+    No code of the file is run. It may hold tensors, dicts, lists, tuples, sets, strings, bytes, numbers and None; an
+    object of another class is an error that names the class. An OrderedDict or Counter becomes a dict, bfloat16 becomes
+    float32, a device or dtype its name.
 
     Args:
-        path: Path of the file, whatever its name: `.pth`, `.pt`, `.pth.tar`, ….
-        use_torch: Whether `torch.load(…, weights_only=True)` reads it, or the reader here, which needs NumPy only.
-            By default the former, where PyTorch is installed.
+        path: Path of the file: `.pth`, `.pt`, `.pth.tar` or any other name.
+        use_torch: Whether `torch.load(…, weights_only=True)` reads it; else a reader that needs only NumPy. By default
+            whether PyTorch is installed.
 
     Returns:
-        The object saved, often a state dict or `{"state_dict": …, "epoch": …}`. Arrays are writable and own their
+        The saved object, such as a state dict or `{"state_dict": …, "epoch": …}`. Arrays are writable and own their
         memory.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: for a file of another format, one that is damaged, and one that holds anything else, such as
-            complex, quantized or sparse tensors.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged, of another format, or holds anything else, such as complex, quantized or
+            sparse tensors.
 
     Example:
 
@@ -62,7 +62,7 @@ def read_torch_file(path, use_torch=None):
                 raise ValueError("it is empty")
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             is_zip = data[:4] == _ZIP
-            # Before PyTorch reads too: with the tar format, `weights_only` of PyTorch before 2.6 can be tricked.
+            # Before PyTorch reads it too: `weights_only` of PyTorch before 2.6 is not safe for the tar format.
             members = _find_members(file, data) if is_zip else _refuse_tar(data)
             if use_torch:
                 return _read_with_torch(file, len(data))
@@ -82,11 +82,11 @@ def _read_with_torch(file, file_size):
         saved = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # for a file that is damaged, it may be nearly any
+    except Exception as error:  # a damaged file may raise nearly any
         name = re.search(r"GLOBAL (\S+) ", str(error))
         if name:
             raise ValueError(refusal(name[1])) from error
-        # Without the advice, in front of the reason, to load it with `weights_only=False`.
+        # Without PyTorch's advice before the reason, to load it with `weights_only=False`.
         reason = re.sub(r"(?s)^Weights only load failed.*WeightsUnpickler error:\s*", "", str(error))
         raise ValueError(f"torch.load refuses it ({type(error).__name__}: {reason[:200]})") from error
     budget = Budget(file_size)
@@ -141,13 +141,13 @@ class _Member:
 
     def read(self, data):
         content = memoryview(data)[self.start : self.start + self.size]
-        if self.crc and zlib.crc32(content) != self.crc:  # 0 where PyTorch was told to compute none
+        if self.crc and zlib.crc32(content) != self.crc:  # 0 if PyTorch was set not to compute it
             raise ValueError(f"its member {self.name[:100]!r} is damaged")
         return content
 
 
 def _find_members(file, data):
-    """The archive's members by their names without the archive's."""
+    """Dict from the names of the archive's members, without the archive's, to `_Member`."""
     try:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
@@ -156,12 +156,12 @@ def _find_members(file, data):
     names = [info.filename for info in infos]
     roots = [name.removesuffix("data.pkl") for name in names if re.fullmatch("[^/]+/data.pkl", name)]
     if len(roots) != 1:
-        raise ValueError("it is a zip archive of something else, without a <name>/data.pkl")
+        raise ValueError("it is another zip archive, without a <name>/data.pkl")
     if any(name.startswith((f"{roots[0]}constants.pkl", f"{roots[0]}code/")) for name in names):
         raise ValueError("it is a TorchScript archive, which holds code; save the model's state_dict() instead")
-    # Members that lie over each other could together be far larger than the file.
+    # Overlapping members could together be far larger than the file.
     if len(set(names)) < len(names) or sum(info.compress_size for info in infos) > len(data):
-        raise ValueError("it is a zip archive with members over each other")
+        raise ValueError("it is a zip archive with overlapping members")
     return {info.filename.removeprefix(roots[0]): _find_member(info, data) for info in infos}
 
 
@@ -169,10 +169,10 @@ def _find_member(info, data):
     name = info.filename
     if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
         raise ValueError(f"its member {name[:100]!r} is compressed, which torch.save never does")
-    # Each member has a header of its own, padded so that the content is aligned.
+    # Each member has its own header, padded to align the content.
     header = data[info.header_offset : info.header_offset + _LOCAL_HEADER]
     if info.header_offset < 0 or len(header) < _LOCAL_HEADER or header[:4] != _ZIP:
-        raise ValueError(f"its member {name[:100]!r} is not where the archive says")
+        raise ValueError(f"its member {name[:100]!r} is not at the place that the archive names")
     start = info.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", header[26:]))
     if start + info.file_size > len(data) or info.flag_bits & 1:
         raise ValueError(f"its member {name[:100]!r} is cut off or encrypted")
@@ -188,7 +188,7 @@ def _refuse_tar(data):
 
 
 def _read_legacy(data):
-    """The storages lie behind the pickle, so it is read twice: for their sizes, and then with them."""
+    """Reads the pickle twice: for the sizes of the storages behind it, and then with the storages."""
     budget = Budget(len(data))
 
     def load(read_storage=lambda key, size: None):
@@ -196,9 +196,9 @@ def _read_legacy(data):
         return plain_copy(unpickler.load(), _array_or_none), unpickler.sizes
 
     try:
-        head = [load()[0] for _ in range(3)]  # the third is about the machine that wrote it
+        head = [load()[0] for _ in range(3)]  # the third describes the machine that wrote it
     except ValueError as error:
-        raise ValueError("it is no zip archive, nor does it begin as PyTorch's older format does") from error
+        raise ValueError("it is no zip archive, nor does it begin as PyTorch's older format") from error
     if head[:2] != [_MAGIC_NUMBER, _PROTOCOL_VERSION]:
         raise ValueError("it has neither the magic number nor the version of PyTorch's older format")
     start = data.tell()
@@ -215,5 +215,5 @@ def _read_legacy(data):
             raise ValueError(f"its storage {key[:100]!r} has not {count} numbers, or is cut off")
         contents[key] = memoryview(data)[start_of_numbers:position]
     data.seek(start)
-    # Little-endian whatever the third pickle says: so PyTorch writes this format on every machine.
+    # PyTorch writes this format little-endian on every machine, whatever the third pickle says.
     return load(lambda key, size: contents[key])[0]

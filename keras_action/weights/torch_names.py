@@ -1,4 +1,4 @@
-"""How PyTorch's releases name the weights of the backbones that Keras layers of this package stand for."""
+"""The names of the backbones' weights in PyTorch's releases."""
 
 import re
 from collections.abc import Callable
@@ -10,12 +10,12 @@ class TorchNames:
     """The names of one family of PyTorch models.
 
     Attributes:
-        backbone: Function from the keys of a state dict to the backbone's name, or `None` where it is another's.
+        backbone: Function from the keys of a state dict to the backbone's name, or `None` if it is of another family.
         variant: The variant of its weights.
-        prefix: Function from the name of a Keras layer with weights to what stands before `.weight` in its keys; the
-            name itself for a layer of another network.
-        action_prefix: Function from the name of the Keras layer that a module precedes to what stands before
-            `.action_…` in the module's keys.
+        prefix: Function from the name of a Keras layer to the part of its keys before `.weight`; the name itself for a
+            layer of another network.
+        action_prefix: Function from the name of the Keras layer that a module precedes to the part of the module's keys
+            before `.action_…`.
     """
 
     backbone: Callable[[set[str]], str | None]
@@ -32,7 +32,7 @@ def _is_mobilenet_v2(keys):
 
 
 def _mobilenet_v2_prefix(name):
-    """`block_2_expand` → `features.3.conv.0`: PyTorch counts the stem and the first block as 0 and 1."""
+    """`block_2_expand` → `features.3.conv.0`: PyTorch counts the stem as 0 and the first block as 1."""
     if name in ("Conv1", "bn_Conv1"):
         return f"features.0.{int(name == 'bn_Conv1')}"
     if name in ("Conv_1", "Conv_1_bn"):
@@ -50,7 +50,7 @@ def _mobilenet_v2_prefix(name):
 
 
 def tonylins_name(key):
-    """A key of torchvision's MobileNetV2, which nests convolution and batch norm, under tonylins' flat name."""
+    """A key of torchvision's MobileNetV2, which nests convolution and batch norm, in tonylins' flat form."""
     match = re.fullmatch(r"features\.(\d+)\.conv\.(\d)\.(\d)\.(\w+)", key)
     if match:
         block, group, part, weight = match.groups()
@@ -135,13 +135,13 @@ def _is_bn_inception(keys):
 
 
 def _bn_inception_action_prefix(name):
-    """`inception_3b_1x1` → `shift_3a`: the release names a module after the block that it follows."""
+    """`inception_3b_1x1` → `shift_3a`: the released code names a module after the block before it."""
     match = re.match("inception_(..)_", name)
     return f"shift_{_PREVIOUS_BLOCK[match[1]]}" if match else name
 
 
 def bn_inception_wrapped(action_prefix):
-    """`shift_3a` → the convolutions of which one stands behind that module, and is registered there once more."""
+    """`shift_3a` → the names of the convolutions one of which that module wraps."""
     previous = action_prefix.removeprefix("shift_")
     block = next((block for block, before in _PREVIOUS_BLOCK.items() if before == previous), None)
     return (f"inception_{block}_1x1", f"inception_{block}_3x3_reduce")
@@ -155,7 +155,7 @@ FAMILIES = (
 
 
 def find_family(keys):
-    """The `TorchNames` that the keys are of, and the backbone's name; `(None, None)` for unknown ones."""
+    """The `TorchNames` of the keys, and the backbone's name; `(None, None)` for unknown keys."""
     keys = set(keys)
     for family in FAMILIES:
         backbone = family.backbone(keys)

@@ -79,7 +79,7 @@ class Budget:
 
 
 def own_array(array, dtype):
-    """A copy in memory of its own: float32 for bfloat16, which `array` has as uint16; bool for bool."""
+    """A copy of an array as it lies in a file: bfloat16, there uint16, becomes float32, and bool bool."""
     if dtype == "bfloat16":
         bits = np.array(array, "u4", order="C")
         bits <<= 16
@@ -91,9 +91,9 @@ def plain_copy(saved, convert):
     """A copy of nested containers as dicts, lists, tuples and sets.
 
     Args:
-        saved: What a reader gave.
-        convert: Function from a value that is neither a container nor a scalar to its copy, or `None` if it may not
-            be there.
+        saved: Containers.
+        convert: Function from a value that is neither a container nor a scalar to its copy, or to `None` if such a
+            value is not allowed.
 
     Raises:
         ValueError: for any other value, and for containers that are nested too deep.
@@ -132,18 +132,6 @@ def check_key(value):
     return value
 
 
-class _Function:
-    """A name that a file may call. It has no attributes that the file could set."""
-
-    __slots__ = ("function",)
-
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self, *arguments):
-        return self.function(*arguments)
-
-
 class _Storage:
     """The numbers of a storage, or of a view of it, as they lie in the file."""
 
@@ -153,8 +141,8 @@ class _Storage:
         self.array, self.dtype = array, dtype
 
 
-# Python's own implementation. The one in C takes memory for any length or memo number that the file names, before it
-# finds the file shorter; it hashes keys of any depth; and it knows instructions that reach past `find_class`.
+# Python's own implementation, as the one in C allocates memory for any length or memo index that the file claims,
+# hashes keys of any depth, and has instructions that bypass `find_class`.
 class TorchUnpickler(pickle._Unpickler):
     """Unpickles plain containers, scalars and tensors; any other name or instruction is an error.
 
@@ -176,18 +164,18 @@ class TorchUnpickler(pickle._Unpickler):
         self.read_storage, self.budget, self.byte_order = read_storage, budget, byte_order
         self.sizes = {}
         self._allowed = {
-            "collections.OrderedDict": _Function(self._dict),
-            "collections.Counter": _Function(self._dict),
-            "builtins.set": _Function(self._set),
-            "builtins.bytes": _Function(self._bytes),
-            "_codecs.encode": _Function(self._bytes),
-            "torch.Size": _Function(self._size),
-            "torch.device": _Function(self._device),
-            "torch._utils._rebuild_tensor": _Function(self._tensor),
-            "torch._utils._rebuild_tensor_v2": _Function(self._tensor),
-            "torch._utils._rebuild_tensor_v3": _Function(self._tensor_of_dtype),
-            "torch._utils._rebuild_parameter": _Function(self._parameter),
-            "torch._utils._rebuild_parameter_with_state": _Function(self._parameter),
+            "collections.OrderedDict": self._dict,
+            "collections.Counter": self._dict,
+            "builtins.set": self._set,
+            "builtins.bytes": self._bytes,
+            "_codecs.encode": self._bytes,
+            "torch.Size": self._size,
+            "torch.device": self._device,
+            "torch._utils._rebuild_tensor": self._tensor,
+            "torch._utils._rebuild_tensor_v2": self._tensor,
+            "torch._utils._rebuild_tensor_v3": self._tensor_of_dtype,
+            "torch._utils._rebuild_parameter": self._parameter,
+            "torch._utils._rebuild_parameter_with_state": self._parameter,
             **_STORAGES,
             **{f"torch.{dtype}": f"torch.{dtype}" for dtype in DTYPES},
         }
@@ -308,7 +296,7 @@ class TorchUnpickler(pickle._Unpickler):
         self._set_items(self.pop_mark())
 
     def _load_build(self):
-        """Leaves out the attributes of a dict, as `_metadata` of a state dict; nothing else may have any."""
+        """Ignores the attributes of a dict, such as `_metadata` of a state dict; other objects may have none."""
         if self.stack.pop() is not None and type(self.stack[-1]) is not dict:
             raise ValueError(f"its pickle has a {type(self.stack[-1]).__name__} where a dict belongs")
 

@@ -109,7 +109,7 @@ def test_a_module_after_a_layer_is_seen_by_all_behind_it():
 
 def test_layers_of_one_module_take_one_tensor():
     point = keras_action.InsertionPoint(before=("one_a_conv0", "two_a_conv0"))
-    with pytest.raises(ValueError, match=r"one and the same tensor.*'two_a_conv0'"):
+    with pytest.raises(ValueError, match=r"must take the same tensor.*'two_a_conv0'"):
         keras_action.insert_layers(inception(), {point: keras_action.layers.Action(2, name="both")})
     with pytest.raises(ValueError, match="One of `before` and `after`"):
         keras_action.InsertionPoint()

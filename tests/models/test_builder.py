@@ -203,5 +203,5 @@ def test_weights_of_another_geometry_or_network_are_an_error(tmp_path):
     with pytest.raises(ValueError, match="must hold the weights of a 'resnet50'; it holds those of 'mobilenet_v2'"):
         keras_action.build_tsn("resnet50", 3, weights=tmp_path / "torch.npz")
     np.savez(tmp_path / "other.npz", weight=np.zeros(3))
-    with pytest.raises(ValueError, match="not known here"):
+    with pytest.raises(ValueError, match="an unknown network"):
         build("tsn", weights=tmp_path / "other.npz")

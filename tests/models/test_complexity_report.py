@@ -353,7 +353,7 @@ def test_a_layer_that_is_not_known_is_named(layer):
     report = complexity(model)
     assert report.uncounted == ("x",)
     assert report.parameters == model.count_params()
-    assert "NOT COUNTED, as their cost is not known: x" in str(report)
+    assert "NOT COUNTED, as their cost is unknown: x" in str(report)
     assert next(line for line in str(report).splitlines() if line.startswith("x ")).count("?") == 3
 
 

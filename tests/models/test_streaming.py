@@ -249,9 +249,9 @@ def test_a_model_of_ones_own():
     [
         (lambda: keras_action.build_action_net("tiny", 5, 4, input_size=32), "'branch_action' has causal=False"),
         (lambda: keras_action.build_tsm("tiny", 5, 4, input_size=32), "'branch_shift' has causal=False"),
-        (lambda: own_model(end=None), "takes the mean"),
-        (lambda: own_model(end=keras.layers.GlobalMaxPooling1D), "takes the mean"),
-        (lambda: tiny.tiny_backbone((32, 32, 3), False, None), "takes the mean"),
+        (lambda: own_model(end=None), "take the mean"),
+        (lambda: own_model(end=keras.layers.GlobalMaxPooling1D), "take the mean"),
+        (lambda: tiny.tiny_backbone((32, 32, 3), False, None), "take the mean"),
         (lambda: keras.layers.Dense(3), "A functional"),
     ],
 )
