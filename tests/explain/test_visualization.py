@@ -100,9 +100,9 @@ def test_figure_and_file(video, tmp_path):
 @pytest.mark.parametrize(
     ("models", "message"),
     [
-        (lambda: {}, "There must be a model"),
+        (lambda: {}, "at least one model"),
         (lambda: {"A": opened(), "B": opened(frames=2)}, "'A': 3, 'B': 2"),
-        (lambda: {"A": opened(), "B": opened(crop_to_aspect_ratio=True)}, "see the same frames"),
+        (lambda: {"A": opened(), "B": opened(crop_to_aspect_ratio=True)}, "take the same frames"),
     ],
 )
 def test_models_must_see_the_same_frames(models, message, video):

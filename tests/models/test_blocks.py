@@ -137,7 +137,7 @@ def test_a_location_that_a_branch_does_not_have():
     model = keras.Model(inputs, keras.layers.Add(name="sum")([inputs, chain(inputs, "a")]))
     assert names_of(keras_action.insertion_points(model, location=2)) == [("a_conv1",)]
     assert names_of(keras_action.insertion_points(model, location=4)) == [("a_relu1",)]
-    with pytest.raises(ValueError, match=r"block that ends in 'sum' does not have.*2 convolution\(s\)"):
+    with pytest.raises(ValueError, match=r"block that ends in 'sum' has 2 convolution\(s\)"):
         keras_action.insertion_points(model, location=3)
 
 

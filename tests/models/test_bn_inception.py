@@ -27,7 +27,7 @@ def test_weights_from_a_file(tmp_path):
     ("kwargs", "message"),
     [
         ({"include_top": True}, "Received: include_top=True"),
-        ({"weights": "imagenet"}, "give the path of the PyTorch file"),
+        ({"weights": "imagenet"}, "pass the path of the PyTorch file"),
         ({"input_shape": (31, 64, 3)}, "at least 32 pixels"),
         ({"input_shape": (None, None, 3)}, "Received: input_shape="),
         ({"input_shape": (64, 64, 1)}, "Received: input_shape="),

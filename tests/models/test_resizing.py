@@ -111,7 +111,7 @@ def two_inputs():
         (two_inputs, r"one input, is expected. Received: inputs of \[\(None, 4"),
         (lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), r"Received: inputs of \[\(None, 4\)"),
         (lambda: lambda clips: clips, "functional or a built sequential"),
-        (lambda: build("mobilenet_v2", 65, alpha=0.35), "give it these weights. Received: layer 'block_1_pad'"),
+        (lambda: build("mobilenet_v2", 65, alpha=0.35), "set its weights. Received: layer 'block_1_pad'"),
     ],
 )
 def test_errors(make, message):
