@@ -172,7 +172,7 @@ np.savez(
         ({"class_ids": 5}, "below 5"),
         ({"class_ids": [0]}, "each of 2"),
         ({"class_ids": 1.5}, "Received: class_ids=1.5"),
-        ({"layer": "brunch"}, r"close ones are \['branch'"),
+        ({"layer": "brunch"}, "Did you mean 'branch'"),
         ({"layer": "classifier"}, r"gives \(None, 5\)"),
         ({"layer": "clip"}, "a map for each frame"),
         ({"layer": 3}, "one of 1, 4"),
@@ -192,7 +192,7 @@ def test_another_head_has_gradients_only(model):
     logits = keras.layers.Reshape((FRAMES, -1))(features)
     logits = keras.layers.Dense(5)(keras.layers.LSTM(4)(logits))
     other = keras.Model(model.input, logits)
-    with pytest.raises(ValueError, match="grad_cam takes others"):
+    with pytest.raises(ValueError, match="grad_cam takes any"):
         keras_action.class_activation_maps(other, clips())
     assert keras_action.grad_cam(other, clips(), 4).shape == (2, FRAMES, 8, 8)
     with pytest.raises(ValueError, match="A Keras model of clips"):

@@ -53,7 +53,7 @@ def test_a_model_takes_no_clips_of_another_shape(shape):
     assert model.predict(np.zeros((1, 4, 32, 32, 3)), verbose=0).shape == (1, 4, 3)
     other = np.zeros(shape, "float32")
     for _ in range(2):  # after the first, TensorFlow traces with unknown sizes
-        with pytest.raises(Exception, match=r"expected shape[= ].*4,\s*32,\s*32,\s*3"):
+        with pytest.raises(Exception, match=r"(expected shape|built with clips of shape).*4,\s*32,\s*32,\s*3"):
             model.predict(other, verbose=0)
     with pytest.raises(ValueError, match="expected shape"):
         model(other)
