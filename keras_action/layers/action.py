@@ -23,7 +23,7 @@ class Action(keras.layers.Layer):
         reduction: Integer r; CE and ME squeeze C channels to C // r, and at least one.
         shift_divisor: Integer; C // shift_divisor channels are shifted each way.
         paths: The excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
-        shift: `"learnable"` as in the released code, `"fixed"` as in TSM, or `None` as in the paper's text, which has
+        shift: `"learnable"` as in the reference code, `"fixed"` as in TSM, or `None` as in the paper's text, which has
             no shift. The parameter counts of the paper's Tables 3 and 5 come out only with the learnable one.
         causal: Boolean; whether no frame depends on a later one: shift, STE and CE read t − 2 … t, ME the change from
             t − 1 to t. The weights have the same shapes.

@@ -13,7 +13,7 @@ class ChannelExcitation(SqueezedExcitation):
 
     The spatial mean (equation 5), squeezed to C / r channels (6), a convolution over time of kernel 3 (7), ReLU,
     expanded to C channels and a sigmoid (8); the output is x + x ⊙ M (9). No convolution has a bias. The ReLU is in
-    the released code, not in the paper's text.
+    the reference code, not in the paper's text.
 
     Args:
         num_segments: Integer T, the frames of one clip.

@@ -1,4 +1,4 @@
-"""PyTorch's default initializer, which the released code uses."""
+"""PyTorch's default initializer, which the reference code uses."""
 
 import math
 

@@ -73,7 +73,7 @@ class MotionExcitation(SqueezedExcitation):
     Squeezed to C / r channels and batch-normalised to F; the motion is K ∗ F(t + 1) − F(t) with a depthwise 3×3
     convolution K, zero for the last frame; its spatial mean is expanded to C channels, and a sigmoid; the output is
     x + x ⊙ M. No convolution has a bias. The batch normalisation, and that the 3×3 convolution is depthwise, are in the
-    released code, not in the paper's text.
+    reference code, not in the paper's text.
 
     Neither the convolution nor the difference is computed at full size: `mean_of_depthwise_conv` gives their
     spatial mean from nine sums of F. At inference F is not computed either: squeeze and batch normalisation are affine,

@@ -38,7 +38,7 @@ class TemporalShift(keras.layers.Layer):
 
     With `mode="fixed"` it is TSM's shift: no parameters. With `mode="learnable"` the kernel starts as that shift
     and is trained, three weights a channel: this stands before ACTION's three paths. Outside the clip frames
-    count as zero. The text of the ACTION paper does not have the learnable shift; its released code does, and the
+    count as zero. The text of the ACTION paper does not have the learnable shift; its reference code does, and the
     parameter counts of the paper's Tables 3 and 5 come out only with it.
 
     Args:

@@ -164,7 +164,7 @@ BACKBONES = {
     "nasnet_large": _keras(applications.NASNetLarge, _MINUS_ONE_TO_ONE),
     "nasnet_mobile": _keras(applications.NASNetMobile, _MINUS_ONE_TO_ONE),
     "resnet50": _keras(applications.ResNet50, _CAFFE, _TORCHVISION_RESNET),
-    # Every second block of each stage, as in the released code where the third has 23 blocks or more.
+    # Every second block of each stage, as in the reference code where the third has 23 blocks or more.
     "resnet101": _keras(applications.ResNet101, _CAFFE, _TORCHVISION_RESNET, insert_every=2),
     "resnet152": _keras(applications.ResNet152, _CAFFE, _TORCHVISION_RESNET, insert_every=2),
     "resnet50_v2": _keras(applications.ResNet50V2, _MINUS_ONE_TO_ONE),

@@ -26,7 +26,7 @@ def build_action_net(
         num_classes: Integer, the number of classes.
         num_segments: Integer T, the frames of one clip.
         paths: The excitations, one or more of `"ste"`, `"ce"`, `"me"` (the paper's Table 3).
-        shift: The temporal shift before them: `"learnable"` as in the released code, `"fixed"`, or `None` as in the
+        shift: The temporal shift before them: `"learnable"` as in the reference code, `"fixed"`, or `None` as in the
             paper's text.
         causal: Whether no frame depends on a later one, so that `keras_action.streaming_model` can take the frames
             one by one; see `keras_action.layers.Action`. The weights have the same names and shapes.
@@ -64,7 +64,8 @@ def build_action_net(
 
     Raises:
         ValueError: for an unknown backbone or variant, or for weights that do not fit.
-        FileNotFoundError: where `weights` names no file.
+        FileNotFoundError: if `weights` names no file.
+        ConnectionError: if ImageNet weights cannot be downloaded.
 
     Example:
 
@@ -180,12 +181,20 @@ def _build(
         backbone_options["include_preprocessing"] = include_preprocessing
 
     # === Backbone over frames ===
-    frames_model = entry.constructor(
-        input_shape=(height, width, 3),
-        include_top=False,
-        weights=None if state_dict else weights,
-        **backbone_options,
-    )
+    try:
+        frames_model = entry.constructor(
+            input_shape=(height, width, 3),
+            include_top=False,
+            weights=None if state_dict else weights,
+            **backbone_options,
+        )
+    except Exception as error:
+        if "URL fetch failure" not in str(error):  # a plain Exception of `keras.utils.get_file`
+            raise
+        raise ConnectionError(
+            f"The ImageNet weights of {backbone!r} cannot be downloaded. Use `weights=None`, or the path of a file. "
+            f"Received: weights={weights!r} ({str(error)[:300]})"
+        ) from error
     name_by_position(frames_model)
     points = insertion_points(frames_model, stages, location, entry.insert_every)
     layers = {point: [make_layer(point.name)] for point in points if make_layer}

@@ -108,7 +108,7 @@ def complexity(model):
     Multiply-adds are those of convolutions and matrix products, as the field counts them: biases, normalisations,
     activations, poolings and products element by element count zero, and padding is not discounted. They are counted
     for one clip (of an image model, one image) in the three forms of `keras_action.models.macs.Macs`: as the paper's
-    released code computes, and as this package does in training and at inference.
+    reference code computes, and as this package does in training and at inference.
 
     Args:
         model: A functional or sequential Keras model of known input size. The layers of models inside it are counted.

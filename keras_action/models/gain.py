@@ -15,7 +15,7 @@ def divide_gain(model):
     all the stored statistics of batch normalisation, are those of a network without modules. If the statistics are not
     updated (frozen stages, partial batch normalisation, few steps), activations are 4.5 times too large in each block,
     and MobileNetV2's ReLU6 saturates. If a batch normalisation follows a module, its statistics are multiplied instead.
-    Neither the paper nor the released code does so.
+    Neither the paper nor the reference code does so.
 
     Args:
         model: A functional model with `keras_action.layers.Action` whose other weights are trained.

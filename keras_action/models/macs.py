@@ -35,7 +35,7 @@ class Macs:
     """Multiply-adds of one clip in three forms, which differ only for the layers of this package.
 
     Attributes:
-        literal: By the formulas of the paper's released code, every convolution at full size.
+        literal: By the formulas of the paper's reference code, every convolution at full size.
         training: As this package's layers compute in training, with batch statistics.
         inference: As this package's layers compute at inference.
     """

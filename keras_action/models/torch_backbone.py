@@ -9,7 +9,7 @@ from keras_action.weights.state_dicts import listed, read_state_dict
 
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")  # the order of Keras' own four
 
-# A weight's path inside `Action` → its name in the released code.
+# A weight's path inside `Action` → its name in the reference code.
 _ACTION_PARTS = {
     "shift/kernel": "shift.weight",
     "ste/kernel": "p1_conv1.weight",

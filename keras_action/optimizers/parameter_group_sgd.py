@@ -5,10 +5,10 @@ from keras import ops
 
 
 def parameter_groups(variables, classifier=None):
-    """The parameter group of each variable of a model, as in the released code of TSN, TSM and ACTION-Net.
+    """The parameter group of each variable of a model, as in the reference code of TSN, TSM and ACTION-Net.
 
     Biases are found by name; scales and offsets (`gamma`, `beta`, and others with one axis) are `"norm"`; all others
-    are `"weight"`, among them the kernels of depthwise convolutions and of the ACTION modules. The released code has
+    are `"weight"`, among them the kernels of depthwise convolutions and of the ACTION modules. The reference code has
     groups of its own for the first convolution and for the modules, but with the same settings.
 
     Args:
@@ -73,7 +73,7 @@ class ParameterGroupSGD(keras.optimizers.SGD):
     | `classifier_weight` | 5 | 1 |
     | `classifier_bias` | 10 | 0 |
 
-    `parameter_groups` tells the group of each variable; after `build` they are in `optimizer.groups`. The released
+    `parameter_groups` tells the group of each variable; after `build` they are in `optimizer.groups`. The reference
     program has a default λ of 1e-5, but its help says 5e-4, the default here. To train without some batch
     normalisations, as its option `--npb` does with all but the first, set `layer.trainable = False` before `compile`.
 
@@ -89,7 +89,7 @@ class ParameterGroupSGD(keras.optimizers.SGD):
         nesterov: Whether a step is μ v + g + λ w instead of v.
         classifier: Name of the classifier's layer. By default the model's last layer with trainable weights if it is
             a `Dense`, as in all models of `keras_action`.
-        classifier_multiplier: Float, the factor of the classifier's learning rate; 1.0 as the released code with
+        classifier_multiplier: Float, the factor of the classifier's learning rate; 1.0 as the reference code with
             `fc_lr5=False`.
         **kwargs: Other arguments of `keras.optimizers.SGD`.
 
@@ -101,7 +101,7 @@ class ParameterGroupSGD(keras.optimizers.SGD):
 
     >>> model.compile(keras_action.optimizers.ParameterGroupSGD(learning_rate=0.01), loss="categorical_crossentropy")
 
-    Reference: ACTION-Net's released code (https://github.com/V-Sense/ACTION-Net, `get_optim_policies` in
+    Reference: ACTION-Net's reference code (https://github.com/V-Sense/ACTION-Net, `get_optim_policies` in
     `models/models.py`), after TSN, [Wang et al., 2016](https://arxiv.org/abs/1608.00859).
     """
 

@@ -135,7 +135,7 @@ def _is_bn_inception(keys):
 
 
 def _bn_inception_action_prefix(name):
-    """`inception_3b_1x1` → `shift_3a`: the released code names a module after the block before it."""
+    """`inception_3b_1x1` → `shift_3a`: the reference code names a module after the block before it."""
     match = re.match("inception_(..)_", name)
     return f"shift_{_PREVIOUS_BLOCK[match[1]]}" if match else name
 

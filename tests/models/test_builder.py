@@ -1,9 +1,12 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 import keras_action
 from keras_action.layers import Action, TemporalShift
+from keras_action.models.backbones import BACKBONES
 from tests.test_case import frames, numpy, shared
 
 BUILDERS = {
@@ -205,3 +208,12 @@ def test_weights_of_another_geometry_or_network_are_an_error(tmp_path):
     np.savez(tmp_path / "other.npz", weight=np.zeros(3))
     with pytest.raises(ValueError, match="an unknown network"):
         build("tsn", weights=tmp_path / "other.npz")
+
+
+def test_imagenet_weights_without_internet(monkeypatch):
+    def offline(**options):
+        raise Exception("URL fetch failure on https://storage.example/weights.h5: None -- no name resolution")
+
+    monkeypatch.setitem(BACKBONES, "mobilenet_v2", dataclasses.replace(BACKBONES["mobilenet_v2"], constructor=offline))
+    with pytest.raises(ConnectionError, match=r"weights=None`, or the path of a file. Received: weights='imagenet'"):
+        keras_action.build_tsn("mobilenet_v2", 3, weights="imagenet")
