@@ -11,7 +11,18 @@ from keras_action.training.model_files import TORCH_SUFFIXES, load_model
 CLASSIFIER = "classifier"
 
 # What two layers of the same name must have in common, besides their class and the shapes of their weights.
-_SETTINGS = ("strides", "padding", "epsilon", "scale", "offset", "paths", "shift", "mode", "shift_divisor")
+_SETTINGS = (
+    "strides",
+    "padding",
+    "epsilon",
+    "scale",
+    "offset",
+    "paths",
+    "shift",
+    "mode",
+    "shift_divisor",
+    "past_channels",
+)
 
 
 def open_start(path, num_segments, kind):

@@ -126,3 +126,10 @@ def test_a_checkpoint_whose_keys_do_not_tell_its_kind(tmp_path):
         model = build_model(recipe, 27)
         bias = model.get_layer("classifier").get_weights()[1]
         np.testing.assert_array_equal(bias, state_dict["new_fc.bias"])
+
+
+def test_tsms_online_model_is_no_start_for_other_shifted_channels(tmp_path):
+    options = {"num_segments": 2, "input_size": 32, "causal": True, "past_channels": "first"}
+    keras_action.build_tsm("tiny", 2, **options).save(tmp_path / "online.keras")
+    with pytest.raises(ValueError, match="has past_channels first, where second is needed"):
+        build_model(tiny.recipe(model="tsm", causal=True, start_from=str(tmp_path / "online.keras")), 2)
