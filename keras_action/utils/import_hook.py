@@ -17,24 +17,31 @@ def when_imported(name, action):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds one module as the other finders do, and has its loader call `action` after executing it."""
+    """Finds one module as the other finders do, and has its loader call `action` after executing it.
+
+    It stays until then: a module may be looked for, as by `importlib.util.find_spec`, without being imported.
+    """
 
     def __init__(self, name, action):
-        self._name, self._action = name, action
+        self._name, self._action, self._is_searching = name, action, False
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname != self._name:
+        if fullname != self._name or self._is_searching:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is None:  # not installed: a later import may find it
-            sys.meta_path.insert(0, self)
-            return None
+        self._is_searching = True
+        try:
+            spec = importlib.util.find_spec(fullname)  # by the other finders
+        finally:
+            self._is_searching = False
+        if spec is None or spec.loader is None:
+            return spec
         execute = spec.loader.exec_module
 
         def exec_module(module):
             execute(module)
-            self._action()
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+                self._action()
 
         spec.loader.exec_module = exec_module
         return spec
