@@ -11,45 +11,16 @@ ONLY = "only dense tensors of real numbers and plain containers are read"
 SCALARS = (str, int, float, bool, bytes, type(None))
 
 # Name of a dtype → how its numbers lie in a file. NumPy has no bfloat16: it is the upper half of a float32.
-DTYPES = {
-    "float64": "f8",
-    "float32": "f4",
-    "float16": "f2",
-    "bfloat16": "u2",
-    "int64": "i8",
-    "int32": "i4",
-    "int16": "i2",
-    "int8": "i1",
-    "uint64": "u8",
-    "uint32": "u4",
-    "uint16": "u2",
-    "uint8": "u1",
-    "bool": "u1",
-}
-_STORAGES = {
-    "torch.DoubleStorage": "float64",
-    "torch.FloatStorage": "float32",
-    "torch.HalfStorage": "float16",
-    "torch.BFloat16Storage": "bfloat16",
-    "torch.LongStorage": "int64",
-    "torch.IntStorage": "int32",
-    "torch.ShortStorage": "int16",
-    "torch.CharStorage": "int8",
-    "torch.ByteStorage": "uint8",
-    "torch.BoolStorage": "bool",
-    "torch.UntypedStorage": "uint8",
-    "torch.storage.UntypedStorage": "uint8",
-}
-_INSTRUCTIONS = [
-    getattr(pickle, name)[0]
-    for name in (
-        *("PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1"),
-        *("BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING", "BINBYTES"),
-        *("SHORT_BINBYTES", "BINBYTES8", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND"),
-        *("APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET"),
-        *("GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "BINPERSID"),
-    )
-]
+DTYPES = dict(float64="f8", float32="f4", float16="f2", bfloat16="u2", int64="i8", int32="i4", int16="i2", int8="i1")
+DTYPES |= dict(uint64="u8", uint32="u4", uint16="u2", uint8="u1", bool="u1")
+_STORAGES = dict(Double="float64", Float="float32", Half="float16", BFloat16="bfloat16", Long="int64", Int="int32")
+_STORAGES |= dict(Short="int16", Char="int8", Byte="uint8", Bool="bool", Untyped="uint8")
+_INSTRUCTIONS = """
+PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT
+BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8
+EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS
+BINPUT LONG_BINPUT MEMOIZE BINGET LONG_BINGET GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID
+"""
 _MAX_DIMENSIONS = 32  # NumPy 1 has no more
 _DAMAGE = (AttributeError, EOFError, LookupError, OverflowError, TypeError, pickle.UnpicklingError, struct.error)
 
@@ -157,7 +128,9 @@ class TorchUnpickler(pickle._Unpickler):
         sizes: Dict from the keys of storages to how many numbers and how many bytes they have.
     """
 
-    dispatch: ClassVar = {code: pickle._Unpickler.dispatch[code] for code in _INSTRUCTIONS}
+    dispatch: ClassVar = {
+        code: pickle._Unpickler.dispatch[code] for code in (getattr(pickle, name)[0] for name in _INSTRUCTIONS.split())
+    }
 
     def __init__(self, stream, read_storage, budget, byte_order="<"):
         super().__init__(stream, encoding="utf-8")  # of the strings of Python 2
@@ -176,7 +149,8 @@ class TorchUnpickler(pickle._Unpickler):
             "torch._utils._rebuild_tensor_v3": self._tensor_of_dtype,
             "torch._utils._rebuild_parameter": self._parameter,
             "torch._utils._rebuild_parameter_with_state": self._parameter,
-            **_STORAGES,
+            **{f"torch.{name}Storage": dtype for name, dtype in _STORAGES.items()},
+            "torch.storage.UntypedStorage": "uint8",
             **{f"torch.{dtype}": f"torch.{dtype}" for dtype in DTYPES},
         }
 

@@ -260,6 +260,22 @@ def test_the_call_is_named(kind, use_torch, tmp_path):
     assert not target.exists()
 
 
+@pytest.mark.parametrize(
+    "opcodes",
+    [
+        name("argparse", "Namespace") + b")\x81}X\2\0\0\0lrG?\xb9\x99\x99\x99\x99\x99\x9asb",
+        name("numpy.core.multiarray", "scalar") + b"(" + name("numpy", "dtype") + b"(U\2f8K\0K\1tRU\x08abcdefghtR",
+        name("numpy._core.multiarray", "scalar" * 999),
+    ],
+    ids=["Namespace", "NumPy scalar", "long name"],
+)
+def test_the_way_out_is_named_for_other_objects(opcodes, tmp_path):
+    path = write_zip(tmp_path / "x.pth", b"}X\4\0\0\0args" + opcodes + b"s")
+    with pytest.raises(ValueError, match=r"save its weights alone, .*weights_only=False.*Received: path=") as error:
+        read_torch_file(path, use_torch=False)
+    assert len(str(error.value)) <= 1000
+
+
 # Files of which the numbers lie.
 
 
