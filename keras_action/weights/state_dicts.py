@@ -73,7 +73,7 @@ def read_state_dict(path_or_state_dict):
         hint = f" There is a dict under {nested[0][:60]!r}: pass that." if nested else ""
         raise ValueError(
             'A state dict, or a dict that has one under "state_dict", is expected: names and arrays. '
-            f"Received: {type(arrays).__name__} {listed(others)}.{hint}"
+            f"Received: {type(arrays).__name__}{' ' + listed(others) if others else ''}.{hint}"
         )
     return _clean({key: _to_numpy(value) for key, value in arrays.items()})
 

@@ -59,6 +59,7 @@ def test_mobilenet_is_the_same_function(options):
     [
         {"backbone": "resnet50"},
         {"builder": build_tsm, "shift": "learnable", "causal": True},
+        {"builder": build_tsm, "causal": True, "past_channels": "first"},
         {"backbone": "resnet50", "variant": "torchvision", "builder": build_tsm},
         {"backbone": "bn_inception", "stages": (3, 4)},
         {"backbone": "bn_inception", "builder": build_tsn},
