@@ -34,12 +34,12 @@ format: $(VENV)/extra-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The layers and models once more on JAX: the same tests, another backend; of the backbones' training steps, which it
-# compiles for a minute each, one. Compiled with few optimisations: to compile takes longer than to run.
+# The layers, the models and the streaming twins once more on JAX: the same tests, another backend. Backbones and resizing
+# are of Keras operations that Keras tests itself. Compiled with few optimisations: to compile takes longer than to run.
 test: lint
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n $(WORKERS)
-	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/layers tests/models \
-		-k "not one_of_each_family or mobilenet_v2"
+	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/layers \
+		$(addprefix tests/models/test_,blocks.py bn_inception.py builder.py insertion.py streaming.py)
 
 test-slow: $(VENV)/extra-dev
 	$(BIN)/python -m pytest -m slow

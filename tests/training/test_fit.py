@@ -21,6 +21,19 @@ from keras_action.training.run import digest
 from tests import tiny
 
 
+@pytest.fixture(autouse=True)
+def eager(request):
+    """Runs the steps of most tests eagerly, as tracing takes longer than a tiny run. `graph` marks the others."""
+    if request.node.get_closest_marker("graph"):
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture
 def annotations(tmp_path, monkeypatch):
     tiny.register(monkeypatch)
@@ -46,6 +59,7 @@ def losses(folder):
     return [row["loss"] for row in read_log(folder)]
 
 
+@pytest.mark.graph
 def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, tmp_path, capsys):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -85,6 +99,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, tmp_path
         np.testing.assert_allclose(a, b, rtol=0.02, atol=1e-3)
 
 
+@pytest.mark.graph
 def test_a_killed_process_goes_on(annotations, tmp_path):
     """A real kill, between the epochs' files, in a process of its own."""
     program = f"""
@@ -280,6 +295,7 @@ def test_the_checkpoint_of_something_else_is_refused(annotations, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["last.keras"]
 
 
+@pytest.mark.graph
 def test_mixed_precision_trains_and_is_not_left_on(annotations, tmp_path):
     recipe = tiny.recipe(mixed_precision="mixed_bfloat16", epochs=1)
     run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False)
@@ -328,6 +344,7 @@ def test_frame_folders_are_trained_on_and_say_how_long_they_are(tmp_path, monkey
     assert digest(annotations) != digest(Annotations((part.clips[0], *clips[1:]), ("bright", "dark")))
 
 
+@pytest.mark.graph
 def test_batches_are_as_the_recipe_says(annotations):
     def batches(**fields):
         taken = training_batches(tiny.recipe(**fields), annotations).take(3).as_numpy_iterator()
@@ -348,6 +365,7 @@ def test_batches_are_as_the_recipe_says(annotations):
             batches(**fields)  # nothing is known of "bright" and "dark"
 
 
+SLOW_GRAPH = [pytest.mark.slow, pytest.mark.graph]
 FLOAT16 = {"mixed_precision": "mixed_float16"}
 MIXED = {"mixup_alpha": 0.2, "cutmix_alpha": 1.0, "flip": True, "flip_pairs": ["bright:dark"], "rand_augment_ops": 1}
 PHASES = {"ema_momentum": 0.9, "frozen_epochs": 1, "optimizer": "sgd", "schedule": "steps", "decay_epochs": (2,)}
@@ -359,14 +377,19 @@ FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True}
 @pytest.mark.parametrize(
     ("fields", "kill_at"),
     [
-        pytest.param(FLOAT16, 1, id="float16", marks=pytest.mark.slow),
-        pytest.param(MIXED, 2, id="mixed", marks=pytest.mark.slow),
-        pytest.param(PHASES, 1, id="phases-1"),
-        pytest.param(PHASES, 2, id="phases-2", marks=pytest.mark.slow),
-        pytest.param(PARTS, 1, id="parts", marks=pytest.mark.slow),
+        pytest.param(FLOAT16, 1, id="float16", marks=SLOW_GRAPH),
+        pytest.param(MIXED, 2, id="mixed", marks=SLOW_GRAPH),
+        pytest.param(PHASES, 1, id="phases-1", marks=pytest.mark.graph),
+        pytest.param(PHASES, 2, id="phases-2", marks=SLOW_GRAPH),
+        pytest.param(PARTS, 1, id="parts", marks=SLOW_GRAPH),
         pytest.param({**FROZEN_NORMS, "frozen_epochs": 1, "ema_momentum": 0.9}, 2, id="norms"),
-        pytest.param({**FROZEN_NORMS, "frozen_epochs": 2}, 1, id="norms-frozen", marks=pytest.mark.slow),
-        pytest.param({**FROZEN_NORMS, "optimizer": "sgd", **FLOAT16}, 2, id="norms-16", marks=pytest.mark.slow),
+        pytest.param({**FROZEN_NORMS, "frozen_epochs": 2}, 1, id="norms-frozen", marks=SLOW_GRAPH),
+        pytest.param(
+            {**FROZEN_NORMS, "optimizer": "sgd", **FLOAT16},
+            2,
+            id="norms-16",
+            marks=SLOW_GRAPH,
+        ),
     ],
 )
 def test_a_run_of_any_recipe_goes_on_as_if_nothing_had_been(annotations, tmp_path, fields, kill_at):
