@@ -22,14 +22,14 @@ _TITLE = "gestures - q ends"
 _ENDS = {ord("q"), ord("Q"), 27}  # and Esc
 
 
-def draw_panel(frame, labels, scores, going_on=None, flash=None, figures=""):
+def draw_panel(frame, labels, scores, active_label=None, flash=None, figures=""):
     """Draw what the recogniser says beside and into a frame.
 
     Args:
         frame: RGB, uint8 `(H, W, 3)`.
         labels: The names of the classes.
         scores: Their probabilities, or `None` if nothing is known yet.
-        going_on: The label of the gesture that is going on.
+        active_label: The label of the gesture that is going on.
         flash: The label of an event that has just fired.
         figures: A line of text for the foot.
 
@@ -58,7 +58,7 @@ def draw_panel(frame, labels, scores, going_on=None, flash=None, figures=""):
         order = sorted(order, key=lambda index: -scores[index])[:_BARS]
     left, right, top = width + px(18), width + px(_PANEL - 18), px(16)
     for index in order:
-        is_on = labels[index] == going_on
+        is_on = labels[index] == active_label
         draw.text((left, top), _shorten(labels[index], draw, small, px(160)), fill=_TEXT, font=small)
         draw.text((right, top), f"{100 * scores[index]:.0f} %", fill=_QUIET, font=small, anchor="ra")
         bar = (top + px(22), top + px(30))
@@ -137,7 +137,7 @@ class Window:
         label, until = self._flash
         flash = label if time.monotonic() < until else None
         labels = monitor.recognizer.labels
-        picture = draw_panel(frame, labels, monitor.scores, monitor.going_on, flash, self._figures())
+        picture = draw_panel(frame, labels, monitor.scores, monitor.active_label, flash, self._figures())
         if not self._has_size:
             cv2.resizeWindow(_TITLE, picture.shape[1], picture.shape[0])
             self._has_size = True
@@ -191,7 +191,7 @@ class Film:
             frame,
             monitor.recognizer.labels,
             monitor.scores,
-            monitor.going_on,
+            monitor.active_label,
             label if seconds < until else None,
             "\n".join(_latency(monitor)),
         )

@@ -12,7 +12,7 @@ class Monitor:
         recognizer: A `GestureRecognizer`.
 
     Attributes:
-        milliseconds: What the last looks of the model took, each with everything around it.
+        milliseconds: Run times of the last inferences, with pre- and postprocessing.
     """
 
     def __init__(self, recognizer):
@@ -21,22 +21,22 @@ class Monitor:
 
     @property
     def scores(self):
-        """The smoothed probabilities of the last moment, of several windows those of the surest; or `None`."""
-        moment = self.recognizer.detector.moment
-        return None if moment is None else moment.scores
+        """The last smoothed probabilities, a list, or `None` at the start."""
+        smoothed = self.recognizer.detector.smoothed
+        return None if smoothed is None else smoothed.scores
 
     @property
-    def going_on(self):
-        """The label of the gesture that is going on, or `None`."""
-        return self.recognizer.detector.going_on
+    def active_label(self):
+        """The label of the current gesture, or `None`."""
+        return self.recognizer.detector.active_label
 
     def push(self, frame, timestamp=None):
         """As the recogniser's."""
-        start, before = time.perf_counter(), self.recognizer.looks
+        start, before = time.perf_counter(), self.recognizer.num_inferences
         events = self.recognizer.push(frame, timestamp)
-        looks = self.recognizer.looks - before
-        if looks:
-            self.milliseconds.append(1000 * (time.perf_counter() - start) / looks)
+        num_inferences = self.recognizer.num_inferences - before
+        if num_inferences:
+            self.milliseconds.append(1000 * (time.perf_counter() - start) / num_inferences)
         return events
 
 

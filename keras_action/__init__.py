@@ -19,7 +19,6 @@ _PUBLIC = {
     "InsertionPoint": "keras_action.models",
     "Recipe": "keras_action.training",
     "Run": "keras_action.training",
-    "RunningMean": "keras_action.recognition",
     "build_action_net": "keras_action.models",
     "build_tsm": "keras_action.models",
     "build_tsn": "keras_action.models",

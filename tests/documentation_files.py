@@ -34,12 +34,12 @@ def write_videos(folder):
 def write_synthetic_stream(path):
     """A video of four gestures, with its truth beside it."""
     from keras_action.data import Interval, write_video
-    from keras_action.utils.intervals import truth_path, write_intervals
+    from keras_action.utils.intervals import intervals_path, write_intervals
 
     labels = ("none", "wave", "none", "clap", "none", "push", "none", "wave", "none")
     write_video(path, np.concatenate([frames_of(label, 12, seed) for seed, label in enumerate(labels)]), fps=10)
     truth = [Interval(label, 1.2 * i, 1.2 * i + 1.2) for i, label in enumerate(labels) if label != "none"]
-    write_intervals(truth_path(path), truth)
+    write_intervals(intervals_path(path), truth)
 
 
 def write_streams(folder):

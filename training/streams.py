@@ -1,4 +1,4 @@
-"""What the programs that look at streams have in common: their arguments, and the model's logits over each stream."""
+"""Arguments and inputs of the programs that take videos with ground truth."""
 
 import time
 from pathlib import Path
@@ -7,49 +7,50 @@ from pathlib import Path
 def add_stream_arguments(parser):
     parser.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
     parser.add_argument(
-        "--cache", metavar="FOLDER", help="keep the model's logits of each stream there, and take them from there"
+        "--cache", metavar="FOLDER", help="store the logits of each video there, and reuse them"
     )
     parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file (default: 1)")
 
 
 def read_streams(recognizer, model, videos, cache=None, say=print):
-    """The logits of a model over videos, and their truth, which lies beside each as `<video>.csv`.
+    """The logits of a model over videos, and the intervals in `<video>.csv` beside each video.
 
     Args:
         recognizer: A `GestureRecognizer`.
-        model: The path of its model.
+        model: Path of its model.
         videos: Paths of videos.
         cache: A folder, or `None`; see `keras_action.recognition.cached_logits`.
-        say: What is called with a line for each video.
+        say: Function that is called with a line for each video.
 
     Returns:
         A list of pairs of a `LogitSequence` and a tuple of `Interval`.
 
     Raises:
-        OSError: If a video or its truth can't be read.
-        ValueError: If the truth is no such CSV, or names a gesture that the model does not know.
+        OSError: If a video or its CSV can't be read.
+        ValueError: If it is not such a CSV, or a label is not one of the model.
     """
     from keras_action.recognition import cached_logits, read_intervals
-    from keras_action.utils.intervals import is_ignored, truth_path
+    from keras_action.utils.intervals import is_ignored, intervals_path
 
     truths = []
-    for video in videos:  # all of them before the first, which may take minutes
-        truth = read_intervals(truth_path(video))
+    for video in videos:  # before the model is run, which may take minutes
+        truth = read_intervals(intervals_path(video))
         unknown = sorted(
             {
-                segment.label
-                for segment in truth
-                if segment.label not in recognizer.labels and not is_ignored(segment.label, recognizer.settings.ignore)
+                interval.label
+                for interval in truth
+                if interval.label not in recognizer.labels
+                and not is_ignored(interval.label, recognizer.settings.ignore)
             }
         )
         if unknown:
-            raise ValueError(f"{truth_path(video)}: gestures that the model does not know: {unknown}")
+            raise ValueError(f"{intervals_path(video)}: labels that the model does not have: {unknown}")
         truths.append(truth)
     streams = []
     for video, truth in zip(videos, truths, strict=True):
         start = time.perf_counter()
-        track = cached_logits(recognizer, model, video, cache)
-        taken = time.perf_counter() - start
-        say(f"{Path(video).name}: {track.duration:.0f} s, {len(truth)} gestures; took {taken:.0f} s")
-        streams.append((track, truth))
+        sequence = cached_logits(recognizer, model, video, cache)
+        seconds = time.perf_counter() - start
+        say(f"{Path(video).name}: {sequence.duration:.0f} s, {len(truth)} gestures; processed in {seconds:.0f} s")
+        streams.append((sequence, truth))
     return streams

@@ -56,8 +56,7 @@ def streaming_model(model, average_over=None):
         model: A model of `build_action_net`, `build_tsm` or `build_tsn` with `causal=True` (TSN may do without), or
             any functional model that folds time, computes logits of each frame and takes their mean, as these do.
         average_over: `None` for the logits of the frame, or an integer n for the mean over the last n frames, with the
-            logits of n − 1 frames as a state. Frames before the first count as zeros. `keras_action.RunningMean` does
-            the same outside the model.
+            logits of n − 1 frames as a state. Frames before the first count as zeros.
 
     Returns:
         A functional `keras.Model`: `{"frame": (B, H, W, 3), "state_…": (B, …)}` → `{"logits": (B, classes),

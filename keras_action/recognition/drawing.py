@@ -1,18 +1,18 @@
-"""Draw events into frames."""
+"""Drawing of events into frames."""
 
 import numpy as np
 
 
 def draw_events(frame, timestamp, events):
-    """Write the labels of the events that are going on into a frame.
+    """Writes the labels of the current events into a frame.
 
     Args:
         frame: RGB, uint8 `(H, W, 3)`.
         timestamp: Its time in seconds.
-        events: The `GestureEvent`s of the whole video.
+        events: All `GestureEvent`s of the video.
 
     Returns:
-        A frame like `frame`; `frame` itself where nothing is going on.
+        A frame like `frame`; `frame` itself if there is no current event.
 
     Raises:
         ImportError: If Pillow is not installed.

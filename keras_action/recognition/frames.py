@@ -1,19 +1,47 @@
-"""Frames of any size become the model's frames: scaled and cut, or scaled as a whole. NumPy only."""
+"""Resizing of frames to the input size of a model. NumPy only."""
 
 import functools
 
 import numpy as np
 
 
+class FrameResizer:
+    """Resizes frames to the input size of a model, as evaluation does.
+
+    Args:
+        size: `(height, width)` of the result.
+        crop_to_aspect_ratio: Whether the frame keeps its aspect ratio and its centre is cropped; if False, the whole
+            frame is resized.
+
+    Call arguments:
+        frame: RGB, uint8 `(H, W, 3)`.
+
+    Output: RGB, uint8 `(height, width, 3)`. It never shares the memory of `frame`.
+    """
+
+    def __init__(self, size, crop_to_aspect_ratio=True):
+        self.size = tuple(size)
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+
+    def __call__(self, frame):
+        shape, dtype = getattr(frame, "shape", None), getattr(frame, "dtype", None)
+        if not isinstance(frame, np.ndarray) or dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise ValueError(
+                "A frame must be a NumPy array of RGB bytes, uint8 (H, W, 3). "
+                f"Received: {type(frame).__name__}, shape={shape}, dtype={dtype}"
+            )
+        return (resize_and_crop if self.crop_to_aspect_ratio else resize)(frame, self.size)
+
+
 def resize_and_crop(frame, size):
-    """Scale a frame until it just covers `size`, and cut out its centre, as evaluation does.
+    """Resizes a frame to cover `size`, and crops its centre.
 
     Args:
         frame: uint8 `(H, W, 3)`.
         size: `(height, width)` of the result.
 
     Returns:
-        uint8 `(height, width, 3)`. It is never the memory of `frame`.
+        uint8 `(height, width, 3)`. It never shares the memory of `frame`.
     """
     height, width = frame.shape[:2]
     scale = max(size[0] / height, size[1] / width)
@@ -21,21 +49,18 @@ def resize_and_crop(frame, size):
 
 
 def resize(frame, size):
-    """Scale a whole frame to `size`, as evaluation does with `crop_to_aspect_ratio=False`.
-
-    Arguments and result as of `resize_and_crop`.
-    """
+    """Resizes a whole frame to `size`. Arguments and result as of `resize_and_crop`."""
     return _scale(frame, size, (size[0] / frame.shape[0], size[1] / frame.shape[1]))
 
 
 def _scale(frame, size, scales):
-    """Scale the two sides of a frame, and cut out its centre."""
+    """Scales the two sides of a frame, and crops its centre."""
     if frame.shape[:2] == tuple(size):
         return frame.copy()
     rows, row_weights = _taps(frame.shape[0], size[0], scales[0])
     columns, column_weights = _taps(frame.shape[1], size[1], scales[1])
-    # Sums of whole rows and columns, not products with matrices: those would run on all cores, and a core that
-    # somebody else has makes them wait for it, at each frame.
+    # Sums of whole rows and columns, not matrix products: those run on all cores, and wait for the slowest of them
+    # at each frame.
     part = frame[:, columns.min() : columns.max() + 1].astype("float32")
     part = sum(part[index] * weight[:, None, None] for index, weight in zip(rows, row_weights, strict=True))
     columns = columns - columns.min()
@@ -45,18 +70,18 @@ def _scale(frame, size, scales):
 
 @functools.lru_cache(maxsize=8)
 def _taps(source, target, scale):
-    """Which pixels make up the `target` pixels in the middle of a line scaled by `scale`.
+    """The source pixels of the `target` pixels in the middle of a line scaled by `scale`.
 
     Returns their indices and weights, `(taps, target)` each.
     """
     pixels = np.arange(source)
     if scale < 1:
-        # Each target pixel is the mean of the stretch of source pixels under it.
+        # Each target pixel is the mean of the source pixels that it covers.
         scaled = max(round(source * scale), target)
         ends = ((scaled - target) // 2 + np.arange(target + 1)[:, None]) * source / scaled
         weights = np.minimum(ends[1:], pixels + 1) - np.maximum(ends[:-1], pixels)
     else:
-        # The crop is cut first; between pixel centres it is linear, beyond the last it stays.
+        # The source is cropped first; linear between pixel centres, constant beyond the last one.
         crop = min(max(round(target / scale), 1), source)
         centres = (np.arange(target)[:, None] + 0.5) * crop / target - 0.5
         weights = 1 - np.abs((source - crop) // 2 + np.clip(centres, 0, crop - 1) - pixels)

@@ -1,18 +1,19 @@
-"""Models for a recogniser, from files. A LiteRT file needs neither Keras nor TensorFlow."""
+"""Models for a recogniser, from files or as objects. A LiteRT file needs neither Keras nor TensorFlow."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 
 class LoadedModel(NamedTuple):
-    """A model to recognise gestures with, and what its file tells.
+    """A model for a recogniser, and what is stored with it.
 
     Args:
-        model: From clips or from frames to logits.
-        labels: The names of the classes, or `None`.
-        clip_seconds: The length of its clips, or `None`.
-        crop_to_aspect_ratio: Whether it was trained on frames that keep their aspect ratio.
+        model: Callable from clips or from frames to logits.
+        labels: Names of the classes, or `None`.
+        clip_seconds: Length of its clips, in seconds, or `None`.
+        crop_to_aspect_ratio: Whether it was trained on frames that keep their aspect ratio; True if not known.
     """
 
     model: Callable
@@ -21,36 +22,50 @@ class LoadedModel(NamedTuple):
     crop_to_aspect_ratio: bool
 
 
-def load_recognition_model(path, num_threads=1):
-    """Load a model to recognise gestures with.
+def load_recognition_model(model, num_threads=1):
+    """Loads a model for a recogniser.
 
     Args:
-        path: A LiteRT file (`.tflite`) that takes clips or frames, a training
-            run's folder, or a `.keras` file.
-        num_threads: The number of threads that a LiteRT file may use.
+        model: Path of a LiteRT file (`.tflite`) of clips or frames, of a training
+            run's folder, or of a `.keras` file; or a model, which may have the
+            attribute `metadata` of a LiteRT file.
+        num_threads: Number of threads of a LiteRT file.
 
     Returns:
         A `LoadedModel`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no such model.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is not such a model.
     """
-    path = Path(path)
+    if not isinstance(model, (str, os.PathLike)):
+        return _with_metadata(model)
+    path = Path(model)
     if not path.exists():
         raise FileNotFoundError(f"There is no such model. Received: model={str(path)!r}")
     if path.suffix == ".tflite":
-        model = _load_litert(path, num_threads)
-        stored = model.metadata
-        if stored is None:
-            return LoadedModel(model, None, None, False)
-        return LoadedModel(
-            model, stored.labels, stored.clip_seconds, (stored.recipe or {}).get("crop_to_aspect_ratio", True)
-        )
+        return _with_metadata(_load_litert(path, num_threads))
     from keras_action.training.model_files import load_model
 
-    opened = load_model(path)
-    return LoadedModel(opened.model, opened.labels, opened.clip_seconds, opened.crop_to_aspect_ratio)
+    file = load_model(path)
+    return LoadedModel(file.model, file.labels, file.clip_seconds, file.crop_to_aspect_ratio)
+
+
+def is_streaming(model):
+    """Whether a model takes single frames: it has a memory, which can be reset."""
+    return callable(getattr(model, "reset", None)) and hasattr(model, "metadata")
+
+
+def crops_to_aspect_ratio(metadata):
+    """Whether the metadata of a LiteRT file tells that its model was trained on frames that keep their aspect ratio."""
+    recipe = getattr(metadata, "recipe", None) or {}
+    return bool(recipe.get("crop_to_aspect_ratio", True))
+
+
+def _with_metadata(model):
+    metadata = getattr(model, "metadata", None)
+    labels, clip_seconds = getattr(metadata, "labels", None), getattr(metadata, "clip_seconds", None)
+    return LoadedModel(model, labels, clip_seconds, crops_to_aspect_ratio(metadata))
 
 
 def _load_litert(path, num_threads):

@@ -1,4 +1,4 @@
-"""Compare the events that were found with the gestures that were there."""
+"""Matching of detected events with the gestures of the ground truth."""
 
 import dataclasses
 import math
@@ -8,62 +8,61 @@ from keras_action.utils.intervals import IGNORED_LABELS, Interval, is_ignored
 
 @dataclasses.dataclass(frozen=True)
 class MatchReport:
-    """What a recogniser found of what was there.
+    """The events of a stream, compared with its ground truth.
 
     Args:
-        found: Pairs `(truth, event)`, in order of time.
-        missed: The true gestures that no event matched.
-        false: The events that matched no true gesture.
-        doubles: The events on a true gesture, with its label, that another
-            event had found already.
+        detected: Pairs `(gesture, event)` of a true gesture and its event, in order of time.
+        missed: True gestures without an event.
+        false_alarms: Events without a true gesture.
+        duplicates: Further events on a gesture that has been detected.
     """
 
-    found: tuple
+    detected: tuple
     missed: tuple
-    false: tuple
-    doubles: tuple = ()
+    false_alarms: tuple
+    duplicates: tuple = ()
 
     @property
     def detection_rate(self):
-        """The share of true gestures that were found; NaN if there were none."""
-        return share(len(self.found), len(self.found) + len(self.missed))
+        """Fraction of the true gestures that were detected (recall); NaN if there are none."""
+        return fraction(len(self.detected), len(self.detected) + len(self.missed))
 
     @property
     def precision(self):
-        """The share of events that were right and the first on their gesture; NaN if there were none."""
-        return share(len(self.found), len(self.found) + len(self.false) + len(self.doubles))
+        """Fraction of the events that detected a gesture, duplicates not included; NaN if there are none."""
+        return fraction(len(self.detected), len(self.detected) + len(self.false_alarms) + len(self.duplicates))
 
     @property
     def truth(self):
         """All true gestures, in order of time."""
-        return tuple(sorted([segment for segment, _ in self.found] + list(self.missed), key=lambda item: item.start))
+        return tuple(sorted([gesture for gesture, _ in self.detected] + list(self.missed), key=lambda item: item.start))
 
     @property
     def events(self):
         """All events, in order of time."""
-        events = [event for _, event in self.found] + list(self.false) + list(self.doubles)
+        events = [event for _, event in self.detected] + list(self.false_alarms) + list(self.duplicates)
         return tuple(sorted(events, key=lambda item: item.start))
 
     def summary(self):
         """The counts, in one line."""
         text = (
-            f"{len(self.found)} of {len(self.truth)} gestures found, {len(self.missed)} missed, "
-            f"{len(self.false)} false event{'' if len(self.false) == 1 else 's'}"
+            f"{len(self.detected)} of {len(self.truth)} gestures detected, {len(self.missed)} missed, "
+            f"{_count(self.false_alarms, 'false alarm')}"
         )
-        return f"{text}, {len(self.doubles)} fired twice" if self.doubles else text
+        return f"{text}, {_count(self.duplicates, 'duplicate')}" if self.duplicates else text
 
     def table(self):
-        """One line for each gesture and each other event, in order of time, and the counts."""
-        rows = [(truth.start, truth, event, "found") for truth, event in self.found]
-        rows += [(truth.start, truth, None, "MISSED") for truth in self.missed]
-        rows += [(event.start, None, event, "FALSE") for event in self.false]
-        rows += [(event.start, None, event, "TWICE") for event in self.doubles]
+        """One line for each gesture and each unmatched event, in order of time, and the counts."""
+        rows = [(gesture.start, gesture, event, "detected") for gesture, event in self.detected]
+        rows += [(gesture.start, gesture, None, "missed") for gesture in self.missed]
+        rows += [(event.start, None, event, "false alarm") for event in self.false_alarms]
+        rows += [(event.start, None, event, "duplicate") for event in self.duplicates]
         rows.sort(key=lambda row: row[0])
-        lines = [f"{'truth':<18}{'seconds':>15}   {'event':<18}{'seconds':>15} {'score':>6}  result"]
-        for _, truth, event, result in rows:
+        lines = [f"{'ground truth':<18}{'seconds':>15}   {'event':<18}{'seconds':>15} {'score':>6}  result"]
+        for _, gesture, event, result in rows:
             score = f"{event.score:.2f}" if hasattr(event, "score") else ""
             lines.append(
-                f"{truth.label if truth else '–':<18}{_span(truth):>15}   "
+                f"{gesture.label if gesture else '–':<18}{_span(gesture):>15}   "
                 f"{event.label if event else '–':<18}{_span(event):>15} {score:>6}  {result}"
             )
         return "\n".join([*lines, self.summary()])
@@ -71,13 +70,13 @@ class MatchReport:
     def to_dict(self):
         """The report as a dictionary of plain values, for JSON."""
         return {
-            "found": [
-                {"label": truth.label, "truth": [truth.start, truth.end], "event": event.to_dict()}
-                for truth, event in self.found
+            "detected": [
+                {"label": gesture.label, "truth": [gesture.start, gesture.end], "event": event.to_dict()}
+                for gesture, event in self.detected
             ],
-            "missed": [dataclasses.asdict(truth) for truth in self.missed],
-            "false": [event.to_dict() for event in self.false],
-            "doubles": [event.to_dict() for event in self.doubles],
+            "missed": [dataclasses.asdict(gesture) for gesture in self.missed],
+            "false_alarms": [event.to_dict() for event in self.false_alarms],
+            "duplicates": [event.to_dict() for event in self.duplicates],
         }
 
     def __str__(self):
@@ -85,18 +84,18 @@ class MatchReport:
 
 
 def match_events(events, truth, ignore=IGNORED_LABELS):
-    """Match events to true gestures, one to one, by label and by overlap in time.
+    """Matches events with true gestures, one to one, by label and overlap in time.
 
-    An event and a gesture can be a pair if they have one label and overlap.
-    Pairs are made from the longest overlap down. A gesture that fires twice
-    counts as found once; its other event is a double, not a false one. An event
-    of another label is false, be it on a gesture or between two.
+    An event and a gesture can be matched if they have the same label and overlap.
+    Pairs are matched in the order of their overlap, the longest first. Further
+    events on a detected gesture, with its label, are duplicates. All other events
+    are false alarms, whether or not they overlap a gesture of another label.
 
     Args:
-        events: The events found: a list of `GestureEvent`.
-        truth: The gestures that were there: a list of `Interval`, or of
-            anything with `label`, `start` and `end`, or of such tuples.
-        ignore: Labels of `truth` that are no gestures, whatever their case.
+        events: The detected events, a list of `GestureEvent`.
+        truth: The true gestures: a list of `Interval`, of objects with `label`,
+            `start` and `end`, or of such tuples.
+        ignore: Labels of `truth` that are not gestures, regardless of case.
 
     Returns:
         A `MatchReport`.
@@ -105,38 +104,38 @@ def match_events(events, truth, ignore=IGNORED_LABELS):
 
     >>> report = match_events(events, read_intervals("stream.mp4.csv"))
     >>> print(report.summary())
-    9 of 10 gestures found, 1 missed, 0 false events
+    9 of 10 gestures detected, 1 missed, 0 false alarms
     """
     events = sorted(events, key=lambda event: event.start)
-    truth = sorted((_segment(item) for item in truth), key=lambda segment: segment.start)
-    truth = [segment for segment in truth if not is_ignored(segment.label, ignore)]
+    gestures = sorted((_interval(item) for item in truth), key=lambda gesture: gesture.start)
+    gestures = [gesture for gesture in gestures if not is_ignored(gesture.label, ignore)]
     pairs = [
-        (min(event.end, segment.end) - max(event.start, segment.start), i, j)
-        for i, segment in enumerate(truth)
+        (min(event.end, gesture.end) - max(event.start, gesture.start), i, j)
+        for i, gesture in enumerate(gestures)
         for j, event in enumerate(events)
-        if event.label == segment.label
+        if event.label == gesture.label
     ]
     pairs = [pair for pair in pairs if pair[0] > 0]
-    partner, taken = {}, set()
+    matched = {}  # gesture → event
     for _, i, j in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
-        if i not in partner and j not in taken:
-            partner[i] = j
-            taken.add(j)
-    doubles = {j for _, _, j in pairs} - taken
+        if i not in matched and j not in matched.values():
+            matched[i] = j
+    used = set(matched.values())
+    duplicates = {j for _, _, j in pairs} - used
     return MatchReport(
-        found=tuple((segment, events[partner[i]]) for i, segment in enumerate(truth) if i in partner),
-        missed=tuple(segment for i, segment in enumerate(truth) if i not in partner),
-        false=tuple(event for j, event in enumerate(events) if j not in taken | doubles),
-        doubles=tuple(events[j] for j in sorted(doubles)),
+        detected=tuple((gesture, events[matched[i]]) for i, gesture in enumerate(gestures) if i in matched),
+        missed=tuple(gesture for i, gesture in enumerate(gestures) if i not in matched),
+        false_alarms=tuple(event for j, event in enumerate(events) if j not in used | duplicates),
+        duplicates=tuple(events[j] for j in sorted(duplicates)),
     )
 
 
-def share(part, whole):
-    """The share that `part` is of `whole`; NaN where there is nothing."""
+def fraction(part, whole):
+    """`part / whole`; NaN if `whole` is 0."""
     return part / whole if whole else math.nan
 
 
-def _segment(item):
+def _interval(item):
     if isinstance(item, tuple) and not hasattr(item, "label"):
         return Interval(*item)
     return Interval(item.label, item.start, item.end)
@@ -144,3 +143,7 @@ def _segment(item):
 
 def _span(item):
     return f"{item.start:.2f} – {item.end:.2f}" if item else ""
+
+
+def _count(items, noun):
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""How well events were found in continuous streams, by the measures of the literature."""
+"""Measures of events detected in continuous streams, as in the literature."""
 
 import collections
 import dataclasses
@@ -6,43 +6,41 @@ import math
 
 import numpy as np
 
-from keras_action.recognition.matching import MatchReport, share
+from keras_action.recognition.matching import MatchReport, fraction
 from keras_action.utils.statistics import bootstrap_intervals
 
 
 @dataclasses.dataclass(frozen=True)
 class StreamReport:
-    """What a recogniser found in one or several streams; `str(report)` is a table.
+    """Measures of the events detected in one or several streams; `str(report)` is a table.
 
     Args:
-        matches: A `MatchReport` of each stream.
-        durations: The length of each stream, in seconds.
+        matches: A `MatchReport` for each stream.
+        durations: Length of each stream, in seconds.
 
     **Measures**, over all streams together:
 
     - `detection_rate`, `precision`: of gestures, of events.
-    - `false_alarms_per_minute`: events with no gesture of their label under them,
-      a minute of stream. Double firings are not among them.
-    - `doubles`: further events on a gesture that was found already.
-    - `levenshtein_accuracy`: 1 − d / n, where d is the Levenshtein distance of the
-      labels of the events, in order, from those of the n gestures; summed over
-      the streams before it is divided. Less than 0 where there is more wrong
-      than there are gestures.
-    - `latency_from_start`, `latency_from_end`: the mean time, in seconds, from a
-      found gesture's start or end to its firing; from the end it is negative
-      where events fire before it.
-    - `time_to_detect`: NTtD, the mean of (fired − start) / (end − start): the share
-      of a gesture that had been seen when it fired; more than 1 after its end.
-    - `early_rate`: the share of found gestures that fired before they ended.
+    - `false_alarms_per_minute`: number of events without a gesture of their label
+      under them, per minute of stream. Duplicates are not included.
+    - `duplicates`: number of further events on a gesture that has been detected.
+    - `levenshtein_accuracy`: 1 − d / n, where d is the Levenshtein distance between
+      the labels of the events, in order, and those of the n gestures, summed over
+      the streams. It is negative if d is greater than n.
+    - `latency_from_start`, `latency_from_end`: mean time, in seconds, from the start
+      or end of a detected gesture to its report; from the end it is negative if
+      events fire earlier.
+    - `time_to_detect`: normalised time to detect, NTtD, the mean of
+      (fired − start) / (end − start); above 1 after the end of the gesture.
+    - `early_rate`: fraction of detected gestures that fired before their end.
 
-    Times are those of the stream; what the computer needs for a window comes on
-    top.
+    Times are those of the stream; the run time of the model comes on top.
 
     Example:
 
     >>> report = StreamReport((match_events(events, truth),), (120.0,))
-    >>> print(f"{report.detection_rate:.0%} at {report.false_alarms_per_minute:.1f} false alarms a minute")
-    90% at 0.5 false alarms a minute
+    >>> print(f"{report.detection_rate:.0%} at {report.false_alarms_per_minute:.1f} false alarms per minute")
+    90% at 0.5 false alarms per minute
 
     References:
 
@@ -57,48 +55,48 @@ class StreamReport:
     def __post_init__(self):
         if len(self.matches) != len(self.durations) or not self.matches or min(self.durations) <= 0:
             raise ValueError(
-                "There must be a match and a positive duration of each stream, and at least one stream. "
+                "Expected a match and a positive duration for each stream, and at least one stream. "
                 f"Received: {len(self.matches)} matches, durations={self.durations}"
             )
 
     @property
-    def found(self):
-        """Number of gestures that were found."""
-        return sum(len(match.found) for match in self.matches)
+    def detected(self):
+        """Number of gestures that were detected."""
+        return sum(len(match.detected) for match in self.matches)
 
     @property
     def gestures(self):
         """Number of true gestures."""
-        return self.found + sum(len(match.missed) for match in self.matches)
+        return self.detected + sum(len(match.missed) for match in self.matches)
 
     @property
     def false_alarms(self):
-        """Number of events that matched no gesture."""
-        return sum(len(match.false) for match in self.matches)
+        """Number of events without a gesture."""
+        return sum(len(match.false_alarms) for match in self.matches)
 
     @property
-    def doubles(self):
-        """Number of events on a gesture that had been found already."""
-        return sum(len(match.doubles) for match in self.matches)
+    def duplicates(self):
+        """Number of further events on a detected gesture."""
+        return sum(len(match.duplicates) for match in self.matches)
 
     @property
     def detection_rate(self):
-        return share(self.found, self.gestures)
+        return fraction(self.detected, self.gestures)
 
     @property
     def detection_interval(self):
-        """The 95 % interval of the detection rate by bootstrap over gestures; `None` if there were none."""
+        """The 95 % confidence interval of the detection rate, by bootstrap over gestures; `None` if there are none."""
         if not self.gestures:
             return None
-        kinds = np.repeat([1, 0], [self.found, self.gestures - self.found])
-        if self.found in (0, self.gestures):  # one kind alone: nothing to draw
+        kinds = np.repeat([1, 0], [self.detected, self.gestures - self.detected])
+        if self.detected in (0, self.gestures):  # all resamples are equal
             return (self.detection_rate, self.detection_rate)
         [interval] = bootstrap_intervals(lambda counts: counts[:, 1:] / counts.sum(axis=1, keepdims=True), kinds)
         return tuple(interval)
 
     @property
     def precision(self):
-        return share(self.found, self.found + self.false_alarms + self.doubles)
+        return fraction(self.detected, self.detected + self.false_alarms + self.duplicates)
 
     @property
     def false_alarms_per_minute(self):
@@ -129,37 +127,37 @@ class StreamReport:
         return self._mean(lambda truth, event: event.fired < truth.end)
 
     def _mean(self, figure):
-        figures = [figure(truth, event) for match in self.matches for truth, event in match.found]
+        figures = [figure(truth, event) for match in self.matches for truth, event in match.detected]
         return float(np.mean(figures)) if figures else math.nan
 
     def summary(self):
-        """The figures that matter most, in one line."""
+        """The most important measures, in one line."""
         return (
-            f"{self.found} of {self.gestures} gestures found ({self.detection_rate:.0%}), "
-            f"{self.false_alarms_per_minute:.2f} false alarms a minute, {self.doubles} fired twice"
+            f"{self.detected} of {self.gestures} gestures detected ({self.detection_rate:.0%}), "
+            f"{self.false_alarms_per_minute:.2f} false alarms per minute, "
+            f"{self.duplicates} duplicate{'' if self.duplicates == 1 else 's'}"
         )
 
     def by_label(self):
-        """For each label, in alphabetical order: `(label, gestures, found, false alarms, double firings)`."""
+        """For each label, in alphabetical order: `(label, gestures, detected, false alarms, duplicates)`."""
         counts = collections.defaultdict(lambda: [0, 0, 0, 0])
         for match in self.matches:
-            for place, items in enumerate(
-                (match.truth, [truth for truth, _ in match.found], match.false, match.doubles)
-            ):
+            detected = [gesture for gesture, _ in match.detected]
+            for column, items in enumerate((match.truth, detected, match.false_alarms, match.duplicates)):
                 for item in items:
-                    counts[item.label][place] += 1
+                    counts[item.label][column] += 1
         return [(label, *counts[label]) for label in sorted(counts)]
 
     def to_dict(self):
-        """All figures and every event as a dictionary of plain values, for JSON; `None` where there is no figure."""
+        """All measures and events as a dictionary of plain values, for JSON; `None` for NaN."""
         names = (
-            *("gestures", "found", "false_alarms", "doubles", "detection_rate", "detection_interval", "precision"),
-            *("false_alarms_per_minute", "levenshtein_accuracy", "latency_from_start", "latency_from_end"),
+            *("gestures", "detected", "false_alarms", "duplicates", "detection_rate", "detection_interval"),
+            *("precision", "false_alarms_per_minute", "levenshtein_accuracy", "latency_from_start", "latency_from_end"),
             *("time_to_detect", "early_rate"),
         )
         figures = {name: getattr(self, name) for name in names}
         figures = {name: None if _is_nan(value) else value for name, value in figures.items()}
-        columns = ("label", "gestures", "found", "false_alarms", "doubles")
+        columns = ("label", "gestures", "detected", "false_alarms", "duplicates")
         return {
             "seconds": sum(self.durations),
             **figures,
@@ -172,29 +170,29 @@ class StreamReport:
 
     def __str__(self):
         interval = self.detection_interval
-        between = "" if interval is None else f"   95 % interval {interval[0]:.1%} to {interval[1]:.1%}"
+        between = "" if interval is None else f"   95 % confidence interval {interval[0]:.1%} to {interval[1]:.1%}"
         lines = [
             f"{len(self.matches)} stream{'' if len(self.matches) == 1 else 's'}, {sum(self.durations):.0f} s, "
             f"{self.gestures} gestures",
             f"detection rate            {self.detection_rate:8.1%}{between}",
             f"precision                 {self.precision:8.1%}",
-            f"false alarms a minute     {self.false_alarms_per_minute:8.2f}   {self.false_alarms} in all",
-            f"fired twice               {self.doubles:8d}",
+            f"false alarms per minute   {self.false_alarms_per_minute:8.2f}   {self.false_alarms} in total",
+            f"duplicates                {self.duplicates:8d}",
             f"Levenshtein accuracy      {self.levenshtein_accuracy:8.1%}",
             f"latency from start        {self.latency_from_start:8.2f} s",
             f"latency from end          {self.latency_from_end:8.2f} s",
             f"normalised time to detect {self.time_to_detect:8.2f}",
             f"fired before the end      {self.early_rate:8.1%}",
             "",
-            f"{'label':<20} {'found':>9} {'false':>6} {'twice':>6}",
+            f"{'label':<20} {'detected':>9} {'false alarms':>13} {'duplicates':>11}",
         ]
-        for label, gestures, found, false, doubles in self.by_label():
-            lines.append(f"{label:<20} {f'{found} of {gestures}':>9} {false:6d} {doubles:6d}")
+        for label, gestures, detected, false_alarms, duplicates in self.by_label():
+            lines.append(f"{label:<20} {f'{detected} of {gestures}':>9} {false_alarms:13d} {duplicates:11d}")
         return "\n".join(lines)
 
 
 def levenshtein_distance(first, second):
-    """The least number of insertions, deletions and replacements that make one sequence of labels the other.
+    """The minimum number of insertions, deletions and substitutions between two sequences of labels.
 
     Example:
 

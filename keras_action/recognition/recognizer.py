@@ -1,81 +1,83 @@
-"""Frames become gesture events: a model over time, an event detector."""
+"""Recognition of gestures in a stream of frames."""
 
-import math
 import os
 import threading
 import time
 
-import numpy as np
-
-from keras_action.recognition.events import EventDetector
-from keras_action.recognition.frames import resize, resize_and_crop
-from keras_action.recognition.loading import load_recognition_model
-from keras_action.recognition.settings import EventSettings, check_lengths
-from keras_action.recognition.window_events import WindowDetector
-from keras_action.recognition.windows import FrameSteps, SlidingWindows
+from keras_action.recognition.detectors import has_several_lengths, load_settings, make_detector
+from keras_action.recognition.frame_steps import FrameSteps
+from keras_action.recognition.frames import FrameResizer
+from keras_action.recognition.loading import is_streaming, load_recognition_model
+from keras_action.recognition.settings import EventSettings, window_lengths
+from keras_action.recognition.sliding_windows import SlidingWindows
+from keras_action.recognition.stream_pipeline import StreamPipeline
+from keras_action.recognition.window_settings import WindowEventSettings
 
 
 class GestureRecognizer:
     """Recognises gestures in a stream of frames, with a model of clips or a streaming model.
 
-    A model of clips sees a window of the last `clip_seconds` every `stride`
-    seconds (see `keras_action.recognition.SlidingWindows`); a streaming model sees
-    every frame once, at the time step of its training (`FrameSteps`). Frames are
-    scaled and cut once, as in evaluation (short side to the input size, centre
-    crop), and forgotten when they have been used, so memory does not grow.
+    It composes four parts, each of which can be used alone: a `FrameResizer`; a
+    `SlidingWindows` for a model of clips or a `FrameSteps` for a streaming model;
+    an `EventDetector` or, for windows of several lengths, a `WindowDetector`; and a
+    `StreamPipeline` that connects them. A model of clips is run on a window of the
+    last `clip_seconds` every `stride` seconds; a streaming model is run once for
+    every time step of its training. Frames are resized once, as in evaluation, and
+    dropped when they have been used, so memory does not grow.
 
-    **Times.** What a window shows belongs to its centre, half its length before
-    its last frame, and that is the time given to the event detector. So a
-    gesture begins where half of it has come into the window, which is where it
-    began, if it lasts as long as a clip. It is reported that much later: an event's
-    `fired` says when. Of windows of several lengths a gesture has the start and end
-    of the one that shows it best, and is reported `wait` seconds after its end. A gap
-    longer than a window ends the stream and begins another; of live frames, a gap
-    that is not due to the model's own work.
+    **Times.** The logits of a window belong to its centre, half its length before
+    its last frame, so the start and end of an event are those of the gesture. The
+    event is reported later, at its time `fired`. With windows of several lengths an
+    event has the start and end of the window with the highest score, and is
+    reported `wait` seconds after its end. A gap longer than a window ends the
+    stream and begins another; for live frames the time that the model took does
+    not count.
 
-    **Live.** Frames pushed without a timestamp get that of `clock`. `push` may be
-    called from any thread. A live frame that comes while another is still being
-    worked on is dropped, so that the recogniser never lags; `dropped` counts them.
-    Frames with timestamps, as of a file, wait for their turn and are never
-    dropped, unless `max_lag` is given.
-
-    `looks` counts how often the model has looked at the stream; all windows that
-    end at once are one look.
+    **Live.** Frames without a timestamp get that of `clock`. `push` may be called
+    from any thread. A live frame that arrives while another one is being processed
+    is dropped, so that the recogniser never falls behind; `dropped` counts them.
+    Frames with timestamps, as of a file, wait for their turn and are never dropped,
+    unless `max_lag` is given.
 
     Args:
-        model: The path of a LiteRT file (`.tflite`) that takes clips or frames, of
-            a `.keras` file or of a training run's folder; or a Keras model, or a
-            callable from clips `(B, T, H, W, 3)` to logits `(B, classes)` with the
-            attribute `input_shape`; or a streaming model like
-            `keras_action.litert.streaming.LiteRTStream`: a callable from a frame
-            `(H, W, 3)` to logits `(classes,)` with `reset` and `metadata`.
-        labels: The names of the classes. `None`: as stored with the model.
-        clip_seconds: The length of the clips. `None`: as stored with the model,
-            the median length of a clip in training.
-        stride: Seconds from one window to the next. `None`: that of `settings`, or
-            `clip_seconds / T`. A streaming model's is always that.
-        settings: An `EventSettings`, or the path of its JSON file. `None`:
-            `EventSettings.for_clips(clip_seconds)`, of several lengths
-            `EventSettings.for_windows(window_seconds)`.
-        window_seconds: The lengths of the windows, a number or several: where
-            gestures are of very different lengths, windows of several compete
-            (`WindowDetector`), at the cost of as many runs of the model. `None`:
-            those of `settings`, or `clip_seconds`.
-        crop_to_aspect_ratio: Whether frames are cropped to the input's aspect ratio; if False,
-            whole frames are scaled. `None`: as the model was trained, if its file
-            tells, or True.
-        num_threads: The number of threads that a LiteRT file may use.
-        max_lag: Seconds by which the timestamp of a frame may be behind `clock`; a
-            frame that is later is dropped. `None`: any, as for files.
-        clock: A function that gives the time in seconds, for live frames.
+        model: Path of a LiteRT file (`.tflite`) that takes clips or frames, of a
+            `.keras` file or of a training run's folder; or a `LiteRTModel`, a
+            `LiteRTStream`, a Keras model, or a callable from clips
+            `(B, T, H, W, 3)` to logits `(B, classes)` with the attribute
+            `input_shape`.
+        labels: Names of the classes. `None` for those stored with the model.
+        clip_seconds: Length of the clips, in seconds. `None` for the one stored with
+            the model, the median length of a clip in training.
+        stride: Time from one window to the next, in seconds. `None` for that of
+            `settings`, or `clip_seconds / T`, which is always that of a streaming
+            model.
+        settings: An `EventSettings`, for windows of several lengths a
+            `WindowEventSettings`, or the path of their JSON file. `None` for
+            `EventSettings.for_clips(clip_seconds)` or
+            `WindowEventSettings.for_windows(window_seconds)`.
+        window_seconds: Length of the windows, in seconds, or several lengths, which
+            compete: for gestures of very different lengths, at the cost of as many
+            runs of the model. `None` for those of `settings`, or `clip_seconds`.
+        crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio of the
+            input; if False, whole frames are resized. `None` for what the model was
+            trained with, or True if that is not known.
+        num_threads: Number of threads of a LiteRT file.
+        max_lag: Maximum time between the timestamp of a frame and `clock`, in
+            seconds; later frames are dropped. `None` for no limit, as for files.
+        clock: Function that returns the time in seconds, for live frames.
+
+    Attributes:
+        num_inferences: Number of times that the model was run. Windows that end at
+            the same time are one batch.
+        dropped: Number of frames that were dropped.
 
     Call arguments of `push`:
         frame: RGB, uint8 `(H, W, 3)`, of any size.
-        timestamp: Its time in seconds; it must go up. `None`: now.
+        timestamp: Time of the frame, in seconds. It must increase. `None` for now.
 
     Raises:
-        ValueError: If labels or length are neither given nor stored, or don't fit
-            the model; if a frame or a timestamp is not as above.
+        ValueError: If labels or length of the clips are neither given nor stored, or
+            do not fit the model; if a frame or a timestamp is not as above.
 
     Example:
 
@@ -101,227 +103,175 @@ class GestureRecognizer:
         max_lag=None,
         clock=time.monotonic,
     ):
-        if isinstance(model, (str, os.PathLike)):
-            model, stored_labels, stored_seconds, stored_crop_to_aspect_ratio = load_recognition_model(
-                model, num_threads
-            )
-            labels = stored_labels if labels is None else labels
-            clip_seconds = stored_seconds if clip_seconds is None else clip_seconds
-            crop_to_aspect_ratio = stored_crop_to_aspect_ratio if crop_to_aspect_ratio is None else crop_to_aspect_ratio
-        elif _is_streaming(model) and model.metadata is not None:
-            labels = model.metadata.labels if labels is None else labels
-            clip_seconds = model.metadata.clip_seconds if clip_seconds is None else clip_seconds
+        settings = _load_settings(settings)
+        loaded = load_recognition_model(model, num_threads)
+        labels = loaded.labels if labels is None else labels
+        clip_seconds = loaded.clip_seconds if clip_seconds is None else clip_seconds
         if labels is None or clip_seconds is None:
             raise ValueError(
-                "The model does not come with its labels and the length of its clips: pass both. "
+                "The labels and the length of the clips are not stored with the model: pass both. "
                 f"Received: labels={labels}, clip_seconds={clip_seconds}"
             )
-        self.model = model
+        self.model = loaded.model
         self.labels = tuple(labels)
         self.clip_seconds = _check_seconds("clip_seconds", clip_seconds)
-        if isinstance(settings, (str, os.PathLike)):
-            settings = EventSettings.load(settings)
-        self.detector = None
-        self._at_work = threading.Lock()
-        self._counting = threading.Lock()
-        self._last = None  # the last timestamp
-        self._spent = 0.0  # seconds that the last frame took, in which no other could be taken
         self.max_lag = None if max_lag is None else _check_seconds("max_lag", max_lag)
-        self.crop_to_aspect_ratio = crop_to_aspect_ratio is None or bool(crop_to_aspect_ratio)
-        self._clock = clock
-        if _is_streaming(model):
-            self._follow_frames(stride, window_seconds, settings)
+        if crop_to_aspect_ratio is None:
+            crop_to_aspect_ratio = loaded.crop_to_aspect_ratio
+        self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
+        if is_streaming(self.model):
+            predictor = self._make_steps(stride, window_seconds, settings)
         else:
-            self._look_at_windows(stride, window_seconds, settings)
-        self.settings = settings
+            predictor = self._make_windows(stride, window_seconds, settings)
+        if settings is None:
+            settings = self._default_settings()
+        self._pipeline = StreamPipeline(
+            FrameResizer(self.input_size, self.crop_to_aspect_ratio),
+            predictor,
+            make_detector(self.labels, settings, self.window_seconds),
+            max_gap=max(self.window_seconds or (self.clip_seconds,)),
+        )
         self.dropped = 0
-        self.looks = 0
+        self._clock = clock
+        self._processing = threading.Lock()
+        self._counting = threading.Lock()
+        self._spent = 0.0  # seconds that the last frame took, in which others were dropped
 
     @property
     def settings(self):
-        """The `EventSettings`. Others can be set at any time; the gesture that is going on is then forgotten.
+        """The settings of the detector.
 
-        Their `window_seconds` and `stride` must be those of the recogniser, or `None`.
+        Other settings, or the path of their JSON file, can be assigned at any time; the current gesture is then
+        forgotten. Their `window_seconds` and `stride` must be those of the recogniser, or `None`.
         """
         return self.detector.settings
 
     @settings.setter
     def settings(self, settings):
+        settings = _load_settings(settings)
         if settings is None:
             settings = self._default_settings()
-        if self.detector is not None:
-            self._check_windows(settings)
-        with self._at_work:
-            self.detector = (WindowDetector if self._has_lengths() else EventDetector)(self.labels, settings)
+        self._check_windows(settings)
+        detector = make_detector(self.labels, settings, self.window_seconds)
+        with self._processing:
+            self._pipeline.detector = detector
+
+    @property
+    def detector(self):
+        """The `EventDetector` or `WindowDetector`."""
+        return self._pipeline.detector
+
+    @property
+    def predictor(self):
+        """The `SlidingWindows` or `FrameSteps`."""
+        return self._pipeline.predictor
+
+    @property
+    def num_inferences(self):
+        return self.predictor.num_inferences
 
     def reset(self):
-        """Forget all frames and the gesture that is going on, and set `dropped` and `looks` to 0."""
-        with self._at_work:
-            self._forget()
+        """Forgets all frames and the current gesture, and sets `dropped` and `num_inferences` to 0."""
+        with self._processing:
+            self._pipeline.reset()
+            self._spent = 0.0
+            self.predictor.num_inferences = 0
             self.dropped = 0
-            self.looks = 0
 
     def push(self, frame, timestamp=None):
-        """Take one frame. Returns the list of events that fired with it."""
-        if not self._at_work.acquire(blocking=timestamp is not None):
+        """Adds a frame. Returns the list of events that fired."""
+        is_live = timestamp is None
+        if not self._processing.acquire(blocking=not is_live):
             self._drop()
             return []
         start = time.monotonic()
         try:
-            return self._detect(self._take(frame, timestamp))
+            return self._push(frame, timestamp, is_live)
         finally:
             self._spent = time.monotonic() - start
-            self._at_work.release()
+            self._processing.release()
 
     def flush(self):
-        """End the stream: look at its last moments. Returns the list of events that fired."""
-        with self._at_work:
-            return self._detect(self._end())
+        """Ends the stream. Returns the list of events that fired."""
+        with self._processing:
+            return self._pipeline.flush()
 
-    def readings(self, frames):
-        """What the model says over a whole video, without the event detector; see `record_logits`.
+    def with_detector(self, detector):
+        """A `StreamPipeline` of this recogniser's frames and model, with another detector."""
+        self.reset()
+        return StreamPipeline(self._pipeline.resize, self.predictor, detector, self._pipeline.max_gap)
 
-        Args:
-            frames: Pairs of a timestamp and a frame, as `keras_action.data.iter_frames` yields.
+    def _push(self, frame, timestamp, is_live):
+        if is_live:
+            timestamp = self._clock()
+            if timestamp == self._pipeline.last_timestamp:  # the same tick of the clock
+                self._drop()
+                return []
+        if self.max_lag is not None and self._clock() - self._pipeline.check_timestamp(timestamp) > self.max_lag:
+            self._drop()
+            return []
+        return self._pipeline.push(frame, timestamp, is_live, slack=self._spent if is_live else 0.0)
 
-        Yields:
-            `WindowPrediction`s, and `None` where a stream has ended.
-        """
-        with self._at_work:
-            self._forget()
-        for timestamp, frame in frames:
-            with self._at_work:
-                found = self._take(frame, float(timestamp))
-            yield from found
-        with self._at_work:
-            found = self._end()
-        yield from found
-
-    def _follow_frames(self, stride, window_seconds, settings):
-        """Read from a streaming model."""
+    def _make_steps(self, stride, window_seconds, settings):
+        """The `FrameSteps` of a streaming model."""
         metadata = self.model.metadata
         if metadata is None:
-            raise ValueError("A streaming model must tell its time step in its metadata. Received: metadata=None")
-        given = [
-            name
-            for name, value in (
-                ("stride", stride),
-                ("window_seconds", window_seconds),
-                ("settings.window_seconds", settings and settings.window_seconds),
-            )
-            if value is not None
-        ]
+            raise ValueError("The metadata of a streaming model must contain its time step. Received: metadata=None")
+        given = {
+            "stride": stride,
+            "window_seconds": window_seconds,
+            "settings.window_seconds": settings and settings.window_seconds,
+            "settings.stride": settings and settings.stride,
+        }
+        given = [name for name, value in given.items() if value is not None]
         if given:
             raise ValueError(
-                "A streaming model sees every frame at the time step of its training: there are no windows. "
+                "A streaming model is run on every frame, at the time step of its training, without windows. "
                 f"Received: {', '.join(given)}"
             )
+        _check_labels(self.labels, getattr(self.model, "num_classes", None))
         self.num_segments, self.input_size = metadata.num_segments, tuple(metadata.input_size)
         self.stride = self.clip_seconds / self.num_segments
         self.window_seconds = None
-        self._longest_gap = self.clip_seconds
-        self._source = FrameSteps(self.model, self.num_segments, len(self.labels), self.stride)
+        # The logits of a clip are the mean over its frames.
+        return FrameSteps(self.model, len(self.labels), self.stride, average_over=self.num_segments)
 
-    def _look_at_windows(self, stride, window_seconds, settings):
-        """Read from a model of clips."""
+    def _make_windows(self, stride, window_seconds, settings):
+        """The `SlidingWindows` of a model of clips."""
         self.num_segments, self.input_size = _clip_shape(self.model)
-        _check_labels(self.labels, self.model)
+        _check_labels(self.labels, getattr(self.model, "output_shape", (None,))[-1])
         if window_seconds is None:
             window_seconds = (settings and settings.window_seconds) or self.clip_seconds
-        self.window_seconds = check_lengths(window_seconds)
+        self.window_seconds = window_lengths(window_seconds)
         if stride is None:
             stride = (settings and settings.stride) or self.clip_seconds / self.num_segments
         self.stride = _check_seconds("stride", stride)
-        # A Keras model called as a function runs operation by operation; this way it runs as a compiled graph.
+        # A Keras model runs as a compiled graph this way, and operation by operation when it is called.
         predict = getattr(self.model, "predict_on_batch", self.model)
-        self._longest_gap = max(self.window_seconds)
-        self._source = SlidingWindows(predict, self.num_segments, len(self.labels), self.window_seconds, self.stride)
+        return SlidingWindows(predict, self.num_segments, len(self.labels), self.window_seconds, self.stride)
 
-    def _take(self, frame, timestamp):
-        """Look at one frame. Returns `WindowPrediction`s, and `None` where a stream has ended before it."""
-        is_live = timestamp is None
-        frame = _check_frame(frame)
-        if is_live:
-            timestamp = self._clock()
-        timestamp = self._check_timestamp(timestamp, is_live)
-        if timestamp is None or (self.max_lag is not None and self._clock() - timestamp > self.max_lag):
-            self._drop()
-            return []
-        readings = []
-        longest_gap = self._longest_gap + (self._spent if is_live else 0)
-        if self._last is not None and timestamp - self._last > longest_gap:
-            readings += self._end()
-        self._last = timestamp
-        frame = resize_and_crop(frame, self.input_size) if self.crop_to_aspect_ratio else resize(frame, self.input_size)
-        return readings + self._source.push(frame, timestamp, is_live)
-
-    def _end(self):
-        """End the stream. Returns its last `WindowPrediction`s, and `None`."""
-        readings = [*self._source.flush(), None]
-        self._last = None
-        return readings
+    def _default_settings(self):
+        if has_several_lengths(self.window_seconds):
+            return WindowEventSettings.for_windows(self.window_seconds)
+        return EventSettings.for_clips(self.clip_seconds)
 
     def _check_windows(self, settings):
-        """Settings can't change the windows: the frames of longer ones are forgotten."""
+        """Raises a `ValueError` if the settings are for other windows: these can't change, their frames are dropped."""
         for name in ("window_seconds", "stride"):
             own, other = getattr(self, name), getattr(settings, name)
             if other not in (None, own, getattr(self.settings, name)):
                 raise ValueError(
-                    f"The settings must have the recogniser's own {name}, {own}, or none: make another "
-                    f"`GestureRecognizer` for others. Received: {name}={other}"
+                    f"The settings must have the recogniser's {name}, {own}, or None. For other windows, create "
+                    f"another `GestureRecognizer`. Received: {name}={other}"
                 )
-
-    def _detect(self, readings):
-        """The events of `WindowPrediction`s, `None` where a stream has ended."""
-        events, ends = [], set()
-        for reading in readings:
-            if reading is None:
-                events += self.detector.flush()
-                continue
-            ends.add(round(reading.time + (reading.length or 0) / 2, 6))
-            of_a_length = (reading.length,) if self._has_lengths() else ()
-            events += self.detector.push(reading.logits, reading.time, reading.now, *of_a_length)
-        self.looks += len(ends)
-        return events
-
-    def _has_lengths(self):
-        """Whether windows of several lengths compete."""
-        return self.window_seconds is not None and len(self.window_seconds) > 1
-
-    def _default_settings(self):
-        if self._has_lengths():
-            return EventSettings.for_windows(self.window_seconds)
-        return EventSettings.for_clips(self.clip_seconds)
-
-    def _forget(self):
-        self._source.reset()
-        self.detector.reset()
-        self._last = None
-        self._spent = 0.0
 
     def _drop(self):
         with self._counting:
             self.dropped += 1
 
-    def _check_timestamp(self, timestamp, is_live):
-        """The timestamp as a number; `None` if a live frame came at the same tick of the clock as the last."""
-        try:
-            seconds = float(timestamp)
-        except (TypeError, ValueError):
-            seconds = math.nan
-        if is_live and seconds == self._last:
-            return None
-        if not math.isfinite(seconds) or (self._last is not None and seconds <= self._last):
-            raise ValueError(
-                f"Timestamps must be finite seconds and go up; the last one was {self._last}. "
-                f"Received: timestamp={timestamp!r}"
-            )
-        return seconds
 
-
-def _is_streaming(model):
-    # A streaming model has a memory; a model of clips has nothing to reset.
-    return callable(getattr(model, "reset", None)) and hasattr(model, "metadata")
+def _load_settings(settings):
+    return load_settings(settings) if isinstance(settings, (str, os.PathLike)) else settings
 
 
 def _clip_shape(model):
@@ -336,22 +286,13 @@ def _clip_shape(model):
 
 
 def _check_seconds(name, seconds):
-    if not 0 < seconds < math.inf:
+    if not 0 < seconds < float("inf"):
         raise ValueError(f"`{name}` must be a positive number of seconds. Received: {name}={seconds}")
     return float(seconds)
 
 
-def _check_labels(labels, model):
-    classes = getattr(model, "output_shape", (None,))[-1]
-    if classes is not None and classes != len(labels):
-        raise ValueError(f"The model has {classes} classes, so it needs {classes} labels. Received: labels={labels}")
-
-
-def _check_frame(frame):
-    shape, dtype = getattr(frame, "shape", None), getattr(frame, "dtype", None)
-    if not isinstance(frame, np.ndarray) or dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+def _check_labels(labels, num_classes):
+    if num_classes is not None and num_classes != len(labels):
         raise ValueError(
-            "A frame must be a NumPy array of RGB bytes, uint8 (H, W, 3). "
-            f"Received: {type(frame).__name__}, shape={shape}, dtype={dtype}"
+            f"The model has {num_classes} classes, so it needs {num_classes} labels. Received: labels={labels}"
         )
-    return frame

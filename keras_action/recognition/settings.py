@@ -1,4 +1,4 @@
-"""The settings of the event detectors, and their file. Standard library only."""
+"""Settings of the event detectors, and their JSON file. Standard library only."""
 
 import dataclasses
 import json
@@ -8,70 +8,41 @@ from pathlib import Path
 from keras_action.utils.files import write_whole
 from keras_action.utils.intervals import IGNORED_LABELS
 
-FIRINGS = ("late", "early")
-SMOOTHINGS = ("mean", "exponential")
-
-_SECONDS = ("smoothing", "min_duration", "merge_gap", "refractory")
+_CHOICES = {"smoothing_kind": ("mean", "exponential"), "firing": ("late", "early")}
 
 
 @dataclasses.dataclass(frozen=True)
-class EventSettings:
-    """How probabilities over time become events. Times are in seconds, never in frames.
-
-    `EventDetector` looks at one row of probabilities over time; for windows of
-    several lengths there is `WindowDetector`. Some fields are of one of them only.
+class DetectorSettings:
+    """Settings that all event detectors share. All times are in seconds, never in frames.
 
     Args:
-        smoothing: Over how long the probabilities are smoothed; 0 turns it off.
-        smoothing_kind: `"mean"` of the last `smoothing` seconds, or `"exponential"`
-            with `smoothing` as its time constant.
-        on_threshold: The smoothed probability at which a gesture begins.
-        off_threshold: The smoothed probability under which it ends. Of
-            `EventDetector` only, as are `min_duration` and `merge_gap`.
-        margin: By how much the probability must be above that of the second
-            class for a gesture to begin.
-        min_duration: Shorter gestures are dropped. With early firing, how long
-            a gesture must have gone on to be certain.
-        merge_gap: The same label again within so long is still the same gesture.
-        refractory: The pause after a gesture in which no other can begin. Of
-            `WindowDetector`, how far the centres of windows of one label may be apart
-            for one gesture.
-        wait: How long a window with a gesture waits, from its end, for a surer one that
-            overlaps it; `None` for the difference between the longest window and the
-            shortest, plus `smoothing`: so long after its first part a gesture that fills
-            the longest window is over. Of `WindowDetector` only, as is `max_overlap`.
-        max_overlap: The share of the shorter of two windows that may be in both if
-            each shows a gesture of its own.
-        firing: `"late"`, when the gesture has ended and `merge_gap` or `wait` has
-            passed, or `"early"`, as soon as it is certain.
-        ignore: The labels that mean nothing and never become an event, whatever
-            their case. Those of the default need not be among the classes.
-        window_seconds: The lengths of the recogniser's windows that these
-            settings were found with; `None` for one of the model's clips.
-        stride: The seconds from one window to the next that they were found
-            with; `None` for the recogniser's default.
+        smoothing: Duration over which the probabilities are smoothed; 0 for none.
+        smoothing_kind: `"mean"` over the last `smoothing` seconds, or
+            `"exponential"` with `smoothing` as the time constant.
+        on_threshold: Smoothed probability at which a gesture begins.
+        margin: Minimum distance from the probability of the second class for a
+            gesture to begin.
+        refractory: Time after a gesture in which no other can begin. For
+            `WindowDetector`, the maximum distance of the centres of windows of one
+            label that are one gesture.
+        firing: `"late"` to report a gesture when it has ended, or `"early"` as soon
+            as it is certain.
+        ignore: Labels that are not gestures and never become an event, regardless of
+            case. The default ones need not be among the classes.
+        window_seconds: Lengths of the recogniser's windows for which the settings
+            were tuned. `None` for the length of the model's clips.
+        stride: Time from one window to the next for which they were tuned. `None`
+            for the recogniser's default.
 
     Raises:
-        ValueError: If a field is out of its range.
-
-    Example:
-
-    >>> settings = EventSettings.for_clips(2.4, firing="early")
-    >>> settings.save("events.json")
-    >>> EventSettings.load("events.json") == settings
-    True
+        ValueError: If a field is out of range.
     """
 
     smoothing: float = 0.3
     smoothing_kind: str = "mean"
     on_threshold: float = 0.7
-    off_threshold: float = 0.5
     margin: float = 0.0
-    min_duration: float = 0.3
-    merge_gap: float = 0.3
     refractory: float = 0.3
-    wait: float | None = None
-    max_overlap: float = 0.3
     firing: str = "late"
     ignore: tuple[str, ...] = IGNORED_LABELS
     window_seconds: tuple[float, ...] | None = None
@@ -79,71 +50,34 @@ class EventSettings:
 
     def __post_init__(self):
         ignore = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
-        object.__setattr__(self, "ignore", ignore)
-        for name in (*_SECONDS, "on_threshold", "off_threshold", "margin", "max_overlap"):
-            object.__setattr__(self, name, _number(name, getattr(self, name)))
-        for name in _SECONDS:
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"`{name}` must be 0 or more seconds. Received: {name}={getattr(self, name)}")
-        if not 0 <= self.off_threshold <= self.on_threshold <= 1:
-            raise ValueError(
-                "Thresholds must be probabilities, the off threshold at most the on threshold. "
-                f"Received: on_threshold={self.on_threshold}, off_threshold={self.off_threshold}"
-            )
-        for name in ("margin", "max_overlap"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"`{name}` must be from 0 to 1. Received: {name}={getattr(self, name)}")
-        for name, choices in (("smoothing_kind", SMOOTHINGS), ("firing", FIRINGS)):
+        if not all(isinstance(label, str) for label in ignore):
+            raise ValueError(f"`ignore` must contain names of labels. Received: ignore={self.ignore}")
+        self._set("ignore", tuple(map(str, ignore)))
+        self._check_numbers(("smoothing", "refractory"), math.inf)
+        self._check_numbers(("on_threshold", "margin"), 1)
+        for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}")
+            self._set(name, str(getattr(self, name)))
         if self.window_seconds is not None:
-            object.__setattr__(self, "window_seconds", check_lengths(self.window_seconds))
-        if self.wait is not None:
-            object.__setattr__(self, "wait", _number("wait", self.wait))
-            if not 0 <= self.wait < math.inf:
-                raise ValueError(f"`wait` must be 0 or more seconds, or None. Received: wait={self.wait}")
-        if self.stride is not None and not 0 < _number("stride", self.stride) < math.inf:
-            raise ValueError(f"`stride` must be a positive number of seconds. Received: stride={self.stride}")
+            self._set("window_seconds", window_lengths(self.window_seconds))
+        if self.stride is not None:
+            self._set("stride", _number("stride", self.stride))
+            if not 0 < self.stride < math.inf:
+                raise ValueError(f"`stride` must be a positive number of seconds. Received: stride={self.stride}")
 
-    @classmethod
-    def for_clips(cls, clip_seconds, **changes):
-        """Settings for the logits of windows that are as long as the clips a model was trained on.
-
-        A true gesture stays recognisable while the window moves over most of it;
-        what only resembles one, as a hand that comes into view, does so in a few
-        places. So the times go with the window's length: 3/8 of it for
-        `smoothing`, 9/20 for `min_duration`.
-
-        Args:
-            clip_seconds: The length of the window.
-            **changes: More fields, which go before these.
-        """
-        return cls(**{"smoothing": 0.375 * clip_seconds, "min_duration": 0.45 * clip_seconds, **changes})
-
-    @classmethod
-    def for_windows(cls, window_seconds, **changes):
-        """Settings for windows of several lengths, which become `window_seconds`.
-
-        The shortest window says how long probabilities may be smoothed, for half of it.
-        A window shows a gesture where that is more probable than all else, 0.5.
-
-        Args:
-            window_seconds: The lengths of the windows.
-            **changes: More fields, which go before these.
-        """
-        lengths = check_lengths(window_seconds)
-        threshold = changes.get("on_threshold", 0.5)
-        fields = {"on_threshold": threshold, "off_threshold": threshold, "window_seconds": lengths}
-        return cls(**{"smoothing": 0.5 * lengths[0], **fields, **changes})
+    def with_on_threshold(self, threshold):
+        """The settings with another `on_threshold`."""
+        return dataclasses.replace(self, on_threshold=threshold)
 
     @classmethod
     def from_dict(cls, values):
-        """The settings of a dictionary as `to_dict` gives it; a field that it lacks has its default."""
+        """The settings in a dictionary of `to_dict`; missing fields have their defaults."""
         if not isinstance(values, dict):
-            raise ValueError(f"Event settings are names and values. Received: {values!r}")
+            raise ValueError(f"Event settings must be a dictionary. Received: {values!r}")
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
-            raise ValueError(f"There are no such event settings: {unknown}. Received: {values}")
+            raise ValueError(f"{cls.__name__} has no fields {unknown}. Received: {values}")
         return cls(**values)
 
     def to_dict(self):
@@ -156,21 +90,99 @@ class EventSettings:
         """The settings in a JSON file that `save` wrote.
 
         Raises:
-            OSError: If it can't be read.
-            ValueError: If it holds something else; the message names the file.
+            OSError: If the file can't be read.
+            ValueError: If it does not contain these settings; the message names the file.
         """
-        try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is no file of event settings: {error}") from error
+        return read_settings(path, cls.from_dict)
 
     def save(self, path):
-        """Write the settings as JSON, whole or not at all."""
+        """Writes the settings as JSON, whole or not at all."""
         return write_whole(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
 
+    def _set(self, name, value):
+        object.__setattr__(self, name, value)
 
-def check_lengths(window_seconds):
-    """The lengths of windows as a tuple, from a number or several; a `ValueError` if one is no length."""
+    def _check_numbers(self, names, maximum):
+        """Converts fields to floats from 0 to the maximum."""
+        for name in names:
+            value = _number(name, getattr(self, name))
+            if not (0 <= value <= maximum and value < math.inf):
+                limits = "0 or more seconds" if maximum == math.inf else "from 0 to 1"
+                raise ValueError(f"`{name}` must be {limits}. Received: {name}={value}")
+            self._set(name, value)
+
+
+@dataclasses.dataclass(frozen=True)
+class EventSettings(DetectorSettings):
+    """Settings of `EventDetector`, for streaming models and windows of one length.
+
+    Args:
+        off_threshold: Smoothed probability below which a gesture ends.
+        min_duration: Minimum duration of a gesture. Shorter ones are dropped. With
+            early firing a gesture is reported when it has lasted this long.
+        merge_gap: Time within which a label that returns is still the same gesture.
+            With late firing a gesture is reported when it has passed.
+        **fields: The fields of `DetectorSettings`.
+
+    Raises:
+        ValueError: If a field is out of range.
+
+    Example:
+
+    >>> settings = EventSettings.for_clips(2.4, firing="early")
+    >>> settings.save("events.json")
+    >>> EventSettings.load("events.json") == settings
+    True
+    """
+
+    off_threshold: float = 0.5
+    min_duration: float = 0.3
+    merge_gap: float = 0.3
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_numbers(("min_duration", "merge_gap"), math.inf)
+        self._check_numbers(("off_threshold",), 1)
+        if self.off_threshold > self.on_threshold:
+            raise ValueError(
+                "`off_threshold` must be at most `on_threshold`. "
+                f"Received: on_threshold={self.on_threshold}, off_threshold={self.off_threshold}"
+            )
+        if len(self.window_seconds or ()) > 1:
+            raise ValueError(
+                "Windows of several lengths need `WindowEventSettings`. "
+                f"Received: EventSettings with window_seconds={self.window_seconds}"
+            )
+
+    @classmethod
+    def for_clips(cls, clip_seconds, **changes):
+        """Settings for windows of the length of the clips that a model was trained on.
+
+        A gesture stays recognisable while the window moves over most of it. Motion that only resembles one, as a hand
+        that enters the picture, is recognised in few windows. So the times are proportional to the length of the
+        window: 3/8 of it for `smoothing`, 9/20 for `min_duration`.
+
+        Args:
+            clip_seconds: Length of the windows, in seconds.
+            **changes: Other fields, which override these.
+        """
+        return cls(**{"smoothing": 0.375 * clip_seconds, "min_duration": 0.45 * clip_seconds, **changes})
+
+    def with_on_threshold(self, threshold):
+        """The settings with another `on_threshold`; `off_threshold` is lowered to it where it is higher."""
+        return dataclasses.replace(self, on_threshold=threshold, off_threshold=min(threshold, self.off_threshold))
+
+
+def read_settings(path, from_dict):
+    """The settings that `from_dict` makes of a JSON file; errors name the file."""
+    try:
+        return from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} does not contain event settings: {error}") from error
+
+
+def window_lengths(window_seconds):
+    """The lengths of windows, a number or several, as a sorted tuple of floats."""
     try:
         lengths = tuple(float(length) for length in window_seconds)
     except TypeError:
@@ -183,6 +195,7 @@ def check_lengths(window_seconds):
 
 
 def _number(name, value):
+    """A number of any kind as Python's float."""
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}")
     return float(value)

@@ -1,4 +1,4 @@
-"""Gestures in a long video: what is where, and the CSV that says it."""
+"""Intervals of gestures in a video, and their CSV file."""
 
 import csv
 import math
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keras_action.utils.files import write_csv
 
-# What data sets call the class that is no gesture; compared without regard to case.
+# Names of the class without a gesture in data sets, regardless of case.
 IGNORED_LABELS = ("none", "no gesture", "doing other things")
 
 _COLUMNS = ("label", "start", "end")
@@ -15,7 +15,7 @@ _COLUMNS = ("label", "start", "end")
 
 @dataclass(frozen=True)
 class Interval:
-    """A gesture in a stream: `label` from `start` to `end`, in seconds."""
+    """The interval of a gesture in a video: `label` from `start` to `end`, in seconds."""
 
     label: str
     start: float
@@ -23,7 +23,7 @@ class Interval:
 
 
 def read_intervals(path):
-    """Read true gestures from a CSV with the columns `label,start,end` (seconds).
+    """Reads the intervals of gestures from a CSV file with the columns `label,start,end` (seconds).
 
     Args:
         path: The CSV file.
@@ -49,19 +49,19 @@ def read_intervals(path):
             raise ValueError(f"{path} is not a CSV file with the columns label,start,end: {error}") from error
 
 
-def write_intervals(path, segments):
-    """Write gestures as the CSV that `read_intervals` reads, times to the millisecond; whole or not at all."""
-    rows = ((segment.label, round(segment.start, 3), round(segment.end, 3)) for segment in segments)
+def write_intervals(path, intervals):
+    """Writes the CSV file that `read_intervals` reads, times to the millisecond; whole or not at all."""
+    rows = ((interval.label, round(interval.start, 3), round(interval.end, 3)) for interval in intervals)
     return write_csv(path, _COLUMNS, rows)
 
 
 def is_ignored(label, ignore=IGNORED_LABELS):
-    """Whether a label is among those to ignore, whatever its case."""
+    """Whether a label is among those to ignore, regardless of case."""
     return label.casefold() in {other.casefold() for other in ignore}
 
 
-def truth_path(video):
-    """Where the truth of a video lies: `stream.mp4.csv` beside `stream.mp4`."""
+def intervals_path(video):
+    """The CSV file of a video: `stream.mp4.csv` beside `stream.mp4`."""
     video = Path(video)
     return video.with_name(f"{video.name}.csv")
 

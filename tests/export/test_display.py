@@ -22,7 +22,7 @@ def test_panel():
     assert quiet.shape == (240, 320 + 130, 3)
     assert draw_panel(FRAME.repeat(4, 0), LABELS, None).shape == (960, 320 + 260, 3)
     assert count(quiet, ACCENT) == 0
-    half, full = (draw_panel(FRAME, LABELS, [0.1, score, 0.0], going_on="left") for score in (0.5, 1.0))
+    half, full = (draw_panel(FRAME, LABELS, [0.1, score, 0.0], active_label="left") for score in (0.5, 1.0))
     assert 1.8 < count(full, ACCENT) / count(half, ACCENT) < 2.2
     flash = draw_panel(FRAME, LABELS, None, flash="left")
     assert count(flash[:, :320], ACCENT) > 500
@@ -76,7 +76,7 @@ def opencv(monkeypatch):
 
 def make_monitor():
     return types.SimpleNamespace(
-        recognizer=types.SimpleNamespace(labels=LABELS), scores=[0.2, 0.7, 0.1], going_on="left", milliseconds=[3.0]
+        recognizer=types.SimpleNamespace(labels=LABELS), scores=[0.2, 0.7, 0.1], active_label="left", milliseconds=[3.0]
     )
 
 

@@ -15,13 +15,13 @@ def make_monitor(model=None, clock=None):
     return Monitor(GestureRecognizer(model, LABELS, clip_seconds=1.0, settings=SETTINGS, **options))
 
 
-def test_monitor_tells_what_is_going_on():
+def test_monitor_tells_what_is_active_label():
     monitor = make_monitor()
-    assert (monitor.scores, monitor.going_on) == (None, None)
+    assert (monitor.scores, monitor.active_label) == (None, None)
     events, seen = [], set()
     for timestamp, picture in frames([0.1 * i for i in range(60)], red=[(2, 4)]):
         events += monitor.push(picture, timestamp)
-        seen.add(monitor.going_on)
+        seen.add(monitor.active_label)
     assert [event.label for event in events] == ["red"]
     assert seen == {None, "red"}
     assert sum(monitor.scores) == pytest.approx(1)
@@ -33,12 +33,12 @@ def test_monitor_of_windows_of_several_lengths():
     events, seen = [], set()
     for timestamp, picture in frames([0.1 * i for i in range(60)], red=[(2, 3)]):
         events += monitor.push(picture, timestamp)
-        seen.add(monitor.going_on)
+        seen.add(monitor.active_label)
         if monitor.scores is not None:
             assert sum(monitor.scores) == pytest.approx(1)
     assert [event.label for event in events] == ["red"]
     assert seen == {None, "red"}
-    assert len(monitor.milliseconds) == monitor.recognizer.looks == monitor.recognizer.model.runs
+    assert len(monitor.milliseconds) == monitor.recognizer.num_inferences == monitor.recognizer.model.runs
 
 
 def test_live_frames_have_the_time_of_the_camera():

@@ -21,7 +21,13 @@ import pytest
 from export.web import main, runtime
 from export.web.server import make_server
 from export.web.site import site_files, write_site
-from keras_action.recognition import EventDetector, EventSettings, GestureRecognizer, WindowDetector
+from keras_action.recognition import (
+    EventDetector,
+    EventSettings,
+    GestureRecognizer,
+    WindowDetector,
+    WindowEventSettings,
+)
 from keras_action.recognition.frames import resize, resize_and_crop
 from tests.export.javascript import run_javascript
 from tests.litert.color_model import LABELS
@@ -61,7 +67,7 @@ def test_event_detector():
         rows = list(zip(logits.tolist(), times.tolist(), (times + 0.5).tolist(), strict=True))
         cases.append({"labels": NAMES, "settings": settings.to_dict(), "rows": rows})
     code = """
-        const { EventDetector } = await import(BASE + "events.js");
+        const { EventDetector } = await import(BASE + "event_detector.js");
         return value.map(({ labels, settings, rows }) => {
           const detector = new EventDetector(labels, settings);
           const events = rows.flatMap(([logits, time, now]) => detector.push(logits, time, now));
@@ -89,7 +95,7 @@ def test_window_detector(options):
     """The same for windows of several lengths."""
     rng = np.random.default_rng(0)
     lengths = (0.8, 1.3, 2.4)
-    settings = EventSettings.for_windows(lengths, **options)
+    settings = WindowEventSettings.for_windows(lengths, **options)
     logits = 6 * np.cumsum(rng.standard_normal((900, len(lengths), len(NAMES))), axis=0)
     logits -= 0.98 * np.apply_along_axis(lambda x: np.convolve(x, np.ones(15) / 15, "same"), 0, logits)
     ends = np.cumsum(rng.uniform(0.1, 0.3, 900))
@@ -99,21 +105,21 @@ def test_window_detector(options):
         for length, row in zip(lengths, together, strict=True)
     ]
     code = """
-        const { WindowDetector } = await import(BASE + "window_events.js");
+        const { WindowDetector } = await import(BASE + "window_detector.js");
         const detector = new WindowDetector(value.labels, value.settings);
         const states = [];
         const events = value.rows.flatMap((row) => {
           const found = detector.push(...row);
-          states.push([detector.goingOn, detector.moment.time]);
+          states.push([detector.activeLabel, detector.smoothed.time]);
           return found;
         });
         return [[...events, ...detector.flush()], states];
     """
     found, states = run_javascript(code, {"labels": NAMES, "settings": settings.to_dict(), "rows": rows})
     detector, expected = WindowDetector(NAMES, settings), []
-    for row, (going_on, time) in zip(rows, states, strict=True):
+    for row, (label, time) in zip(rows, states, strict=True):
         expected += detector.push(*row)
-        assert (detector.going_on, detector.moment.time) == (going_on, pytest.approx(time))
+        assert (detector.active_label, detector.smoothed.time) == (label, pytest.approx(time))
     expected += detector.flush()
     assert len(expected) > 10  # else it is no test
     assert_same_events(found, to_dicts(expected))
@@ -121,7 +127,7 @@ def test_window_detector(options):
 
 def test_event_detector_refuses_what_is_no_logits():
     code = """
-        const { EventDetector } = await import(BASE + "events.js");
+        const { EventDetector } = await import(BASE + "event_detector.js");
         return value.rows.map((rows) => {
           const detector = new EventDetector(["none", "left"], value.settings);
           try {
@@ -134,7 +140,7 @@ def test_event_detector_refuses_what_is_no_logits():
     rows = [[[[0, 1, 2], 0]], [[[0, None], 0]], [[[0, 1], 1], [[0, 1], 1]], [[[0, 1], 0], [[0, 1], 1]]]
     messages = run_javascript(code, {"rows": rows, "settings": EventSettings().to_dict()})
     assert ["2 finite logits" in (message or "") for message in messages] == [True, True, False, False]
-    assert "must be finite and go up" in messages[2]
+    assert "must be finite and increase" in messages[2]
     assert messages[3] is None
 
 
@@ -192,7 +198,7 @@ def test_recognizer(kind):
     times[120:] += 5  # a gap ends the stream
     red = [(1, 2.2), (4, 5.5), (12, 13.5), (16, 17)]
     windows = {"stride": 0.2, "smoothing": 0.25} if kind == "lengths" else {}
-    settings = EventSettings.for_windows((0.6, 1.0), **windows) if windows else EventSettings.for_clips(1.0)
+    settings = WindowEventSettings.for_windows((0.6, 1.0), **windows) if windows else EventSettings.for_clips(1.0)
     model = {"stream": RedStream(), "mean": MeanStream(3)}.get(kind, RedModel())
     crop_to_aspect_ratio = kind != "crop_to_aspect_ratio"
     recognizer = GestureRecognizer(
@@ -280,7 +286,12 @@ WARM_UP = """
 def test_warm_up_runs_the_model():
     """Whatever the windows, a file that can't run says so before the first frame."""
     lengths = (None, (0.5,), (2.5,), (0.6, 5.0))
-    settings = [EventSettings.for_clips(1.0, window_seconds=length).to_dict() for length in lengths]
+    settings = [
+        WindowEventSettings.for_windows(length).to_dict()
+        if length and len(length) > 1
+        else EventSettings.for_clips(1.0, window_seconds=length).to_dict()
+        for length in lengths
+    ]
     clips = [DESCRIPTION | {"kind": "clip", "settings": each} for each in settings]
     found = run_javascript(WARM_UP, [*clips, DESCRIPTION | {"kind": "stream"}])
     assert found == [[1, "this file can't run"]] * 5
@@ -561,7 +572,7 @@ def test_bad_input(clip_file, stream_file, fake_runtime, tmp_path, capsys):
         "missing.tflite": [tmp_path / "missing.tflite", *with_runtime],
         "must carry its labels": [bare, *with_runtime],
         "different file names": [clip_file, clip_file, *with_runtime],
-        "there are no windows": [stream_file, "--settings", windows, *with_runtime],
+        "without windows": [stream_file, "--settings", windows, *with_runtime],
         "purple": [clip_file, "--settings", unknown, *with_runtime],
         "without core/package.json": [clip_file, "--runtime", tmp_path],
         "--key needs --certificate": [clip_file, "--key", "key.pem"],

@@ -147,7 +147,7 @@ def test_camera_turns_slides(kind, request, serve, runtime, camera, stream):
         click(browser, "camera")
         count = len(cycle) + 2
         browser.wait_for(f"document.querySelectorAll('#events li').length >= {count}", timeout=120)
-        assert text(browser, "status") == "Watching. Make a gesture."
+        assert text(browser, "status") == "Running. Make a gesture."
         events, slide = browser.evaluate(f"[{EVENTS}, Number(count.textContent.match(/\\d+/)[0])]")
         labels = [event["label"] for event in events]
         # The camera may have been started, and the page looked at, in the middle of a gesture.
@@ -160,7 +160,7 @@ def test_camera_turns_slides(kind, request, serve, runtime, camera, stream):
         assert slide == expected
         browser.evaluate("video.srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
         browser.wait_for(f"{STATE} === 'ready'")
-        assert text(browser, "status").startswith("The camera has gone. ")
+        assert text(browser, "status").startswith("The camera was disconnected. ")
         click(browser, "camera")
         browser.wait_for(f"{STATE} === 'running' && video.currentTime > 0")
         click(browser, "stop")
@@ -174,7 +174,7 @@ def test_camera_turns_slides(kind, request, serve, runtime, camera, stream):
     ("options", "message"),
     [
         ((), "No camera was found."),
-        (("--use-fake-device-for-media-stream", "--deny-permission-prompts"), "The camera was not allowed."),
+        (("--use-fake-device-for-media-stream", "--deny-permission-prompts"), "Access to the camera was denied."),
     ],
 )
 def test_no_camera(serve, runtime, clip_file, options, message):
@@ -183,7 +183,7 @@ def test_no_camera(serve, runtime, clip_file, options, message):
         click(browser, "camera")
         browser.wait_for("!document.getElementById('error').hidden")
         assert text(browser, "error").startswith(message)
-        assert text(browser, "status") == "There is no camera."
+        assert text(browser, "status") == "No camera."
         assert browser.evaluate(STATE) == "ready"
 
 
@@ -267,13 +267,13 @@ def test_no_models(serve, runtime, clip_file):
         assert "models.json: 404" in text(browser, "error")
 
 
-def test_models_and_certainty_can_be_changed(serve, runtime, clip_file, stream_file, stream):
+def test_models_and_threshold_can_be_changed(serve, runtime, clip_file, stream_file, stream):
     with Chromium() as browser:
         open_page(browser, serve(site_files([clip_file, stream_file], runtime)))
         browser.evaluate("model.value = 1; model.dispatchEvent(new Event('change'))")
         browser.wait_for(f"{STATE} === 'ready' && about.textContent.startsWith('frames-int8')")
-        browser.evaluate("certainty.value = 0.99; certainty.dispatchEvent(new Event('input'))")
-        assert text(browser, "certaintyValue") == "99 %"
+        browser.evaluate("threshold.value = 0.99; threshold.dispatchEvent(new Event('input'))")
+        assert text(browser, "thresholdValue") == "99 %"
         labels = [event["label"] for event in play(browser, stream)]
         assert labels == [event.label for event in recognize(stream_file, stream) if event.score > 0.99]
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from keras_action.plots import events_figure, figure_to_png_bytes
-from keras_action.recognition import EventSettings, GestureEvent, Interval, LogitSequence, MatchReport, match_events
+from keras_action.recognition import (
+    EventSettings,
+    GestureEvent,
+    Interval,
+    LogitSequence,
+    MatchReport,
+    WindowEventSettings,
+    match_events,
+)
 
 pytestmark = pytest.mark.skipif(find_spec("matplotlib") is None, reason="Matplotlib is not installed")
 
@@ -25,6 +33,7 @@ def test_each_gesture_and_event_has_a_bar_and_what_is_wrong_is_hollow():
     match = match_events([event("left", 1.1, 2.4), event("left", 6.0, 7.0)], TRUTH)
     figure = events_figure(match, title="a stream")
     (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["detected", "ground truth"]
     assert bars_of(axes) == [(1, 1.0, 2.5, True), (1, 4.0, 5.0, False), (0, 1.1, 2.4, True), (0, 6.0, 7.0, False)]
     (reported,) = axes.lines
     assert reported.get_xdata() == pytest.approx([2.9, 7.5])
@@ -36,11 +45,12 @@ def test_each_gesture_and_event_has_a_bar_and_what_is_wrong_is_hollow():
 
 
 def test_probabilities_and_thresholds_stand_above():
-    logits = np.array([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [np.nan] * 3, [0.0, 0.0, 3.0]])
-    times = np.array([1.0, 2.0, np.nan, 8.0])
-    track = LogitSequence(("left", "right", "none"), times, times, logits, np.ones(len(times)), 9.0)
+    logits = np.array([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0]])
+    times = np.array([1.0, 2.0, 8.0])
+    streams = np.array([0, 0, 1])
+    sequence = LogitSequence(("left", "right", "none"), times, times, logits, np.ones(3), streams, 9.0)
     match = match_events([event("left", 1.1, 2.4)], TRUTH)
-    above, below = events_figure(match, track=track, settings=EventSettings()).axes
+    above, below = events_figure(match, sequence=sequence, settings=EventSettings()).axes
     lines = {line.get_label(): line for line in above.lines}
     assert {"left", "right"} <= set(lines) and "none" not in lines  # it was neither there nor found
     assert np.isnan(lines["left"].get_ydata()[2]) and lines["left"].get_ydata()[0] > 0.9
@@ -50,9 +60,10 @@ def test_probabilities_and_thresholds_stand_above():
 
 def test_windows_of_several_lengths_have_lines_of_their_own():
     times, lengths = np.array([1.0, 1.5, 2.0, 2.5]), np.array([1.0, 3.0, 1.0, 3.0])
-    track = LogitSequence(("left", "none"), times, times, np.array([[3.0, 0.0], [0.0, 3.0]] * 2), lengths, 9.0)
+    logits = np.array([[3.0, 0.0], [0.0, 3.0]] * 2)
+    sequence = LogitSequence(("left", "none"), times, times, logits, lengths, np.zeros(4, int), 9.0)
     match = match_events([event("left", 1.1, 2.4)], TRUTH)
-    above, _ = events_figure(match, track=track, settings=EventSettings()).axes
+    above, _ = events_figure(match, sequence=sequence, settings=WindowEventSettings()).axes
     short, long, threshold = above.lines
     assert short.get_xdata().tolist() == [1, 2] and short.get_ydata().min() > 0.9
     assert long.get_xdata().tolist() == [1.5, 2.5] and long.get_ydata().max() < 0.1

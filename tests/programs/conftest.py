@@ -32,7 +32,7 @@ def color_streams(tmp_path_factory):
     """Two videos of colours, each with its truth beside it."""
     pytest.importorskip("av", reason="the extra video is not installed")
     from keras_action.data import write_video
-    from keras_action.utils.intervals import Interval, truth_path, write_intervals
+    from keras_action.utils.intervals import Interval, intervals_path, write_intervals
 
     folder, paths = tmp_path_factory.mktemp("streams"), []
     for number, order in enumerate((("red", "green", "blue"), ("blue", "red", "red"))):
@@ -43,5 +43,5 @@ def color_streams(tmp_path_factory):
             truth.append(Interval(label, start / 10, start / 10 + 1))
         paths.append(folder / f"stream_{number}.mp4")
         write_video(paths[-1], frames, fps=10)
-        write_intervals(truth_path(paths[-1]), truth)
+        write_intervals(intervals_path(paths[-1]), truth)
     return paths

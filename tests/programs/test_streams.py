@@ -28,7 +28,7 @@ def test_tune_then_evaluate(color_run, color_streams, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "2 streams, 18 s, 6 gestures" in out and "detection rate              100.0%" in out
     content = json.loads((tmp_path / "out" / "stream.json").read_text())
-    assert (content["found"], content["false_alarms"], content["doubles"]) == (6, 0, 0)
+    assert (content["detected"], content["false_alarms"], content["duplicates"]) == (6, 0, 0)
     assert content["settings"] == EventSettings.load(settings).to_dict()
     assert [stream["video"] for stream in content["streams"]] == videos
     assert (tmp_path / "out" / "stream.png").stat().st_size > 1000
@@ -42,7 +42,7 @@ def test_windows_of_several_lengths(color_run, color_streams, tmp_path, capsys):
     )
     content = json.loads((output / "stream.json").read_text())
     assert content["settings"] == EventSettings.for_windows((0.6, 1.2)).to_dict()
-    assert (content["found"], content["doubles"]) == (6, 0)
+    assert (content["detected"], content["duplicates"]) == (6, 0)
     with pytest.raises(SystemExit):
         evaluate.main([str(color_run), "--stream", str(color_streams[0]), "--windows", "0.6;1.2"])
     assert "expected seconds with commas between, like 1.7,3.4; received '0.6;1.2'" in capsys.readouterr().err

@@ -4,8 +4,6 @@ import types
 
 import numpy as np
 
-from keras_action import RunningMean
-
 LABELS = ("none", "red")
 
 
@@ -53,15 +51,15 @@ class MeanStream(RedStream):
 
     def __init__(self, count):
         super().__init__()
-        self.average_over, self._mean = count, RunningMean(count)
+        self.average_over, self._recent = count, []
 
     def __call__(self, frame):
-        return self._mean(super().__call__(frame))
+        self._recent = [*self._recent, super().__call__(frame)][-max(self.average_over, 1) :]
+        return sum(self._recent) / max(self.average_over, 1)
 
     def reset(self):
         super().reset()
-        if self.average_over:
-            self._mean.reset()
+        self._recent = []
 
 
 def frame(value=0, size=(12, 16)):

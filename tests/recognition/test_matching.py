@@ -29,7 +29,7 @@ def event(label, start, end):
 )
 def test_counts(events, truth, counts):
     report = match_events(events, truth)
-    assert (len(report.found), len(report.missed), len(report.false), len(report.doubles)) == counts
+    assert (len(report.detected), len(report.missed), len(report.false_alarms), len(report.duplicates)) == counts
     total, reported = counts[0] + counts[1], counts[0] + counts[2] + counts[3]
     assert (len(report.truth), len(report.events)) == (total, reported)
     assert report.detection_rate == (counts[0] / total if total else pytest.approx(math.nan, nan_ok=True))
@@ -41,15 +41,15 @@ def test_table_is_in_order_of_time():
     truth = [Interval("a", 1, 3), Interval("c", 4, 5)]
     report = match_events([event("b", 7, 8), event("a", 1, 2), event("a", 2.5, 3)], truth)
     lines = str(report).splitlines()
-    assert [line.split()[-1] for line in lines[1:5]] == ["found", "TWICE", "MISSED", "FALSE"]
-    assert lines[-1] == "1 of 2 gestures found, 1 missed, 1 false event, 1 fired twice"
+    assert [line.split()[-1] for line in lines[1:5]] == ["detected", "duplicate", "missed", "alarm"]
+    assert lines[-1] == "1 of 2 gestures detected, 1 missed, 1 false alarm, 1 duplicate"
 
 
 def test_report_for_json():
     report = match_events([event("a", 1, 2), event("b", 3, 4)], [("a", 1, 2), ("c", 5, 6)])
     assert report.to_dict() == {
-        "found": [{"label": "a", "truth": [1, 2], "event": event("a", 1, 2).to_dict()}],
+        "detected": [{"label": "a", "truth": [1, 2], "event": event("a", 1, 2).to_dict()}],
         "missed": [{"label": "c", "start": 5, "end": 6}],
-        "false": [event("b", 3, 4).to_dict()],
-        "doubles": [],
+        "false_alarms": [event("b", 3, 4).to_dict()],
+        "duplicates": [],
     }

@@ -22,7 +22,7 @@ def report():
 
 
 def test_figures(report):
-    assert (report.gestures, report.found, report.false_alarms, report.doubles) == (5, 4, 1, 1)
+    assert (report.gestures, report.detected, report.false_alarms, report.duplicates) == (5, 4, 1, 1)
     assert report.detection_rate == 0.8
     assert report.precision == 4 / 6
     assert report.false_alarms_per_minute == 0.5
@@ -38,12 +38,12 @@ def test_figures(report):
 
 
 def test_as_text_and_as_json(report):
-    assert report.summary() == "4 of 5 gestures found (80%), 0.50 false alarms a minute, 1 fired twice"
+    assert report.summary() == "4 of 5 gestures detected (80%), 0.50 false alarms per minute, 1 duplicate"
     text = str(report)
     assert "2 streams, 120 s, 5 gestures" in text and "Levenshtein accuracy         60.0%" in text
     content = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert content["time_to_detect"] == report.time_to_detect
-    assert [len(stream["doubles"]) for stream in content["streams"]] == [1, 0]
+    assert [len(stream["duplicates"]) for stream in content["streams"]] == [1, 0]
 
 
 def test_nothing_there_and_nothing_found():
@@ -51,7 +51,7 @@ def test_nothing_there_and_nothing_found():
     assert report.false_alarms_per_minute == 0
     assert math.isnan(report.detection_rate) and math.isnan(report.latency_from_end)
     assert report.to_dict()["detection_rate"] is None
-    assert "0 of 0 gestures found" in report.summary()
+    assert "0 of 0 gestures detected" in report.summary()
     assert str(report)
 
 

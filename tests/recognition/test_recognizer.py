@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from keras_action.recognition import EventSettings, GestureRecognizer
+from keras_action.recognition import EventSettings, GestureRecognizer, WindowEventSettings
 from tests.recognition.fakes import LABELS, RedModel, RedStream, frame, play
 
 
@@ -80,7 +80,7 @@ def test_memory_does_not_grow():
     held = set()
     for i in range(3000):
         recognizer.push(frame(), i / 30)
-        held.add(len(recognizer._source._frames))
+        held.add(len(recognizer.predictor._frames))
     assert max(held) < 50
 
 
@@ -105,7 +105,7 @@ def test_own_settings(tmp_path):
     recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, settings=settings, stride=0.25, window_seconds=1)
     assert (recognizer.stride, recognizer.window_seconds) == (0.25, (1.0,))
     recognizer.settings = dataclasses.replace(settings, on_threshold=0.9)  # they changed no windows before, nor now
-    for changes, message in (({"window_seconds": 3}, r"own window_seconds, \(1.0,\)"), ({"stride": 0.1}, "stride=0.1")):
+    for changes, message in (({"window_seconds": 3}, r"window_seconds, \(1.0,\)"), ({"stride": 0.1}, "stride=0.1")):
         with pytest.raises(ValueError, match=message):
             recognizer.settings = EventSettings(**changes)
     recognizer.settings = EventSettings(window_seconds=1, stride=0.25)
@@ -115,18 +115,18 @@ def test_own_settings(tmp_path):
 def test_windows_of_several_lengths_compete():
     model = RedModel()
     recognizer = GestureRecognizer(model, LABELS, clip_seconds=1.0, window_seconds=[2, 1], stride=0.5)
-    assert recognizer.settings == EventSettings.for_windows((1.0, 2.0))
+    assert recognizer.settings == WindowEventSettings.for_windows((1.0, 2.0))
     for i in range(31):
         recognizer.push(frame(i), i / 10)
     short, long = model.clips[-2:]
     np.testing.assert_array_equal(short[:, 0, 0, 0], [21, 23, 26, 28])  # both end at 3 s
     np.testing.assert_array_equal(long[:, 0, 0, 0], [12, 17, 22, 27])
-    assert recognizer.looks == 6
+    assert recognizer.num_inferences == 6
     recognizer.reset()
-    assert recognizer.looks == 0
+    assert recognizer.num_inferences == 0
     (event,) = play(recognizer, np.arange(0, 10, 0.1), red=[(3, 5)])
     assert 2.5 < event.start < event.end < 5.5
-    recognizer.settings = EventSettings(ignore=LABELS)
+    recognizer.settings = WindowEventSettings(ignore=LABELS)
     assert play(recognizer, np.arange(20, 30, 0.1), red=[(23, 25)]) == []
 
 
@@ -267,7 +267,7 @@ def test_a_live_model_may_be_slower_than_its_window(kind, monkeypatch):
     assert (event.start, event.end) == (pytest.approx(110, abs=3), pytest.approx(130, abs=3))
     clock.now += 3  # the camera paused
     recognizer.push(frame())
-    assert recognizer._source._frames[0][0] > 152 if kind == "clips" else recognizer.model.resets == 2
+    assert recognizer.predictor._frames[0][0] > 152 if kind == "clips" else recognizer.model.resets == 2
 
 
 def test_frames_that_are_too_late_are_dropped():
@@ -356,14 +356,14 @@ def test_a_gap_and_the_end_reset_a_streaming_model():
     "options", [{"stride": 0.1}, {"window_seconds": 2}, {"settings": EventSettings(window_seconds=(2,))}]
 )
 def test_a_streaming_model_has_no_windows(options):
-    with pytest.raises(ValueError, match=r"there are no windows. Received: (settings\.)?(stride|window_seconds)"):
+    with pytest.raises(ValueError, match=r"without windows. Received: (settings\.)?(stride|window_seconds)"):
         GestureRecognizer(RedStream(), **options)
 
 
 def test_a_streaming_model_without_metadata():
     model = RedStream()
     model.metadata = None
-    with pytest.raises(ValueError, match="time step in its metadata"):
+    with pytest.raises(ValueError, match="must contain its time step"):
         GestureRecognizer(model, LABELS, clip_seconds=1.0)
 
 
@@ -394,7 +394,7 @@ def test_logits_of_a_streaming_model_that_do_not_fit():
         ({"clip_seconds": 0}, "Received: clip_seconds=0"),
         ({"stride": -1}, "Received: stride=-1"),
         ({"model": lambda clips: clips}, "must take clips of shape .*input_shape=None"),
-        ({"settings": EventSettings(ignore=("blue",))}, "No such labels to ignore"),
+        ({"settings": EventSettings(ignore=("blue",))}, "`ignore` must contain labels"),
         ({"window_seconds": (1, -1)}, "positive numbers of seconds"),
         ({"max_lag": 0}, "Received: max_lag=0"),
     ],
@@ -443,7 +443,7 @@ def test_bad_frames(bad, message):
 def test_bad_timestamps(timestamp):
     recognizer = GestureRecognizer(RedModel(), LABELS, clip_seconds=1.0)
     recognizer.push(frame(), 1.0)
-    with pytest.raises(ValueError, match=r"go up; the last one was 1.0. Received: timestamp="):
+    with pytest.raises(ValueError, match=r"increase; the last one was 1.0. Received: timestamp="):
         recognizer.push(frame(), timestamp)
     recognizer.push(frame(), 1.1)  # and it goes on
 

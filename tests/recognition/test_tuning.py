@@ -7,6 +7,7 @@ from keras_action.recognition import (
     EventSettings,
     Interval,
     LogitSequence,
+    WindowEventSettings,
     cross_validate,
     evaluate_streams,
     operating_curve,
@@ -30,7 +31,8 @@ def make_stream(seed, confidence=0.6, spikes=0.85):
         probabilities[spike : spike + 2] = np.eye(3)[3 - label] * spikes + (1 - spikes) / 3
         now += rng.uniform(5, 6)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return LogitSequence(LABELS, times, times + 0.5, np.log(probabilities), np.ones(len(times)), 60.0), truth
+    columns = np.ones(len(times)), np.zeros(len(times), int)  # one length, one stream
+    return LogitSequence(LABELS, times, times + 0.5, np.log(probabilities), *columns, 60.0), truth
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +45,12 @@ START = EventSettings(smoothing=0, min_duration=0, merge_gap=0)
 
 def test_finds_settings_that_find_the_gestures(streams):
     before = evaluate_streams(streams, START)
-    assert before.found == 0 and before.false_alarms_per_minute > 5
+    assert before.detected == 0 and before.false_alarms_per_minute > 5
     settings = tune_events(streams, START, clip_seconds=2.0)
     report = evaluate_streams(streams, settings)
     assert report.detection_rate == 1
     assert report.false_alarms_per_minute == 0
-    assert report.doubles == 0
+    assert report.duplicates == 0
     assert (settings.firing, settings.ignore, settings.smoothing_kind) == (START.firing, START.ignore, "mean")
     assert tune_events(streams, settings, clip_seconds=2.0) == settings  # what is good stays
     other = evaluate_streams([make_stream(9)], settings)
@@ -81,15 +83,15 @@ def test_operating_curve(streams):
     assert points[-1].detection_rate == 0 and max(point.detection_rate for point in points) == 1
     (point,) = operating_curve(streams, settings, [0.4])
     report = evaluate_streams(streams, settings)
-    assert (point.detection_rate, point.false_alarms_per_minute, point.doubles) == (
+    assert (point.detection_rate, point.false_alarms_per_minute, point.duplicates) == (
         report.detection_rate,
         report.false_alarms_per_minute,
-        report.doubles,
+        report.duplicates,
     )
 
 
 def test_streams_that_cannot_be_tuned_on(streams):
-    with pytest.raises(ValueError, match=r"streams with gestures. Received: 1 streams with none"):
+    with pytest.raises(ValueError, match=r"must have gestures. Received: 1 streams without any"):
         tune_events([(streams[0][0], [])], START, clip_seconds=2.0)
     with pytest.raises(ValueError, match=r"at least two streams. Received: 1"):
         cross_validate(streams[:1], START, clip_seconds=2.0)
@@ -115,25 +117,24 @@ def make_windows(seed):
                 elif length == 1 and abs(end - gesture.start - 1) < 0.3:
                     probabilities = np.array([0.3, 0.65, 0.05])
             rows.append((end - length / 2, end, np.log(probabilities), length))
-    rows.append((np.nan, np.nan, np.full(3, np.nan), 0))  # the stream has ended
-    times, seen, logits, lengths = (np.array(column) for column in zip(*rows, strict=True))
-    return LogitSequence(LABELS, times, seen, logits, lengths, 60.0), truth
+    times, now, logits, lengths = (np.array(column) for column in zip(*rows, strict=True))
+    return LogitSequence(LABELS, times, now, logits, lengths, np.zeros(len(times), int), 60.0), truth
 
 
 def test_settings_of_windows_of_several_lengths():
     streams = [make_windows(seed) for seed in range(2)]
-    start = EventSettings.for_windows((1.0, 3.0), wait=0, on_threshold=0.5)
+    start = WindowEventSettings.for_windows((1.0, 3.0), wait=0, on_threshold=0.5)
     before = evaluate_streams(streams, start)
     assert before.false_alarms > 5
     settings = tune_events(streams, start, clip_seconds=2.0)
     assert settings != start
-    assert (settings.window_seconds, settings.min_duration) == (start.window_seconds, start.min_duration)
+    assert settings.window_seconds == start.window_seconds
     report = evaluate_streams(streams, settings)
-    assert (report.detection_rate, report.false_alarms, report.doubles) == (1, 0, 0)
+    assert (report.detection_rate, report.false_alarms, report.duplicates) == (1, 0, 0)
     settings = tune_events(
-        streams, EventSettings.for_windows((1.0, 3.0), smoothing=0, on_threshold=0.5), clip_seconds=2.0
+        streams, WindowEventSettings.for_windows((1.0, 3.0), smoothing=0, on_threshold=0.5), clip_seconds=2.0
     )
     assert settings.wait == 2.0  # what `None` stands for was good enough
-    waiting = EventSettings.for_windows((1.0, 3.0), wait=2.5, on_threshold=0.5)
+    waiting = WindowEventSettings.for_windows((1.0, 3.0), wait=2.5, on_threshold=0.5)
     report = evaluate_streams(streams, waiting)
-    assert (report.detection_rate, report.false_alarms, report.doubles) == (1, 0, 0)
+    assert (report.detection_rate, report.false_alarms, report.duplicates) == (1, 0, 0)

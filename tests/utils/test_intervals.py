@@ -1,6 +1,6 @@
 import pytest
 
-from keras_action.utils.intervals import Interval, is_ignored, read_intervals, truth_path, write_intervals
+from keras_action.utils.intervals import Interval, is_ignored, read_intervals, intervals_path, write_intervals
 
 
 @pytest.mark.parametrize("head", ["label,start,end", "\ufeffstart,label,note,end"])
@@ -35,7 +35,7 @@ def test_bad_files(tmp_path, content, message):
 
 def test_what_is_written_is_read(tmp_path):
     segments = (Interval("wave, twice", 0.5, 2.0), Interval("nod", 2.25, 3.125))
-    path = truth_path(tmp_path / "stream.mp4")
+    path = intervals_path(tmp_path / "stream.mp4")
     assert path.name == "stream.mp4.csv"
     write_intervals(path, segments)
     assert read_intervals(path) == segments

@@ -1,5 +1,6 @@
-// The page: opens a camera or a video, shows what the recogniser says, turns slides.
+// The page: opens a camera or a video, shows probabilities and gestures, turns slides.
 
+import { withOnThreshold } from "./detectors.js";
 import { Recognition } from "./recognition.js";
 import { Slides } from "./slides.js";
 import { explainCamera, FrameSource, listCameras, openCamera } from "./source.js";
@@ -11,7 +12,7 @@ const slides = new Slides(elements);
 const recognition = new Recognition();
 const source = new FrameSource(elements.video, recognition, {
   onResult(result) {
-    if (result.scores) view.setScores(result.scores, result.goingOn);
+    if (result.scores) view.setScores(result.scores, result.activeLabel);
     for (const event of result.events) {
       view.addEvent(event);
       slides.take(event);
@@ -37,7 +38,7 @@ let models = [];
 function setState(state) {
   document.body.dataset.state = state;
   const isReady = state === "ready" || state === "running";
-  for (const name of ["camera", "openVideo", "certainty"]) elements[name].disabled = !isReady;
+  for (const name of ["camera", "openVideo", "threshold"]) elements[name].disabled = !isReady;
   elements.model.disabled = state === "loading";
   elements.stop.disabled = state !== "running";
   elements.stage.classList.toggle("empty", elements.video.readyState === 0 && state !== "running");
@@ -51,7 +52,7 @@ async function start() {
     models = (await response.json()).models;
   } catch (error) {
     setState("failed");
-    view.setStatus("There is no model.");
+    view.setStatus("No model.");
     view.showError(`The list of models could not be loaded. ${error.message}`);
     return;
   }
@@ -74,8 +75,8 @@ async function loadModel(index) {
     view.setModel(description);
     view.clear();
     slides.offer(labels.filter((label) => !ignored.has(label.toLowerCase())));
-    elements.certainty.value = settings.on_threshold;
-    elements.certaintyValue.textContent = `${Math.round(100 * settings.on_threshold)} %`;
+    elements.threshold.value = settings.on_threshold;
+    elements.thresholdValue.textContent = `${Math.round(100 * settings.on_threshold)} %`;
     const kind = description.kind === "stream" ? "frame by frame" : `clips of ${description.clip_seconds.toFixed(1)} s`;
     const size = `${(description.bytes / 1e6).toFixed(description.bytes < 1e6 ? 2 : 1)} MB`;
     elements.about.textContent = `${description.name}: ${labels.length} classes, ${kind}, ${size}`;
@@ -91,13 +92,13 @@ async function loadModel(index) {
 
 const failed = new Set();
 
-/** A file can't be run: says so, and offers one that may. */
+/** Reports a file that can't be run, and offers another one. */
 function offerAnother(index, error) {
   failed.add(index);
   const next = models.findIndex((_, other) => !failed.has(other));
   view.showError(
     `This browser's runtime can't run ${models[index].name}. ${error.message} ` +
-      (next < 0 ? "No other file is at hand: a float32 file runs wherever the runtime does." : ""),
+      (next < 0 ? "No other file is available. A float32 file runs in every browser that the runtime supports." : ""),
     next < 0 ? null : { text: `Use ${models[next].name}`, run: () => loadModel(next) },
   );
 }
@@ -119,11 +120,11 @@ async function useCamera() {
     elements.stage.classList.toggle("mirrored", elements.mirror.checked);
     await run(() => source.startCamera(stream));
     if (!source.isRunning) return;
-    view.setStatus("Watching. Make a gesture.");
+    view.setStatus("Running. Make a gesture.");
     await offerCameras(stream);
   } catch (error) {
     setState("ready");
-    view.setStatus("There is no camera.");
+    view.setStatus("No camera.");
     view.showError(explainCamera(error) ?? error.message);
   }
 }
@@ -151,22 +152,18 @@ elements.stop.addEventListener("click", () => source.stop());
 elements.openVideo.addEventListener("click", () => elements.videoFile.click());
 elements.videoFile.addEventListener("change", () => {
   const [file] = elements.videoFile.files;
-  elements.videoFile.value = ""; // the same file can be opened again
+  elements.videoFile.value = ""; // so that the same file can be opened again
   if (file) useFile(file);
 });
 elements.mirror.addEventListener("change", () => {
   elements.stage.classList.toggle("mirrored", elements.mirror.checked && elements.video.srcObject !== null);
 });
 elements.model.addEventListener("change", () => loadModel(Number(elements.model.value)));
-elements.certainty.addEventListener("input", () => {
-  const onThreshold = Number(elements.certainty.value);
+elements.threshold.addEventListener("input", () => {
+  const onThreshold = Number(elements.threshold.value);
   const { settings } = models[elements.model.value];
-  elements.certaintyValue.textContent = `${Math.round(100 * onThreshold)} %`;
-  recognition.use({
-    ...settings,
-    on_threshold: onThreshold,
-    off_threshold: Math.min(settings.off_threshold, onThreshold),
-  });
+  elements.thresholdValue.textContent = `${Math.round(100 * onThreshold)} %`;
+  recognition.use(withOnThreshold(settings, onThreshold));
 });
 elements.openSlides.addEventListener("click", () => elements.slideFiles.click());
 elements.slideFiles.addEventListener("change", () => {

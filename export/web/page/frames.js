@@ -1,10 +1,10 @@
-// Frames of any size become the model's frames: scaled and cut, or scaled as a whole.
-// keras_action/recognition/frames.py, but for rounding: it computes in float32, and so `Math.fround` does here.
+// Resizing of frames to the input size of a model: keras_action/recognition/frames.py.
+// NumPy computes in float32, hence `Math.fround`.
 
 const cache = new Map();
 
 /**
- * Scales a frame until it just covers the size, and cuts out its centre, as evaluation does.
+ * Resizes a frame to cover the size, and crops its centre, as evaluation does.
  *
  * `pixels` are RGBA bytes, as a canvas gives them. Returns RGB bytes of `targetHeight * targetWidth * 3`.
  */
@@ -13,12 +13,12 @@ export function resizeAndCrop(pixels, height, width, targetHeight, targetWidth) 
   return resample(pixels, height, width, targetHeight, targetWidth, [scale, scale]);
 }
 
-/** Scales a whole frame to the size, as evaluation does with `crop_to_aspect_ratio=False`. */
+/** Resizes a whole frame to the size, as evaluation does with `crop_to_aspect_ratio=False`. */
 export function resize(pixels, height, width, targetHeight, targetWidth) {
   return resample(pixels, height, width, targetHeight, targetWidth, [targetHeight / height, targetWidth / width]);
 }
 
-/** Scales the two sides of a frame, and cuts out its centre. */
+/** Scales the two sides of a frame, and crops its centre. */
 function resample(pixels, height, width, targetHeight, targetWidth, scales) {
   const result = new Uint8ClampedArray(targetHeight * targetWidth * 3);
   if (height === targetHeight && width === targetWidth) {
@@ -63,7 +63,7 @@ function resample(pixels, height, width, targetHeight, targetWidth, scales) {
   return new Uint8Array(result.buffer);
 }
 
-/** Which pixels make up the `target` pixels in the middle of a line scaled by `scale`: indices and weights. */
+/** The source pixels of the `target` pixels in the middle of a line scaled by `scale`: indices and weights. */
 function taps(source, target, scale) {
   const key = `${source} ${target} ${scale}`;
   if (!cache.has(key)) cache.set(key, computeTaps(source, target, scale));
@@ -73,7 +73,7 @@ function taps(source, target, scale) {
 function computeTaps(source, target, scale) {
   const weights = [];
   if (scale < 1) {
-    // Each target pixel is the mean of the stretch of source pixels under it.
+    // Each target pixel is the mean of the source pixels that it covers.
     const scaled = Math.max(round(source * scale), target);
     const ends = Array.from(
       { length: target + 1 },
@@ -83,7 +83,7 @@ function computeTaps(source, target, scale) {
       weights.push(line(source, (p) => Math.min(ends[i + 1], p + 1) - Math.max(ends[i], p)));
     }
   } else {
-    // The crop is cut first; between pixel centres it is linear, beyond the last it stays.
+    // The source is cropped first; linear between pixel centres, constant beyond the last one.
     const crop = Math.min(Math.max(round(target / scale), 1), source);
     const offset = Math.floor((source - crop) / 2);
     for (let i = 0; i < target; i++) {
@@ -112,7 +112,7 @@ function line(source, weight) {
   return Array.from({ length: source }, (_, pixel) => Math.max(weight(pixel), 0));
 }
 
-/** To the nearest whole number, halves to even, as Python's. */
+/** Rounds half to even, as Python does. */
 function round(value) {
   const whole = Math.round(value);
   return whole - value === 0.5 && whole % 2 !== 0 ? whole - 1 : whole;

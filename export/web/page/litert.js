@@ -1,22 +1,22 @@
 // LiteRT in the browser: a .tflite file as a function of named arrays.
 //
-// The runtime's own `Tensor` knows float32, int32 and uint8 only. The states of an int8 streaming file are int8, so
-// this talks to its WASM interface one layer below (`LiteRt.liteRtWasm`), where a buffer is bytes of any type. The
-// buffers are made once and written again for each frame.
+// The runtime's `Tensor` supports float32, int32 and uint8 only. The states of an int8 streaming file are int8, so
+// this uses the WASM interface below it (`LiteRt.liteRtWasm`), where a buffer holds bytes of any type. The buffers are
+// created once and reused for each frame.
 
 const FOLDER = new URL("runtime/", self.location.href).href;
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array, int8: Int8Array, int16: Int16Array };
 
-/** Loads the runtime into a classic worker, with threads where the page may use them. Returns it and their number. */
+/** Loads the runtime into a classic worker, with threads if the page may use them. Returns it and their number. */
 export async function loadRuntime() {
   const { loadLiteRt, supportsFeature } = await import(`${FOLDER}core/dist/index.js`);
   const threads = self.crossOriginIsolated && (await supportsFeature("threads")) && (await supportsFeature("relaxedSimd"));
   const load = (withThreads) => {
-    // In a worker the runtime takes the worker's script for its own, and would look for its files beside it.
+    // In a worker the runtime would look for its files beside the worker's script.
     self.Module = {
       locateFile: (name) => `${FOLDER}core/wasm/${name}`,
       mainScriptUrlOrBlob: `${FOLDER}core/wasm/litert_wasm_threaded_internal.js`,
-      // It tells of accelerators that are not there as if that were an error.
+      // It reports missing accelerators as errors.
       printErr: (text) => (/^(INFO|WARNING)/.test(text) ? console.debug(text) : console.error(text)),
     };
     return loadLiteRt(`${FOLDER}core/wasm/`, { threads: withThreads });

@@ -18,21 +18,21 @@ export class ClipModel {
   }
 }
 
-/** A file that takes a video frame by frame, and its memory. */
+/** A file that takes a video frame by frame, and its states. */
 export class StreamModel {
   constructor(file, description) {
     this._file = file;
     this._frame = makeArray(description.inputs.find(({ name }) => name === "frame"));
     this._states = description.inputs.filter(({ name }) => name !== "frame");
     this._logits = description.outputs.find(({ name }) => name === "logits");
-    // Over so many frames the file itself takes the mean of the logits: it keeps those of the frames before.
+    // The number of frames over which the file itself takes the mean of the logits: it keeps those before.
     this.averageOver = 1 + (this._states.find(({ name }) => name === "state_logits")?.shape[1] ?? 0);
     this.reset();
   }
 
-  /** Forgets all frames: what comes next is the first one of a video. */
+  /** Sets the states to zero: the next frame is the first one of a video. */
   reset() {
-    // Of an integer tensor the zero point stands for zero.
+    // Zero is the zero point of an integer tensor.
     this._memory = Object.fromEntries(this._states.map((state) => [state.name, makeArray(state).fill(state.zero_point)]));
   }
 

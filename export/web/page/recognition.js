@@ -1,4 +1,4 @@
-// The page's side of the recogniser's thread: each call is a promise of the thread's answer.
+// The interface of the page to the recogniser's thread: each call returns a promise of its answer.
 
 export class Recognition {
   constructor() {
@@ -18,7 +18,7 @@ export class Recognition {
     };
   }
 
-  /** How many calls have not been answered. */
+  /** Number of calls without an answer. */
   get pending() {
     return this._calls.size;
   }
@@ -27,7 +27,7 @@ export class Recognition {
     return this._call("load", { description });
   }
 
-  /** A frame: {pixels, height, width}; its pixels go over to the thread. Seconds. */
+  /** Adds a frame, {pixels, height, width}, whose pixels are transferred, and its time in seconds. */
   push(frame, timestamp, isLive) {
     return this._call("frame", { frame, timestamp, isLive }, [frame.pixels.buffer]);
   }

@@ -1,11 +1,11 @@
-// Pictures that are turned by gestures, by buttons and by the arrow keys.
+// Slides that are turned by gestures, buttons and the arrow keys.
 
 const PAGES = [
-  ["Turn the page with your hand", "Start the camera, then make the gesture that is chosen below for the next slide."],
-  ["One gesture, one page", "A gesture is reported once, when it is over. Make one, wait for the page, make the next."],
-  ["Step into the light", "The recogniser sees the middle of the picture. Keep your hand in it, an arm's length away."],
-  ["Your own slides", "Open pictures below: one slide each, in the order of their names. They stay on this device."],
-  ["That is all", "The other gesture goes back. The arrow keys do the same."],
+  ["Turn slides by hand", "Start the camera, then make the gesture that is selected below for the next slide."],
+  ["One gesture, one slide", "Each gesture is reported once, when it has ended. Wait for the slide before the next one."],
+  ["Light and distance", "The model sees the centre of the picture. Keep your hand there, an arm's length away."],
+  ["Your own slides", "Open pictures below: one slide each, sorted by name. They stay on this device."],
+  ["Back", "The other gesture turns back. The arrow keys work too."],
 ];
 
 export class Slides {
@@ -32,7 +32,7 @@ export class Slides {
     );
   }
 
-  /** Offers a model's gestures for turning; those with left and right in their names are taken, if there are any. */
+  /** Lists a model's gestures for turning; those with left and right in their names are selected, if any. */
   offer(labels) {
     const { nextLabel, previousLabel } = this._elements;
     for (const [select, word] of [[nextLabel, "left"], [previousLabel, "right"]]) {
@@ -46,7 +46,7 @@ export class Slides {
     }
   }
 
-  /** Turns the page if the event's gesture is chosen for it. */
+  /** Turns a slide if the event's gesture is selected for it. */
   take({ label }) {
     if (label === this._elements.nextLabel.value) this.turn(1);
     else if (label === this._elements.previousLabel.value) this.turn(-1);
@@ -57,7 +57,7 @@ export class Slides {
     this._update();
   }
 
-  /** Shows pictures in the place of the pages. */
+  /** Replaces the slides by pictures. */
   open(files) {
     for (const url of this._urls) URL.revokeObjectURL(url);
     const sorted = [...files].sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
@@ -77,7 +77,7 @@ export class Slides {
     const { deck, count, previous, next } = this._elements;
     deck.replaceChildren(this._pages[this._index]);
     count.textContent = `Slide ${this._index + 1} of ${this._pages.length}`;
-    // Not `disabled`: a button that has the focus would lose it at the last slide.
+    // Not `disabled`, which would take the focus from a button at the last slide.
     previous.setAttribute("aria-disabled", this._index === 0);
     next.setAttribute("aria-disabled", this._index === this._pages.length - 1);
   }

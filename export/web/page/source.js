@@ -1,34 +1,34 @@
-// Where frames come from: a camera, or a video file that the browser can play.
+// Sources of frames: a camera, or a video file that the browser can play.
 
-// Larger frames are scaled down by the browser before the recogniser sees them: it would need long to read them.
+// Larger frames are scaled down by the browser first, as reading them takes long.
 const MAX_SHORT_SIDE = 480;
-// So many frames of a file may wait for the model; then the video waits.
+// Frames of a file that may wait for the model; then the video is paused.
 const MAX_WAITING = 4;
-// A busy browser misses frames. So often a file is wound back for them, in all and to one place; each time it then plays
-// more slowly. If still none have come, there are none: gaps up to that length are the file's own.
+// A busy browser skips frames of a file. The file is then rewound, up to these numbers of times in total and to one place,
+// and played more slowly each time. If no frame appears, gaps up to that length are taken as the file's own.
 const MAX_REWINDS = 50;
 const MAX_REWINDS_TO_PLACE = 3;
 const SLOWER = 0.7;
 const MIN_RATE = 0.2;
 
-/** Why there is no camera, in words for the person before it; null for an error that is none of the camera's. */
+/** The reason why a camera failed, as a sentence; null for other errors. */
 export function explainCamera(error) {
   if (!navigator.mediaDevices?.getUserMedia) {
-    return "This browser gives no camera to this page. It does so on https:// addresses and on localhost only.";
+    return "This browser gives pages a camera on https:// addresses and on localhost only.";
   }
   return (
     {
       NotAllowedError:
-        "The camera was not allowed. Allow it for this page in the browser's address bar or settings, then try again.",
+        "Access to the camera was denied. Allow it in the browser's address bar or settings, then try again.",
       NotFoundError: "No camera was found. Connect one, then try again, or open a video file.",
       NotReadableError: "The camera could not be started. Another program may be using it.",
       OverconstrainedError: "The chosen camera is no longer there. Choose another one.",
-      SecurityError: "The camera is turned off for this page by the browser's settings.",
+      SecurityError: "The browser's settings block the camera for this page.",
     }[error.name] ?? null
   );
 }
 
-/** Opens a camera; `deviceId` is one of `listCameras`, or empty for the front one. */
+/** Opens a camera; `deviceId` is one of `listCameras`, or empty for the front camera. */
 export async function openCamera(deviceId) {
   if (!navigator.mediaDevices?.getUserMedia) throw new DOMException("no mediaDevices", "SecurityError");
   const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" };
@@ -36,7 +36,7 @@ export async function openCamera(deviceId) {
   return navigator.mediaDevices.getUserMedia({ video, audio: false });
 }
 
-/** The cameras; their names are known once one has been allowed. */
+/** The cameras. Browsers tell their names after one has been allowed. */
 export async function listCameras() {
   const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
   return devices.filter(({ kind }) => kind === "videoinput");
@@ -52,7 +52,7 @@ export class FrameSource {
     this._canvas = document.createElement("canvas");
     this._context = this._canvas.getContext("2d", { willReadFrequently: true });
     this._context.imageSmoothingQuality = "high";
-    this._run = 0; // the number of the run that goes on; what belongs to another is dropped
+    this._run = 0; // number of the current run; results of others are dropped
     this.isRunning = false;
   }
 
@@ -60,7 +60,7 @@ export class FrameSource {
     const run = this._begin(true);
     this._stream = stream;
     this.video.srcObject = stream;
-    stream.getVideoTracks()[0].addEventListener("ended", () => this._end(run, "The camera has gone."));
+    stream.getVideoTracks()[0].addEventListener("ended", () => this._end(run, "The camera was disconnected."));
     this._watch(run);
     await this._play(run);
   }
@@ -82,7 +82,7 @@ export class FrameSource {
     await this._play(run);
   }
 
-  /** Stops. What was seen so far still becomes events. */
+  /** Stops. Gestures up to now are still reported. */
   async stop() {
     if (this.isRunning) await this._end(this._run, "Stopped.");
   }
@@ -96,12 +96,12 @@ export class FrameSource {
     this.frames = 0;
     this.dropped = 0;
     this.seconds = 0;
-    this._first = null; // of a camera, the time of its first frame
-    this._seen = null; // of a file, the time of the last frame that was seen
-    this._interval = Infinity; // the shortest time from one frame to the next
-    this._longestGap = 0; // the longest time between two frames with none between them
+    this._first = null; // time of a camera's first frame
+    this._seen = null; // time of the last frame of a file
+    this._interval = Infinity; // shortest time between frames
+    this._longestGap = 0; // longest time between two frames of the file
     this._rewinds = 0;
-    this._place = null; // where the file was wound back to last: {time, rewinds, and the rate before them}
+    this._place = null; // the last place of a rewind: {time, rewinds, rate before them}
     this.video.playbackRate = 1;
     return this._run;
   }
@@ -110,7 +110,7 @@ export class FrameSource {
     try {
       await this.video.play();
     } catch (error) {
-      // `onerror` has said why, or another source was opened meanwhile.
+      // `onerror` has reported it, or another source was opened meanwhile.
       if (run !== this._run || !this.isRunning || ["NotSupportedError", "AbortError"].includes(error.name)) return;
       this._end(run, null);
       this._handlers.onError(new Error(`This browser did not play the video. ${error.message}`));
@@ -134,7 +134,7 @@ export class FrameSource {
     }
   }
 
-  /** Whether a file's frame is the one that comes next: not seen before, and none missed in between. */
+  /** Whether a frame of a file is new, with none skipped before it. */
   _isNext(mediaTime) {
     if (this._seen !== null) {
       if (mediaTime <= this._seen || this._rewind(mediaTime)) return false;
@@ -144,7 +144,7 @@ export class FrameSource {
     return true;
   }
 
-  /** Winds a file back if frames seem to be missing before a time; some times only, for there may be none. */
+  /** Rewinds a file if frames before a time seem to be skipped. The number of rewinds is limited. */
   _rewind(mediaTime) {
     const gap = mediaTime - this._seen;
     // Containers round times, some to milliseconds.
@@ -170,7 +170,7 @@ export class FrameSource {
     this._first ??= this._isLive ? timestamp : 0;
     timestamp -= this._first;
     this.seconds = timestamp;
-    // Live, a frame that comes while the model is at work is dropped; of a file all are looked at.
+    // Live frames that arrive while the model runs are dropped; of a file all are processed.
     if (this._isLive && this._pending > 0) {
       this.dropped += 1;
       return;
@@ -220,7 +220,7 @@ export class FrameSource {
   }
 
   _stopCamera() {
-    if (this._stream) this.video.srcObject = null; // or its last picture would stand there
+    if (this._stream) this.video.srcObject = null; // otherwise its last picture stays
     for (const track of this._stream?.getTracks() ?? []) track.stop();
     this._stream = null;
   }

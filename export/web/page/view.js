@@ -1,4 +1,4 @@
-// What the page shows of the recogniser: bars, events, figures, messages.
+// The elements of the page: bars, events, figures, messages.
 
 import { makeElement } from "./slides.js";
 
@@ -30,25 +30,25 @@ export class View {
     this.clearScores();
   }
 
-  /** Shows probabilities; of many classes, the greatest, greatest first. */
-  setScores(scores, goingOn) {
+  /** Shows probabilities; with many classes, the largest ones, sorted. */
+  setScores(scores, activeLabel) {
     let order = scores.map((_, index) => index);
     if (scores.length > BARS) order = order.sort((a, b) => scores[b] - scores[a]).slice(0, BARS);
     order.forEach((index, place) => {
       const { row, label, bar, value } = this._bars[place];
       label.textContent = this._labels[index];
-      bar.value = Math.round(100 * scores[index]) / 100; // less would be drawn as a hair
+      bar.value = Math.round(100 * scores[index]) / 100; // smaller values would be drawn as a line
       value.textContent = `${Math.round(100 * scores[index])} %`;
-      row.classList.toggle("going-on", this._labels[index] === goingOn);
+      row.classList.toggle("active", this._labels[index] === activeLabel);
     });
   }
 
-  /** Nothing is seen: no probabilities. */
+  /** Shows no probabilities. */
   clearScores() {
     this.setScores(this._labels.map(() => 0), null);
   }
 
-  /** Begins a new run: no events, no figures. */
+  /** Clears events and figures. */
   clear() {
     this._milliseconds = [];
     this._timestamps = [];
@@ -75,11 +75,11 @@ export class View {
     announcement.textContent = event.label;
     badge.textContent = event.label;
     badge.classList.remove("shown");
-    void badge.offsetWidth; // so that the flash begins anew
+    void badge.offsetWidth; // restarts the animation
     badge.classList.add("shown");
   }
 
-  /** Milliseconds of the model's runs, and how many frames came and were dropped. */
+  /** Updates the run time of the model, the frame rate, and the share of dropped frames. */
   addResult({ milliseconds, runs }, source) {
     if (runs > 0) this._milliseconds.push(milliseconds / runs);
     if (this._milliseconds.length > 30) this._milliseconds.shift();
@@ -96,12 +96,12 @@ export class View {
     dropped.textContent = source.frames ? `${Math.round((100 * source.dropped) / source.frames)} %` : "–";
   }
 
-  /** What is going on, in a sentence. */
+  /** Shows the state of the page in a sentence. */
   setStatus(text) {
     this._elements.status.textContent = text;
   }
 
-  /** Something went wrong; `action` is {text, run} for a button, if there is a way out. */
+  /** Shows an error; `action` is {text, run} for a button, or null. */
   showError(text, action = null) {
     const { error } = this._elements;
     error.replaceChildren(makeElement("p", text));

@@ -1,4 +1,4 @@
-// The recogniser's thread: frames in, events out. A classic worker, for the runtime loads its parts by importScripts.
+// The thread of the recogniser: frames in, events out. A classic worker, as the runtime needs importScripts.
 
 const modules = Promise.all([import("./litert.js"), import("./models.js"), import("./recognizer.js")]);
 let runtime = null;
@@ -43,10 +43,10 @@ const handlers = {
   },
 };
 
-/** What the page shows: probabilities, the label that is going on, and what the model took. */
+/** What the page shows: probabilities, the current gesture, and the run time of the model. */
 function state() {
-  const { moment, goingOn } = recognizer.detector;
-  return { scores: moment?.scores ?? null, goingOn, ...spent };
+  const { smoothed, activeLabel } = recognizer.detector;
+  return { scores: smoothed?.scores ?? null, activeLabel, ...spent };
 }
 
 function timed(file) {
@@ -61,7 +61,7 @@ function timed(file) {
   };
 }
 
-// One message after the other, in their order.
+// Messages are handled one after the other.
 let queue = Promise.resolve();
 self.onmessage = ({ data: { id, type, ...message } }) => {
   queue = queue.then(async () => {

@@ -24,7 +24,7 @@ from keras_action.data.synthetic.motion import random_motion
 from keras_action.data.synthetic.paths import random_paths
 from keras_action.data.synthetic.scene import Scene
 from keras_action.utils.files import write_csv
-from keras_action.utils.intervals import Interval, truth_path, write_intervals
+from keras_action.utils.intervals import Interval, intervals_path, write_intervals
 
 SYNTHETIC_GESTURES = (
     "swipe_left",
@@ -349,7 +349,7 @@ def write_synthetic_stream(
             yield actor.frame(i, time, pose)
 
     write_video(path, frames(), fps=fps)
-    write_intervals(truth_path(path), truth)
+    write_intervals(intervals_path(path), truth)
     return truth
 
 

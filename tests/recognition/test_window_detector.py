@@ -3,11 +3,11 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_action.recognition import EventSettings, WindowDetector
+from keras_action.recognition import WindowDetector, WindowEventSettings
 
 LABELS = ("none", "swipe", "square")
 LENGTHS = (1.0, 2.0, 4.0)
-SETTINGS = EventSettings.for_windows(LENGTHS, smoothing=0, on_threshold=0.7)
+SETTINGS = WindowEventSettings.for_windows(LENGTHS, smoothing=0, on_threshold=0.7)
 
 
 def logits(label, probability):
@@ -69,7 +69,7 @@ def test_a_window_becomes_an_event():
     ],
 )
 def test_windows_compete(windows, options, labels):
-    settings = EventSettings.for_windows(LENGTHS, **{"smoothing": 0, "on_threshold": 0.7, "wait": 2.5, **options})
+    settings = WindowEventSettings.for_windows(LENGTHS, **{"smoothing": 0, "on_threshold": 0.7, "wait": 2.5, **options})
     assert [event.label for event in run(windows, settings)] == labels
 
 
@@ -78,7 +78,7 @@ def test_windows_compete(windows, options, labels):
 def test_repeated_gestures_fire_once_each(lengths, pause):
     """Of a model that says how well a gesture fills a window, as it learns from `sample_windows`."""
     gestures = [(5 + i * (1.2 + pause), 6.2 + i * (1.2 + pause)) for i in range(6)]
-    detector, events = WindowDetector(LABELS, EventSettings.for_windows(lengths)), []
+    detector, events = WindowDetector(LABELS, WindowEventSettings.for_windows(lengths)), []
     for end in np.arange(1, gestures[-1][1] + 6, 0.2):
         for length in lengths:
             commons = [max(0, min(end, stop) - max(end - length, start)) for start, stop in gestures]
@@ -92,7 +92,7 @@ def test_repeated_gestures_fire_once_each(lengths, pause):
 
 
 def test_probabilities_are_smoothed_over_windows_of_one_length():
-    settings = EventSettings.for_windows(LENGTHS, smoothing=0.25, on_threshold=0.7)
+    settings = WindowEventSettings.for_windows(LENGTHS, smoothing=0.25, on_threshold=0.7)
     windows = [("swipe", 5 + i / 10, 6 + i / 10, 0.9) for i in range(3)]
     (event,) = run(windows, settings)
     assert event.score == pytest.approx(0.9, abs=1e-3)
@@ -111,7 +111,7 @@ def test_what_waits_is_reported_at_the_end_of_the_stream():
 
 def test_a_detector_that_comes_in_the_middle_of_a_stream():
     """As after a change of the settings: what a window showed before is not before the stream."""
-    detector, events = WindowDetector(LABELS, EventSettings.for_windows(LENGTHS, smoothing=0, wait=1.0)), []
+    detector, events = WindowDetector(LABELS, WindowEventSettings.for_windows(LENGTHS, smoothing=0, wait=1.0)), []
     for i in range(40):
         for length in LENGTHS:
             probability = 0.9 if (i, length) == (2, 4.0) else 0.01
@@ -122,25 +122,25 @@ def test_a_detector_that_comes_in_the_middle_of_a_stream():
 
 def test_what_is_going_on_and_the_moment():
     detector = WindowDetector(LABELS, SETTINGS)
-    assert (detector.going_on, detector.moment) == (None, None)
+    assert (detector.active_label, detector.smoothed) == (None, None)
     detector.push(logits("swipe", 0.8), 10, 10.5, 1.0)
     detector.push(logits("square", 0.6), 9.5, 10.5, 2.0)
-    assert detector.going_on == "swipe"
-    assert detector.moment.scores[1] == pytest.approx(0.8)
+    assert detector.active_label == "swipe"
+    assert detector.smoothed.scores[1] == pytest.approx(0.8)
     detector.push(logits("square", 0.9), 10, 11, 2.0)
-    assert detector.going_on == "square"
+    assert detector.active_label == "square"
     detector.reset()
-    assert (detector.going_on, detector.moment) == (None, None)
-    detector = WindowDetector(LABELS, EventSettings(ignore=LABELS))
+    assert (detector.active_label, detector.smoothed) == (None, None)
+    detector = WindowDetector(LABELS, WindowEventSettings(ignore=LABELS))
     detector.push(logits("swipe", 0.8), 10, 10.5, 1.0)
-    assert detector.moment.scores[1] == pytest.approx(0.8)
+    assert detector.smoothed.scores[1] == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("firing", ["late", "early"])
 def test_noise_never_fires_twice_within_the_pause(firing):
     """Nor does memory grow."""
     rng = np.random.default_rng(0)
-    settings = EventSettings.for_windows(LENGTHS, smoothing=0.2, on_threshold=0.5, refractory=0.5, firing=firing)
+    settings = WindowEventSettings.for_windows(LENGTHS, smoothing=0.2, on_threshold=0.5, refractory=0.5, firing=firing)
     detector, events = WindowDetector(LABELS, settings), []
     for i in range(20000):
         for length in LENGTHS:
@@ -159,7 +159,7 @@ def test_noise_never_fires_twice_within_the_pause(firing):
     [
         ([0, 1], 20, "one logit for each of the 3 labels"),
         ([0, 1, np.nan], 20, "finite"),
-        ([0, 1, 2], 10, "go up; the last one was 10"),
+        ([0, 1, 2], 10, "increase; the last one was 10"),
         ([0, 1, 2], np.inf, "Timestamps must be finite"),
     ],
 )
@@ -174,7 +174,7 @@ def test_wrong_calls(values, timestamp, message):
 @pytest.mark.parametrize(
     ("now", "length", "message"),
     [
-        (10.9, 1.0, "not go down; the last one was 11"),
+        (10.9, 1.0, "not decrease; the last one was 11"),
         (np.nan, 1.0, "must be finite"),
         (21, 0, "`length` must be a positive number of seconds. Received: length=0"),
         (21, None, "`length` must be a positive number of seconds. Received: length=None"),

@@ -16,12 +16,12 @@ def logits(label, probability=0.95):
     return np.log(probabilities)
 
 
-def detect(detector, segments, times):
-    """Push what `segments` say, `(label, start, end[, probability])`, `none` elsewhere, and flush."""
+def detect(detector, gestures, times):
+    """The events of gestures `(label, start, end[, probability])`, `none` elsewhere."""
     events = []
     for time in times:
         label, probability = "none", 0.95
-        for name, start, end, *given in segments:
+        for name, start, end, *given in gestures:
             if start <= time < end:
                 label, probability = name, given[0] if given else 0.95
         events += detector.push(logits(label, probability), time)
@@ -51,7 +51,7 @@ def test_one_gesture_fires_once_at_its_time_at_any_frame_rate(times):
 
 
 @pytest.mark.parametrize(
-    ("segments", "options", "labels"),
+    ("gestures", "options", "labels"),
     [
         pytest.param([], {}, [], id="nothing"),
         pytest.param([("left", 2, 3), ("right", 5, 6)], {}, ["left", "right"], id="two gestures"),
@@ -82,8 +82,8 @@ def test_one_gesture_fires_once_at_its_time_at_any_frame_rate(times):
         pytest.param([("left", 9, 99)], {}, ["left"], id="still going on at the end"),
     ],
 )
-def test_which_events_fire(segments, options, labels):
-    events = detect(EventDetector(LABELS, EventSettings(**options)), segments, EVERY_100_MS)
+def test_which_events_fire(gestures, options, labels):
+    events = detect(EventDetector(LABELS, EventSettings(**options)), gestures, EVERY_100_MS)
     assert [event.label for event in events] == labels
 
 
@@ -110,8 +110,8 @@ def test_a_late_event_fires_when_nothing_can_follow():
 
 
 def test_peak():
-    segments = [("left", 2, 3, 0.8), ("left", 3, 3.5, 0.99), ("left", 3.5, 5, 0.8)]
-    (event,) = detect(EventDetector(LABELS, EventSettings(smoothing=0.2)), segments, EVERY_100_MS)
+    gestures = [("left", 2, 3, 0.8), ("left", 3, 3.5, 0.99), ("left", 3.5, 5, 0.8)]
+    (event,) = detect(EventDetector(LABELS, EventSettings(smoothing=0.2)), gestures, EVERY_100_MS)
     assert event.peak == pytest.approx(3.25, abs=0.25)
     assert event.score == pytest.approx(0.99, abs=0.005)
 
@@ -123,12 +123,12 @@ def test_a_gesture_that_waited_for_the_one_before_keeps_its_start():
     assert events[1].start == pytest.approx(3, abs=0.1)
 
 
-def test_what_is_going_on():
+def test_active_label():
     detector = EventDetector(LABELS, EventSettings(smoothing=0))
     seen = []
     for time in EVERY_100_MS[:60]:
         detector.push(logits("left" if 2 <= time < 3 else "none"), time)
-        seen.append(detector.going_on)
+        seen.append(detector.active_label)
     assert [time for time, label in zip(EVERY_100_MS, seen, strict=False) if label] == pytest.approx(
         np.arange(2, 3, 0.1)
     )
@@ -194,7 +194,7 @@ def test_a_new_stream_may_begin_at_any_time(end):
     [
         ((), ("none",), "at least one. Received: labels="),
         (("a", "a"), ("none",), "Labels must be different"),
-        (LABELS, ("nothing", "left"), "No such labels to ignore: \\['nothing'\\]. Received: labels="),
+        (LABELS, ("nothing", "left"), "`ignore` must contain labels of the model. .*\\['nothing'\\] are not"),
     ],
 )
 def test_wrong_arguments(labels, ignore, message):

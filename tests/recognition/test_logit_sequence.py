@@ -1,9 +1,17 @@
+import dataclasses
 import os
 
 import numpy as np
 import pytest
 
-from keras_action.recognition import EventSettings, GestureRecognizer, LogitSequence, cached_logits, record_logits
+from keras_action.recognition import (
+    EventSettings,
+    GestureRecognizer,
+    LogitSequence,
+    WindowEventSettings,
+    cached_logits,
+    record_logits,
+)
 from tests.recognition.fakes import LABELS, RedModel, RedStream, frames, play
 
 RED = [(2, 3), (5, 6.5), (51, 52)]
@@ -18,18 +26,31 @@ def make(kind):
 
 @pytest.mark.parametrize("kind", ["clips", "lengths", "streaming"])
 @pytest.mark.parametrize("firing", ["late", "early"])
-def test_events_of_a_track_are_the_recognisers(kind, firing, tmp_path):
+def test_events_of_a_sequence_are_the_recognisers(kind, firing, tmp_path):
     settings = EventSettings.for_clips(1.0, firing=firing, on_threshold=0.6)
+    if kind == "lengths":
+        settings = WindowEventSettings(smoothing=settings.smoothing, firing=firing, on_threshold=0.6)
     recognizer = make(kind)
-    track = record_logits(recognizer, frames(WITH_A_GAP, RED))
+    sequence = record_logits(recognizer, frames(WITH_A_GAP, RED))
     recognizer.settings = settings
     expected = play(recognizer, WITH_A_GAP, RED)
     assert len(expected) == 3
-    assert track.events(settings) == expected
-    assert track.duration == pytest.approx(54, abs=0.5)
-    loaded = LogitSequence.load(track.save(tmp_path / "track.npz"))
-    assert (loaded.labels, loaded.duration) == (LABELS, track.duration)
+    assert sequence.events(settings) == expected
+    assert sequence.duration == pytest.approx(54, abs=0.5)
+    loaded = LogitSequence.load(sequence.save(tmp_path / "sequence.npz"))
+    assert loaded == sequence
+    assert loaded != record_logits(recognizer, frames(WITH_A_GAP))
     assert loaded.events(settings) == expected
+
+
+def test_arrays_and_settings_that_do_not_fit():
+    sequence = record_logits(make("lengths"), frames(np.arange(0, 3, 0.1)))
+    with pytest.raises(ValueError, match=r"must have the shapes .*'logits': \(\d+, 3\).* Received: "):
+        dataclasses.replace(sequence, labels=("none", "red", "blue"))
+    with pytest.raises(ValueError, match=r"need `WindowEventSettings`. Received: window_seconds=\(0.5, 1.0, 2.0\)"):
+        sequence.events(EventSettings())
+    with pytest.raises(ValueError, match=r"A streaming model needs `EventSettings`"):
+        record_logits(make("streaming"), frames([0, 1])).events(WindowEventSettings())
 
 
 def test_no_frames():
@@ -38,13 +59,13 @@ def test_no_frames():
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 broken"])
-def test_files_that_hold_no_track(content, tmp_path):
-    path = tmp_path / "track.npz"
+def test_files_without_logits(content, tmp_path):
+    path = tmp_path / "sequence.npz"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"track\.npz is no file of logits"):
+    with pytest.raises(ValueError, match=r"sequence\.npz does not contain logits"):
         LogitSequence.load(path)
     np.savez(path, times=np.zeros(3))
-    with pytest.raises(ValueError, match=r"track\.npz is no file of logits"):
+    with pytest.raises(ValueError, match=r"sequence\.npz does not contain logits"):
         LogitSequence.load(path)
 
 
@@ -58,8 +79,8 @@ def test_the_model_runs_once_for_a_video(tmp_path):
 
     def runs(**options):
         recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, **options)
-        track = cached_logits(recognizer, model, video, cache)
-        assert [event.label for event in track.events(EventSettings.for_clips(1.0))] == ["red"]
+        sequence = cached_logits(recognizer, model, video, cache)
+        assert [event.label for event in sequence.events(recognizer.settings)] == ["red"]
         return recognizer.model.runs
 
     assert runs() > 10
