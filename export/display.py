@@ -199,6 +199,6 @@ class Film:
 
 
 def _latency(monitor):
-    """A line of what a look takes; none before the first."""
+    """A line with the time of an inference; none before the first."""
     last = list(monitor.milliseconds)[-30:]
-    return [f"{np.mean(last):.1f} ms a look"] if last else []
+    return [f"{np.mean(last):.1f} ms an inference"] if last else []

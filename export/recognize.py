@@ -84,7 +84,7 @@ def make_parser():
     settings.add_argument(
         "--firing", choices=("late", "early"), help="when it is over, or when certain (default: late)"
     )
-    settings.add_argument("--threads", type=int, default=1, help="of a .tflite file (default: 1)")
+    settings.add_argument("--num-threads", type=int, default=1, help="of a .tflite file (default: 1)")
     return parser
 
 
@@ -119,8 +119,8 @@ def _check(parser, arguments):
         parser.error(f"--record-height must be 100 or more. Received: --record-height {arguments.record_height}")
     if arguments.json == "-" and arguments.json_lines == "-":
         parser.error("only one of --json and --json-lines can be -")
-    if arguments.threads < 1:
-        parser.error(f"there must be at least one thread. Received: --threads {arguments.threads}")
+    if arguments.num_threads < 1:
+        parser.error(f"there must be at least one thread. Received: --num-threads {arguments.num_threads}")
 
 
 def _recognize(arguments):
@@ -134,14 +134,14 @@ def _recognize(arguments):
     truth = None if arguments.truth is None else read_intervals(arguments.truth)
     clock = FrameClock()
     monitor = Monitor(_make_recognizer(arguments, clock))
-    # What commands print must not get between the lines of JSON.
+    # The output of commands must not mix with lines of JSON.
     actions = Actions(monitor.recognizer.labels, arguments.on, arguments.key, output=2 if lines is sys.stderr else None)
     name, frames, is_live = _open_source(arguments)
     events = []
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(frames))
-        # A source that can't be read says so here, before a file is written.
+        # A source that can't be read raises here, before a file is written.
         begun = itertools.chain(list(itertools.islice(frames, 1)), frames)
         window = _open_window(arguments, monitor, is_live)
         film = None if arguments.record is None else Film(monitor, arguments.record_height)
@@ -197,11 +197,11 @@ class _Session:
     def __init__(self, monitor, window, take):
         self.monitor, self.window, self.take = monitor, window, take
         self.count, self.seconds, self.dropped = 0, 0.0, 0
-        self.is_stopped = False  # whether no further frame is wanted
+        self.is_stopped = False  # by Ctrl-C
         self._start = time.perf_counter()
 
     def run(self, frames):
-        """Yield each frame after a look at it, as fast as it goes; before a window, not faster than the video."""
+        """Yields each frame after recognition, as fast as possible; with a window, not faster than the video."""
         for self.seconds, frame in frames:
             self.take(self.monitor.push(frame, self.seconds))
             self.count += 1
@@ -214,7 +214,7 @@ class _Session:
                 return
 
     def run_live(self, frames, clock):
-        """Look at the newest frame whenever the model is free."""
+        """Recognises the newest frame whenever the model is free."""
         from .live import LiveRecognition
 
         live = LiveRecognition(self.monitor, clock, self.take)
@@ -229,18 +229,20 @@ class _Session:
             self.dropped = live.dropped + self.monitor.recognizer.dropped
 
     def summary(self, events):
-        """The run in a line."""
+        """A line about the run."""
         took = time.perf_counter() - self._start
         text = f"{_count(events, 'event')} in {_count(self.count, 'frame')}, {self.seconds:.1f} s; took {took:.1f} s"
         times = sorted(self.monitor.milliseconds)
         if times:
-            text += f"; a look {times[len(times) // 2]:.1f} ms, 95 % below {times[len(times) * 95 // 100]:.1f} ms"
+            text += (
+                f"; inference {times[len(times) // 2]:.1f} ms (95th percentile {times[len(times) * 95 // 100]:.1f} ms)"
+            )
         return f"{text}; {_count(self.dropped, 'frame')} dropped" if self.dropped else text
 
 
 @contextlib.contextmanager
 def _interrupts_stop(session):
-    """Ctrl-C ends the session after the frame that it is at, and what was recorded is kept; a second one, at once."""
+    """Ctrl-C ends the session after the current frame and keeps the recording; a second one ends it at once."""
 
     def stop(signum, frame):
         session.is_stopped = True
@@ -267,7 +269,7 @@ def _make_recognizer(arguments, clock):
         stride=arguments.stride,
         settings=arguments.settings,
         window_seconds=arguments.windows,
-        num_threads=arguments.threads,
+        num_threads=arguments.num_threads,
         clock=clock,
     )
     changes = {} if arguments.firing is None else {"firing": arguments.firing}
@@ -308,7 +310,7 @@ def _open_window(arguments, monitor, is_live):
 
 
 def _json_lines(path):
-    """The open file of --json-lines, in a context that closes it."""
+    """The open file of --json-lines, as a context manager."""
     if path is None or path == "-":
         return contextlib.nullcontext(None if path is None else sys.stdout)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -329,11 +331,11 @@ def _write_json(arguments, source, events, report):
 
 
 def _write_labelled(arguments, events, seconds):
-    """Writes the part of the video that was looked at, which ends with the frame at this time."""
+    """Writes the recognised part of the video, which ends with the frame at this time."""
     from keras_action.data import iter_frames, video_info, write_video
     from keras_action.recognition import draw_events
 
-    # The video is read once more: an event is known only when it has ended.
+    # The video is read again: an event is known only after its end.
     with contextlib.closing(iter_frames(arguments.video)) as frames:
         seen = itertools.takewhile(lambda item: item[0] <= seconds, frames)
         labelled = (draw_events(frame, timestamp, events) for timestamp, frame in seen)

@@ -6,9 +6,7 @@ from pathlib import Path
 
 def add_stream_arguments(parser):
     parser.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
-    parser.add_argument(
-        "--cache", metavar="FOLDER", help="store the logits of each video there, and reuse them"
-    )
+    parser.add_argument("--cache", metavar="FOLDER", help="store the logits of each video there, and reuse them")
     parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file (default: 1)")
 
 
@@ -30,7 +28,7 @@ def read_streams(recognizer, model, videos, cache=None, say=print):
         ValueError: If it is not such a CSV, or a label is not one of the model.
     """
     from keras_action.recognition import cached_logits, read_intervals
-    from keras_action.utils.intervals import is_ignored, intervals_path
+    from keras_action.utils.intervals import intervals_path, is_ignored
 
     truths = []
     for video in videos:  # before the model is run, which may take minutes

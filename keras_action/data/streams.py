@@ -9,7 +9,7 @@ from keras_action.data.clips import Annotations
 from keras_action.data.decoding import video_info, write_video
 from keras_action.data.frame_folders import read_clip
 from keras_action.data.shards.format import is_shard
-from keras_action.utils.intervals import IGNORED_LABELS, Interval, is_ignored, intervals_path, write_intervals
+from keras_action.utils.intervals import IGNORED_LABELS, Interval, intervals_path, is_ignored, write_intervals
 
 PAUSES = ("hold", "background")
 

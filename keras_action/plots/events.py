@@ -13,14 +13,15 @@ _SECONDS_PER_INCH = 5.0
 def events_figure(match, *, sequence=None, settings=None, title=None):
     """Draws the gestures of the ground truth and the detected events of a stream over time.
 
-    The upper lane has a bar for each gesture of the ground truth, the lower lane one for each detected event; each label
-    has a colour. Missed gestures, false alarms and duplicates are hollow. A triangle marks the time at which an event was
-    reported.
+    The upper lane has a bar for each gesture of the ground truth, the lower lane one for each detected event, in a
+    colour for each label. Missed gestures, false alarms and duplicates are hollow. A triangle marks the time at which
+    an event was reported.
 
     Args:
         match: A `keras_action.recognition.MatchReport` of one stream.
-        sequence: The `keras_action.recognition.LogitSequence` of the stream. The probabilities of the labels in the lanes
-            are drawn above them, not smoothed; those of longer windows with thicker lines. `None` for the lanes alone.
+        sequence: The `keras_action.recognition.LogitSequence` of the stream. The probabilities of the labels in the
+            lanes are drawn above them, not smoothed; those of longer windows with thicker lines. `None` for the lanes
+            alone.
         settings: Event settings whose thresholds are drawn, or `None`.
         title: A line above the figure.
 

@@ -152,7 +152,7 @@ def test_wrong_arguments(options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("program", ["to_litert", "recognize", "verify", "quantize_aware"])
+@pytest.mark.parametrize("program", ["convert", "recognize", "verify", "quantize_aware"])
 def test_help_does_without_tensorflow(program):
     code = f"import sys; from export.{program} import make_parser; make_parser(); print('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

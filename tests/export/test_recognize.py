@@ -34,14 +34,14 @@ def test_finds_the_gestures(kind, request, stream, truth, tmp_path, capsys):
     source = request.getfixturevalue(kind)
     main([str(source), "--video", str(stream), "--truth", str(truth), "--json", str(path)])
     text = capsys.readouterr().out
-    assert "3 of 3 gestures found, 0 missed, 0 false events" in text
+    assert "3 of 3 gestures detected, 0 missed, 0 false alarms" in text
     assert "3 events in 70 frames" in text
     document = json.loads(path.read_text())
     assert [event["label"] for event in document["events"]] == [label for label, _, _ in TRUTH]
     for event, (_, start, end) in zip(document["events"], TRUTH, strict=True):
         assert event["start"] == pytest.approx(start, abs=0.4)
         assert event["end"] == pytest.approx(end, abs=0.4)
-    assert len(document["truth"]["found"]) == 3
+    assert len(document["truth"]["detected"]) == 3
 
 
 def test_json_alone_on_standard_output(model, stream, capsys):
@@ -168,7 +168,7 @@ def test_bad_input(model, stream, tmp_path, capsys):
         "not a frame folder": [model, "--frames", tmp_path / "missing", "--fps", "10"],
         "can't be opened": [model, "--url", "file:missing.mp4", "--no-show"],
         "only one of --json and --json-lines": [model, "--video", stream, "--json", "-", "--json-lines", "-"],
-        "at least one thread": [model, "--video", stream, "--threads", "0"],
+        "at least one thread": [model, "--video", stream, "--num-threads", "0"],
     }
     for message, arguments in cases.items():
         assert message in failure(arguments, capsys)
@@ -216,7 +216,7 @@ def test_webcam(model, opencv, capsys):
     text = capsys.readouterr().out
     assert "blue" in text
     assert "1 event in 30 frames" in text
-    assert "no such camera. Received: --webcam 1" in failure([model, "--webcam", "1", "--no-show"], capsys)
+    assert "Camera 1 can't be opened" in failure([model, "--webcam", "1", "--no-show"], capsys)
 
 
 def test_interrupted_webcam_ends_with_a_summary(model, opencv, monkeypatch, capsys):
@@ -274,7 +274,7 @@ def test_settings_and_firing(model, stream, tmp_path, capsys):
         main([str(model), "--video", str(stream), "--settings", str(path), *options, "--json-lines", "-"])
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-    late, early = events(), events("--firing", "early", "--threads", "2")
+    late, early = events(), events("--firing", "early", "--num-threads", "2")
     assert [event["label"] for event in late] == [event["label"] for event in early] == ["red", "blue"]
     assert early[0]["fired"] < late[0]["fired"] - 0.3
     path.write_text('{"on_treshold": 0.9}')

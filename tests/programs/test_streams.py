@@ -3,7 +3,7 @@ import json
 import pytest
 
 from keras_action.programs.arguments import read_labels
-from keras_action.recognition import EventSettings, GestureRecognizer
+from keras_action.recognition import EventSettings, GestureRecognizer, WindowEventSettings
 from tests.recognition.fakes import LABELS, RedModel
 from training import evaluate, tune
 from training.streams import read_streams
@@ -19,7 +19,7 @@ def test_tune_then_evaluate(color_run, color_streams, tmp_path, capsys):
     )
     out = capsys.readouterr().out
     assert "Windows: 1 s" in out and "Windows: 0.6 + 1 s" in out
-    assert "on others: 6 of 6 gestures found (100%), 0.00 false alarms a minute, 0 fired twice" in out
+    assert "on others: 6 of 6 gestures detected (100%), 0.00 false alarms per minute, 0 duplicates" in out
     assert EventSettings.load(settings).window_seconds == (1.0,)
     assert (tmp_path / "events.png").stat().st_size > 1000
 
@@ -41,7 +41,7 @@ def test_windows_of_several_lengths(color_run, color_streams, tmp_path, capsys):
         [str(color_run), "--stream", *map(str, color_streams), "--windows", "0.6,1.2", "--output", str(output)]
     )
     content = json.loads((output / "stream.json").read_text())
-    assert content["settings"] == EventSettings.for_windows((0.6, 1.2)).to_dict()
+    assert content["settings"] == WindowEventSettings.for_windows((0.6, 1.2)).to_dict()
     assert (content["detected"], content["duplicates"]) == (6, 0)
     with pytest.raises(SystemExit):
         evaluate.main([str(color_run), "--stream", str(color_streams[0]), "--windows", "0.6;1.2"])

@@ -14,7 +14,9 @@ def test_steps_show_the_frame_on_screen_and_mean_the_last_logits():
     steps = FrameSteps(model, 2, stride=0.25, average_over=4)
     predictions = [prediction for i in range(21) for prediction in steps.push(small(10 * i), i / 10)]
     assert model.seen == [0, 20, 50, 70, 100, 120, 150, 170]
-    assert [prediction.time for prediction in predictions] == pytest.approx([0, 0.125, 0.25, 0.375, 0.625, 0.875, 1.125, 1.375])
+    assert [prediction.time for prediction in predictions] == pytest.approx(
+        [0, 0.125, 0.25, 0.375, 0.625, 0.875, 1.125, 1.375]
+    )
     assert predictions[-1].logits[1] == pytest.approx(40 * (np.mean([100, 120, 150, 170]) / 255 - 0.5))
     assert [prediction.time for prediction in steps.flush()] == pytest.approx([1.625, 1.875])
     assert model.seen[8:] == [200] * 3

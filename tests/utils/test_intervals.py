@@ -1,6 +1,6 @@
 import pytest
 
-from keras_action.utils.intervals import Interval, is_ignored, read_intervals, intervals_path, write_intervals
+from keras_action.utils.intervals import Interval, intervals_path, is_ignored, read_intervals, write_intervals
 
 
 @pytest.mark.parametrize("head", ["label,start,end", "\ufeffstart,label,note,end"])
