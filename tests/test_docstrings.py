@@ -21,9 +21,11 @@ GIVEN |= {"action_report", "tsn_report"}
 REASONS = {
     "it needs a data set": "read_data_set read_annotations split_annotations read_jester read_something_something "
     "read_egogesture read_shards write_shards read_shard_jpegs join_clips sample_windows list_frames read_frame_folder",
-    "it needs a video": "frame_decoder read_frames video_info LogitSequence match_events StreamReport tune_events events_figure",
+    "it needs a video": "frame_decoder read_frames video_info LogitSequence match_events StreamReport tune_events "
+    "events_figure",
     "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mixup evaluate train "
-    "evaluation_page HtmlReport visualize compare activation_figure quantization_aware fine_tune ParameterGroupSGD Complexity",
+    "evaluation_page HtmlReport visualize compare activation_figure quantization_aware fine_tune ParameterGroupSGD "
+    "Complexity",
     "it needs a file": "load_torch_checkpoint read_torch_file load_run load_model convert verify quantization_error "
     "LiteRTModel LiteRTStream describe inspect_file GestureRecognizer",
     "it needs a video's frames": "StreamingStep streaming_model",
