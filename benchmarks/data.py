@@ -48,13 +48,13 @@ def write_folders(annotations, folder):
     """Writes each clip as a frame folder, at most 256 pixels high, as people do with FFmpeg; returns `Annotations`."""
     import tensorflow as tf
 
-    from keras_action.data import Annotations, Clip, read_clip
+    from keras_action.data import Annotations, Clip, open_clip
 
     clips = []
     for number, clip in enumerate(annotations.clips):
         path = Path(folder) / str(number)
         path.mkdir()
-        for place, frame in enumerate(read_clip(clip, range, 256), start=1):
+        for place, frame in enumerate(open_clip(clip).read(short_side=256), start=1):
             (path / f"{place:05}.jpg").write_bytes(tf.io.encode_jpeg(frame, quality=90).numpy())
         clips.append(Clip(str(path), clip.label))
         note(f"{number + 1} of {len(annotations)} frame folders written")
@@ -110,10 +110,12 @@ def jpeg_part(folders, num_segments, size, threads, scaled):
     """What a part of the pipeline costs: crops alone are decoded, and scaled or not; no Python is involved."""
     import tensorflow as tf
 
-    from keras_action.data.jpeg import decode_window, read_jpegs
+    from keras_action.data.jpeg import JpegHeads, decode_window
+    from keras_action.data.sources import open_clip
     from keras_action.data.transforms import corner_window
 
-    read = [read_jpegs(clip, lambda count: middle_frames(count, num_segments)) for clip in folders.clips]
+    sources, heads = [open_clip(clip) for clip in folders.clips], JpegHeads()
+    read = [source.read_jpegs(middle_frames(source.num_frames, num_segments), heads) for source in sources]
     jpegs = tf.constant([content for content, _ in read])
     spaces = tf.constant([space for _, space in read])
 

@@ -86,8 +86,8 @@ def make_clips(folder, count, source=None):
             frames = data.render_gesture(label, seed=i, num_frames=num_frames, size=SIZE)
         else:
             clip = source.clips[i * len(source) // count]
-            frames = data.read_clip(clip, lambda n: np.linspace(0, n - 1, num_frames).round().astype(int))
-            frames = _fill(frames)
+            clip = data.open_clip(clip)
+            frames = _fill(clip.read(np.linspace(0, clip.num_frames - 1, num_frames).round().astype(int)))
         path = Path(folder) / f"{i}.webm"
         write_webm(path, frames)
         clips.append(data.Clip(str(path), label))

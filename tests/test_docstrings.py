@@ -20,7 +20,7 @@ GIVEN |= {"action_report", "tsn_report"}
 # Why an example is not run, or is run by the slow test: the last part of its name.
 REASONS = {
     "it needs a data set": "read_data_set read_annotations split_annotations read_jester read_something_something "
-    "read_egogesture read_shards write_shards read_shard_jpegs join_clips sample_windows list_frames read_frame_folder",
+    "read_egogesture read_shards write_shards read_shard_jpegs join_clips sample_windows list_frames open_clip",
     "it needs a video": "frame_decoder read_frames video_info LogitSequence match_events StreamReport tune_events "
     "events_figure",
     "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mixup evaluate train "

@@ -26,7 +26,7 @@ from keras_action.data.flips import (
     random_reversal,
     reversal_label_map,
 )
-from keras_action.data.frame_folders import list_frames, read_clip, read_frame_folder
+from keras_action.data.frame_folders import list_frames
 from keras_action.data.mixing import cutmix, mixup
 from keras_action.data.pipeline import (
     evaluation_dataset,
@@ -46,6 +46,7 @@ from keras_action.data.settings import Augmentation, Cropping, Reading
 from keras_action.data.shards.format import read_shard_jpegs
 from keras_action.data.shards.manifest import read_shards
 from keras_action.data.shards.writing import ShardReport, write_shards
+from keras_action.data.sources import FrameFolderSource, ShardSource, VideoSource, open_clip
 from keras_action.data.splits import split_annotations
 from keras_action.data.stream_windows import sample_windows
 from keras_action.data.streams import join_clips, stratified_parts
@@ -85,11 +86,14 @@ __all__ = [
     "Cropping",
     "DecodingError",
     "FailureLog",
+    "FrameFolderSource",
     "Interval",
     "Reading",
     "ShardReport",
+    "ShardSource",
     "TooManyFailuresError",
     "VideoInfo",
+    "VideoSource",
     "center_crop",
     "color_jitter",
     "count_frames",
@@ -102,16 +106,15 @@ __all__ = [
     "list_frames",
     "mixup",
     "multi_scale_corner_crop",
+    "open_clip",
     "path_distance",
     "rand_augment",
     "random_flip",
     "random_paths",
     "random_reversal",
     "read_annotations",
-    "read_clip",
     "read_data_set",
     "read_egogesture",
-    "read_frame_folder",
     "read_frames",
     "read_jester",
     "read_shard_jpegs",

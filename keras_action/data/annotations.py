@@ -1,6 +1,5 @@
 """Lists of clips with their labels: an annotation CSV, a folder with a folder of clips for each class, or shards."""
 
-import bisect
 import csv
 import math
 import os
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from keras_action.data.clips import AnnotationError, Annotations, Clip
 from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError, video_info
-from keras_action.data.frame_folders import has_frames, list_frames
+from keras_action.data.frame_folders import frame_part, has_frames, sorted_frames
 from keras_action.data.shards.format import is_shard_set
 from keras_action.data.shards.manifest import read_shards
 
@@ -185,19 +184,19 @@ def _read_frames(row, path, numbers, line):
         )
     if path not in numbers:
         try:
-            numbers[path] = list_frames(path)[1]
+            numbers[path] = sorted_frames(path)[1]
         except DecodingError as error:
             raise AnnotationError(f"{line}: {error}") from error
     known = numbers[path]
     first = int(texts["first_frame"] or known[0])
     last = int(texts["last_frame"] or known[-1])
-    begin, end = bisect.bisect_left(known, first), bisect.bisect_right(known, last)
-    if begin >= end or first < known[0] or last > known[-1]:
+    part = frame_part(known, first, last)
+    if part is None or first < known[0] or last > known[-1]:
         raise AnnotationError(
             f"{line}: the frames of {path} go from {known[0]} to {known[-1]}, and there must be one from first_frame "
             f"to last_frame. Received: first_frame={texts['first_frame']}, last_frame={texts['last_frame']}"
         )
-    return begin, end
+    return part
 
 
 def _check_label(label, labels, where):

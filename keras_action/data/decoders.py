@@ -22,7 +22,7 @@ def frame_decoder(name):
 
     Example:
 
-    >>> frame_decoder("pyav")("clip.mp4", range).shape
+    >>> frame_decoder("pyav")("clip.mp4").shape
     (24, 120, 160, 3)
     """
     if name not in DECODERS:

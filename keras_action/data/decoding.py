@@ -5,8 +5,8 @@ too. A few changed bytes inside a frame may still be valid code, of a picture wi
 """
 
 import contextlib
+import functools
 import os
-import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -40,13 +40,10 @@ VIDEO_SUFFIXES = frozenset(
 
 _END_SLACK = 1.0  # frames by which an annotated end may lie beyond the last frame: rounding of whoever annotated
 _MISSING_SECONDS = 0.5  # by which a video may be shorter than its file says: heads are often rounded
-_MAX_TIMELINES = 16
+_MAX_TIMELINES = 64
 # Containers that don't know in which order frames are shown: where some are predicted from later ones, the
 # times of packets are wrong.
 _UNTIMED = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
-
-_lock = threading.Lock()
-_timelines = {}  # (path, size, time of its last change) → timeline
 
 
 class DecodingError(OSError):
@@ -64,20 +61,22 @@ class VideoInfo:
     height: int
 
 
-def count_frames(path):
-    """Counts the frames of a video without decoding them.
+def count_frames(path, start=None, end=None):
+    """Counts the frames of a video, or of a part of it, without decoding them.
 
     Args:
         path: A video file.
+        start: Seconds from the first frame at which the part begins, or None for the beginning.
+        end: Seconds from the first frame at which the part ends, or None for the end of the video.
 
     Returns:
-        The number of frames, at least 1.
+        The number of frames, at least 1. If none begins in the part, it is the one that is shown then.
 
     Raises:
-        DecodingError: If the file can't be read to its end, or has no video.
+        DecodingError: If the file can't be read to its end, has no video, or ends before `end`.
     """
-    with _open(path) as (container, stream):
-        return len(_timeline(path, container, stream).times)
+    first, stop = _part(path, _timeline(path), start, end)
+    return stop - first
 
 
 def video_info(path):
@@ -97,8 +96,7 @@ def video_info(path):
     >>> video_info("clip.mp4")
     VideoInfo(num_frames=24, fps=12.0, duration=2.0, width=160, height=120)
     """
-    with _open(path) as (container, stream):
-        timeline = _timeline(path, container, stream)
+    timeline = _timeline(path)
     frame = _first_frame(path)
     width, height = frame.width, frame.height
     if orientation(frame)[0] % 2:
@@ -106,17 +104,16 @@ def video_info(path):
     return VideoInfo(len(timeline.times), timeline.fps, timeline.duration, width, height)
 
 
-def read_frames(path, choose, start=None, end=None, short_side=None):
+def read_frames(path, indices=None, start=None, end=None, short_side=None):
     """Decodes some frames of a video.
 
-    The file is read through once to count its frames; then frames are decoded from the nearest key frame
-    before the first that was chosen to the last that was chosen, and only the chosen are converted to RGB.
+    Frames are decoded from the nearest key frame before the first of them to the last of them, and only those
+    wanted are converted to RGB. The file is read through once to find when its frames are shown; this is remembered.
 
     Args:
         path: A video file.
-        choose: A function from the number of frames in the part between `start` and `end` to the indices, a
-            sequence of whole numbers, of the frames wanted; in any order, repeated if wished. For instance
-            `lambda n: sample_segments(n, 8)`, or `range` for all.
+        indices: Numbers of the frames wanted, from 0 at `start`; in any order, repeated if wished. None: all. See
+            `count_frames`.
         start: Seconds from the first frame at which the part begins, or None for the beginning.
         end: Seconds from the first frame at which the part ends, or None for the end of the video.
         short_side: Pixels to which the shorter side is scaled down (averaging over areas), the longer one in
@@ -130,12 +127,12 @@ def read_frames(path, choose, start=None, end=None, short_side=None):
 
     Example:
 
-    >>> read_frames("clip.mp4", lambda n: sample_segments(n, 8), short_side=64).shape
+    >>> read_frames("clip.mp4", sample_segments(count_frames("clip.mp4"), 8), short_side=64).shape
     (8, 64, 85, 3)
     """
+    timeline = _timeline(path)
+    indices = _chosen(path, timeline, indices, start, end)
     with _open(path) as (container, stream):
-        timeline = _timeline(path, container, stream)
-        indices = _chosen(path, timeline, choose, start, end)
         frames = _decode(path, container, stream, timeline, set(indices), short_side)
         return np.stack([frames[i] for i in indices])
 
@@ -154,8 +151,7 @@ def iter_frames(path):
         DecodingError: Before the first frame if the file is missing, empty or truncated, and at the frame
             from which on it can't be decoded.
     """
-    with _open(path) as (container, stream):
-        timeline = _timeline(path, container, stream)
+    timeline = _timeline(path)
     with _open(path) as (container, stream):
         to_rgb, count = _RgbConverter(None), 0
         for index, frame in _indexed(container, stream, timeline):
@@ -294,22 +290,23 @@ def _frame_rate(stream):
     return float(stream.average_rate or stream.guessed_rate or 25)
 
 
-def _timeline(path, container, stream):
-    """The timeline of an open file. The last ones are remembered: of a long video, many parts may be read in turn."""
-    state = os.stat(path)
-    key = os.fspath(path), state.st_size, state.st_mtime_ns
-    with _lock:
-        timeline = _timelines.get(key)
-    if timeline is None:
-        timeline = _read_timeline(path, container, stream)
-        with _lock:
-            if len(_timelines) >= _MAX_TIMELINES:
-                del _timelines[next(iter(_timelines))]
-            _timelines[key] = timeline
-    return timeline
+def _timeline(path):
+    """The timeline of a file. The last ones are remembered: a clip is counted and then read, often in many parts."""
+    path = os.fspath(path)
+    try:
+        state = os.stat(path)
+    except OSError:
+        return _read_timeline(path, None, None)  # which says what is wrong
+    return _read_timeline(path, state.st_size, state.st_mtime_ns)
 
 
-def _read_timeline(path, container, stream):
+@functools.lru_cache(maxsize=_MAX_TIMELINES)
+def _read_timeline(path, size, modified):
+    with _open(path) as (container, stream):
+        return _demux(path, container, stream)
+
+
+def _demux(path, container, stream):
     """Reads all packets, and decodes none but those whose frames may not be shown."""
     shown, num_packets = [], 0  # shown: (tick, whether it is a key frame), in the order of decoding
     for packet in container.demux(stream):
@@ -456,12 +453,14 @@ def _part(path, timeline, start, end):
     return first, last
 
 
-def _chosen(path, timeline, choose, start, end):
+def _chosen(path, timeline, indices, start, end):
     """Indices of the frames wanted, counted from the video's first."""
     first, last = _part(path, timeline, start, end)
-    indices = np.asarray(list(choose(last - first)), np.int64)
+    indices = np.asarray(range(last - first) if indices is None else list(indices), np.int64)
     if indices.size == 0 or indices.min() < 0 or indices.max() >= last - first:
-        raise ValueError(f"`choose` must give indices below {last - first}. Received: {indices.tolist()}")
+        raise ValueError(
+            f"`indices` must be at least one, each from 0 to {last - first - 1}. Received: {indices.tolist()}"
+        )
     return (indices + first).tolist()
 
 

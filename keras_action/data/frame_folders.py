@@ -1,17 +1,17 @@
-"""Clips as folders of image files, one a frame, read as strictly as videos are; and the one door to all clips.
+"""Folders of image files, one a frame, read as strictly as videos are.
 
 A missing, empty or truncated frame is always noticed. A few changed bytes inside a JPEG may still be valid code, of
 a picture with a stain: no decoder sees that.
 """
 
+import bisect
 import itertools
 import os
 import re
 
 import numpy as np
 
-from keras_action.data.decoding import DecodingError, read_frames
-from keras_action.data.shards.format import is_shard, read_shard_jpegs
+from keras_action.data.decoding import DecodingError
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -20,11 +20,11 @@ _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 
 def list_frames(path):
-    """The frames of a frame folder, in the order of the numbers in their names.
+    """Lists the frames of a frame folder, in the order of the numbers in their names.
 
     The number is the last one in the name: `img_00012.jpg` and `cam2-12.png` are frame 12. Numbers may begin
-    anywhere and go up in steps, as where every fifth frame was kept, but all steps must be the same: a frame
-    that is missing would shift all that come after it. Hidden files and other files than images are passed over.
+    anywhere and go up in steps, as where every fifth frame was kept, but all steps must be equal: a missing frame
+    would shift all that come after it. Hidden files and files that are no images are ignored.
 
     Args:
         path: A folder of .jpg, .jpeg or .png files.
@@ -34,7 +34,7 @@ def list_frames(path):
 
     Raises:
         DecodingError: If there is no such folder, no frame in it, a frame without a number or with that of
-            another, or one missing.
+            another, or one is missing.
 
     Example:
 
@@ -42,6 +42,13 @@ def list_frames(path):
     (['00001.jpg', '00002.jpg', '00003.jpg'], [1, 2, 3])
     """
     path = os.fspath(path)
+    names, numbers = sorted_frames(path)
+    check_spacing(path, names, numbers)
+    return names, numbers
+
+
+def sorted_frames(path):
+    """What `list_frames` returns, but of a folder in which frames may be missing."""
     try:
         names = [name for name in os.listdir(path) if _is_frame(name)]
     except OSError as error:
@@ -56,16 +63,46 @@ def list_frames(path):
             raise DecodingError(f"{os.path.join(path, name)}: the names of frames must have numbers")
         numbered.append((int(number if number is stem else number[1]), name))
     numbered.sort()
-    numbers, names = [number for number, _ in numbered], [name for _, name in numbered]
-    steps = [after - before for before, after in itertools.pairwise(numbers)]
-    step = min(steps, default=1)
-    if step == 0:
-        i = steps.index(0)
-        raise DecodingError(f"{path}: {names[i]} and {names[i + 1]} have the same number")
-    if max(steps, default=1) > step:
-        i = next(i for i, other in enumerate(steps) if other > step)
-        raise DecodingError(f"{path}: frames are missing between {names[i]} and {names[i + 1]}")
-    return names, numbers
+    for (number, name), (other, other_name) in itertools.pairwise(numbered):
+        if number == other:
+            raise DecodingError(f"{path}: {name} and {other_name} have the same number")
+    return [name for _, name in numbered], [number for number, _ in numbered]
+
+
+def check_spacing(path, names, numbers, first=0, stop=None):
+    """Raises a `DecodingError` if a frame is missing between those at `first` and `stop - 1`."""
+    all_steps = np.diff(numbers)
+    steps = all_steps[first : None if stop is None else stop - 1]
+    gaps = np.flatnonzero(steps > min(all_steps, default=1))
+    if not gaps.size:
+        return
+    place = first + gaps[0]
+    if gaps.size > len(steps) / 4:  # too many for frames that got lost
+        raise DecodingError(
+            f"{path}: the numbers of the frames go up unevenly ({', '.join(names[place : place + 3])}), as timestamps "
+            "do. Frames must be numbered one by one: rename them 00001.jpg, 00002.jpg, …"
+        )
+    raise DecodingError(f"{path}: frames are missing between {names[place]} and {names[place + 1]}")
+
+
+def frame_part(numbers, first, last):
+    """The part of a frame folder by the numbers of its frames, as `Clip.frames` has it.
+
+    If one of its frames is missing, the part goes beyond the folder's last frame: this clip can't be read, all others
+    can. `None` if no frame lies in the part, as in a folder of every fifth frame.
+
+    Args:
+        numbers: Numbers of the frames in the folder, ascending.
+        first: Number of the part's first frame.
+        last: Number of its last frame.
+    """
+    step = min(map(int, np.diff(numbers)), default=1)
+    begin, end = bisect.bisect_left(numbers, first), bisect.bisect_right(numbers, last)
+    # Numbers between the two, of those that are a multiple of `step` away from the folder's first.
+    expected = (last - numbers[0]) // step - (first - 1 - numbers[0]) // step
+    if expected <= 0:
+        return None
+    return (begin, end) if end - begin == expected else (begin, max(begin + expected, len(numbers) + 1))
 
 
 def has_frames(path):
@@ -74,114 +111,11 @@ def has_frames(path):
         return any(_is_frame(entry.name) for entry in entries)
 
 
-def read_frame_folder(path, choose, frames=None, short_side=None):
-    """Decodes some frames of a frame folder; only those chosen are opened.
-
-    Where a JPEG is to be scaled down to less than half, it is decoded at a half, quarter or eighth of its size
-    straight away, which libjpeg does by leaving out what the small picture can't show, and then scaled: much
-    faster, and as good as equal to averaging over areas of the whole picture. Orientation tags are not applied.
-
-    Args:
-        path: A folder of .jpg, .jpeg or .png files; see `list_frames` for their order.
-        choose: A function from the number of frames to the indices, a sequence of whole numbers, of the frames
-            wanted; in any order, repeated if wished. For instance `lambda n: sample_segments(n, 8)`, or `range`
-            for all.
-        frames: The part that is the clip, (first, stop): places among the sorted frames, from 0, without the
-            one at `stop`. None: all.
-        short_side: Pixels to which the shorter side is scaled down (averaging over areas), the longer one in
-            proportion; pictures that are smaller stay as they are, and so do all with None.
-
-    Returns:
-        A uint8 array of shape (len(indices), height, width, 3), RGB.
-
-    Raises:
-        DecodingError: If the folder or a frame is missing, `frames` goes beyond the last one, or a chosen
-            frame is empty, truncated, damaged, no JPEG or PNG, or of another size than the first chosen.
-
-    Example:
-
-    >>> read_frame_folder("20bn-jester-v1/1", lambda n: sample_segments(n, 8)).shape
-    (8, 100, 176, 3)
-    """
-    files, places = choose_frames(path, choose, frames)
-    pictures = _decode(files, map(read_frame, files), short_side)
-    return np.stack([pictures[i] for i in places])
-
-
-def choose_frames(path, choose, frames=None):
-    """The files of the chosen frames, each once, and for each index that was chosen its place among them."""
-    path = os.fspath(path)
-    names, _ = list_frames(path)
-    frames = (0, len(names)) if frames is None else frames
-    if frames[1] > len(names):
-        raise DecodingError(
-            f"{path}: frames {frames[0]} to {frames[1] - 1} are wanted, but there are only {len(names)}"
-        )
-    wanted, places = _choose(frames, choose)
-    return [os.path.join(path, names[i]) for i in wanted], places
-
-
-def read_clip(clip, choose, short_side=None, decoder=read_frames):
-    """Decodes some frames of a `Clip`, be it a video, a frame folder or a part of a shard.
-
-    Args:
-        clip: A `Clip`.
-        choose: A function from the number of frames to the indices wanted; see `read_frames`.
-        short_side: Pixels to which the shorter side is scaled down; see `read_frames`.
-        decoder: What decodes videos, a function like `read_frames`; see `frame_decoder`.
-
-    Returns:
-        A uint8 array of shape (len(indices), height, width, 3), RGB.
-
-    Raises:
-        DecodingError: If the frames can't be read, `start` or `end` is given for a frame folder or a shard, or
-            `frames` for a video.
-    """
-    if is_shard(clip.path):
-        return _read_shard(clip, choose, short_side)
-    if os.path.isdir(clip.path):
-        if clip.start is not None or clip.end is not None:
-            raise DecodingError(
-                f"{clip.path}: start and end are for videos, `frames` is for frame folders. "
-                f"Received: start={clip.start}, end={clip.end}"
-            )
-        return read_frame_folder(clip.path, choose, clip.frames, short_side)
-    if clip.frames is not None and os.path.exists(clip.path):
-        raise DecodingError(
-            f"{clip.path}: `frames` is for frame folders, start and end are for videos. Received: frames={clip.frames}"
-        )
-    return decoder(clip.path, choose, clip.start, clip.end, short_side)
-
-
 def _is_frame(name):
     return name.lower().endswith(FRAME_SUFFIXES) and not name.startswith(".")
 
 
-def _read_shard(clip, choose, short_side):
-    if clip.frames is None or clip.start is not None or clip.end is not None:
-        raise DecodingError(
-            f"{clip.path}: a clip of a shard is given by `frames`, and by nothing else. "
-            f"Received: start={clip.start}, end={clip.end}, frames={clip.frames}"
-        )
-    wanted, places = _choose(clip.frames, choose)
-    jpegs, _ = read_shard_jpegs(clip.path, wanted)
-    names = [f"{clip.path}: frame {row} ({clip.name})" for row in wanted]
-    pictures = _decode(names, jpegs, short_side)
-    return np.stack([pictures[i] for i in places])
-
-
-def _choose(frames, choose):
-    """The chosen of the frames (first, stop), each once, and for each index that was chosen its place among them."""
-    first, stop = frames
-    if not 0 <= first < stop:
-        raise ValueError(f"`frames` must be (first, stop), 0 <= first < stop. Received: frames={frames}")
-    indices = np.asarray(list(choose(stop - first)), np.int64)
-    if indices.size == 0 or indices.min() < 0 or indices.max() >= stop - first:
-        raise ValueError(f"`choose` must give indices below {stop - first}. Received: {indices.tolist()}")
-    return np.unique(indices + first, return_inverse=True)
-
-
-def _decode(files, contents, short_side):
+def decode_images(files, contents, short_side):
     """Pictures of equal size, uint8 (height, width, 3), of the contents of image files."""
     import tensorflow as tf
 
@@ -212,7 +146,7 @@ def _decode(files, contents, short_side):
         return pictures
 
 
-def read_frame(file):
+def read_image(file):
     """The bytes of a JPEG or PNG file."""
     try:
         with open(file, "rb") as opened:

@@ -1,54 +1,51 @@
-"""Clips that travel as JPEGs to where they are cut: only the part of a frame that is wanted is decoded.
+"""Decodes JPEGs in the graph, where they are cropped: only the crop of each frame is decoded.
 
-An error of the decoder inside a `tf.data` graph would end the training, and nobody would know which file it was. So
-JPEGs are handed to the graph only if the decoder can't fail there, whatever the picture: their head, all that stands
-before the compressed pixels, has been decoded before, and no marker comes after it but the end. All others (PNG,
-progressive JPEGs, damaged files) are decoded in Python, by `read_clip`, where an error has a name and costs a clip.
+An error of the decoder inside a `tf.data` graph would end the training without naming the file. So JPEGs are given
+to the graph only if the decoder can't fail there, whatever the picture: their head, everything before the compressed
+pixels, has been decoded before, and no marker comes after it but the end. All others (PNG, progressive JPEGs, damaged
+files) are decoded in Python, where an error names its file and costs one clip.
 """
 
-import os
 import re
 
-import numpy as np
-
-from keras_action.data.frame_folders import choose_frames, read_frame
-from keras_action.data.shards.format import is_shard, read_shard_jpegs
 from keras_action.data.transforms import resize
 
 _END, _SCAN = b"\xff\xd9", b"\xff\xda"
 _DCT = "INTEGER_ACCURATE"
-_RATIOS = (1, 2, 4, 8)  # of its size, 1 of which the decoder can give
+_RATIOS = (1, 2, 4, 8)  # fractions of its size at which a JPEG can be decoded
 _MARKER = re.compile(rb"\xff[^\x00]", re.DOTALL)
 _MAX_HEADS = 4096
 
-_sizes = {}  # head of a JPEG that was decoded → (height, width)
 
+class JpegHeads:
+    """Finds JPEGs that no decoder can fail at. The head of a file is decoded once and remembered.
 
-def read_jpegs(clip, choose):
-    """Reads the chosen frames of a clip without decoding them.
-
-    Args:
-        clip: A `Clip`.
-        choose: A function from the number of frames to the indices wanted; see `read_frames`.
-
-    Returns:
-        A list of bytes, and (height, width), which is the same for all; or None where the clip is a video, or has
-        frames that only `read_clip` can be trusted with.
-
-    Raises:
-        DecodingError: If a frame is missing, empty or, in a shard, damaged.
+    Safe to use from many threads.
     """
-    if is_shard(clip.path):
-        first, stop = clip.frames
-        return read_shard_jpegs(clip.path, first + np.asarray(choose(stop - first)))
-    if not os.path.isdir(clip.path) or clip.start is not None or clip.end is not None:
-        return None
-    files, places = choose_frames(clip.path, choose, clip.frames)
-    jpegs = [read_frame(file) for file in files]
-    sizes = {_sound_size(jpeg) for jpeg in jpegs}
-    if len(sizes) > 1 or None in sizes:
-        return None
-    return [jpegs[place] for place in places], sizes.pop()
+
+    def __init__(self):
+        self._sizes = {}
+
+    def common_size(self, contents):
+        """Returns the (height, width) of image files; `None` if they differ, or one is no JPEG that is surely whole."""
+        sizes = {self._size(content) for content in contents}
+        return sizes.pop() if len(sizes) == 1 else None
+
+    def _size(self, content):
+        start = _scan_start(content)
+        if start is None:
+            return None
+        # In the compressed pixels a byte ff is followed by 00: the first one that is not must be that of the end.
+        marker = _MARKER.search(content, start)
+        if marker is None or marker.start() != len(content) - 2 or marker[0] != _END:
+            return None
+        head = content[:start]
+        size = self._sizes.get(head)
+        if size is None and (size := _decoded_size(content)) is not None:
+            if len(self._sizes) >= _MAX_HEADS:  # files with a head each
+                self._sizes.clear()
+            self._sizes[head] = size
+        return size
 
 
 def decode_window(jpegs, offset, crop, size):
@@ -101,7 +98,7 @@ def decode_whole(jpegs, space, short_side):
 
 
 def _ratio(side, least):
-    """The place in `_RATIOS` of the largest that leaves `side` at least `least` pixels."""
+    """The place in `_RATIOS` of the largest at which `side` keeps at least `least` pixels."""
     import tensorflow as tf
 
     enough = [tf.reduce_all(side // ratio >= least) for ratio in _RATIOS[1:]]
@@ -112,27 +109,6 @@ def _switch(place, decode):
     import tensorflow as tf
 
     return tf.switch_case(place, [lambda ratio=ratio: decode(ratio) for ratio in _RATIOS])
-
-
-def _sound_size(content):
-    """(height, width) of a JPEG that can't fail in the decoder, None of any other file."""
-    start = _scan_start(content)
-    if start is None:
-        return None
-    # In the compressed pixels a byte ff is followed by 00: the first one that is not must be that of the end.
-    marker = _MARKER.search(content, start)
-    if marker is None or marker.start() != len(content) - 2 or marker[0] != _END:
-        return None
-    head = content[:start]
-    size = _sizes.get(head)
-    if size is None:
-        size = _decoded_size(content)
-        if size is None:
-            return None
-        if len(_sizes) >= _MAX_HEADS:  # of files that have a head each
-            _sizes.clear()
-        _sizes[head] = size
-    return size
 
 
 def _decoded_size(content):
@@ -146,7 +122,7 @@ def _decoded_size(content):
 
 
 def _scan_start(content):
-    """Where the compressed pixels begin; None where the segments before them are not in order."""
+    """Where the compressed pixels begin; None if the segments before them are damaged."""
     place = 2
     while place + 4 <= len(content) and content[place] == 0xFF:
         stop = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")

@@ -7,7 +7,7 @@ from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import FailureLog
 from keras_action.data.flips import flip_label_map, random_flip, random_reversal, reversal_label_map
 from keras_action.data.randaugment import rand_augment
-from keras_action.data.reading import ClipSource, Frames
+from keras_action.data.reading import ClipReader, Frames
 from keras_action.data.sampling import sample_clips, sampling_method
 from keras_action.data.settings import Augmentation, Cropping, Reading
 
@@ -122,7 +122,7 @@ def training_dataset(
         )
     short_side = -(-max(size) * 8 // 7) if cropping.short_side is None else cropping.short_side
     failures = _prepare_log(failures, annotations)
-    source = ClipSource(annotations, short_side, failures, reading.decoder, reading.cache)
+    reader = ClipReader(annotations, short_side, failures, reading.decoder, reading.cache)
     method = sampling_method(sampling)
     augment = _make_augment(augmentation, clip_augmentation, annotations.labels, (num_segments, *size, 3))
 
@@ -132,7 +132,7 @@ def training_dataset(
     def read(epoch, place, index):
         # Each clip's own seed, and each replacement's: what failed before it, and when, must not matter.
         seeds = np.random.SeedSequence([seed, int(epoch), int(place)])
-        frames, label = source.read_or_replace(int(index), seeds, sample)
+        frames, label = reader.read_or_replace(int(index), seeds, sample)
         return *frames, label, (seeds.generate_state(2) >> 1).astype(np.int32)
 
     def load(epoch, place, index):
@@ -276,7 +276,7 @@ def evaluation_dataset(
             f"num_crops={num_crops}, input_size={input_size}, crop_to_aspect_ratio={cropping.crop_to_aspect_ratio}"
         )
     failures = _prepare_log(failures, annotations)
-    source = ClipSource(annotations, max(size) if short_side is None else short_side, failures, reading.decoder)
+    reader = ClipReader(annotations, max(size) if short_side is None else short_side, failures, reading.decoder)
     num_frames, views = num_clips * num_segments, num_clips * num_crops
     method = sampling_method(sampling)
 
@@ -292,12 +292,12 @@ def evaluation_dataset(
 
     def read(index):
         try:
-            frames, label = source.read(int(index), lambda total: sample(total, make_rng(int(index))))
+            frames, label = reader.read(int(index), lambda total: sample(total, make_rng(int(index))))
             return *frames, label, np.float32(1)
         except DecodingError as error:
             failures.add(annotations.clips[index], error)
             black = Frames.of_pixels(np.zeros((num_frames, *size, 3), np.uint8))
-            return *black, source.label_ids[index], np.float32(0)
+            return *black, reader.label_ids[index], np.float32(0)
 
     def window(space):
         if cropping.crop_to_aspect_ratio:

@@ -1,9 +1,8 @@
-"""Where the pipeline has the frames of a clip from: its file, or memory; the Python part of reading."""
+"""Reads the frames of clips from files, with an optional in-memory cache: the Python part of the pipeline."""
 
-import atexit
-import contextlib
 import threading
 import time
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +10,8 @@ import numpy as np
 from keras_action.data.decoders import frame_decoder
 from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import TooManyFailuresError
-from keras_action.data.frame_folders import read_clip
-from keras_action.data.jpeg import read_jpegs
+from keras_action.data.jpeg import JpegHeads
+from keras_action.data.sources import open_clip
 
 _CACHE_BYTES = 2 * 1024**3
 _QUIET_SECONDS, _PATIENCE_SECONDS = 0.05, 10.0
@@ -21,7 +20,7 @@ _NO_PIXELS = np.zeros((0, 0, 0, 3), np.uint8)
 
 
 class Frames(NamedTuple):
-    """The chosen frames of a clip: as JPEGs, to be decoded in the graph, or as pixels. One of the two is empty."""
+    """The chosen frames of a clip: JPEGs, which the graph decodes, or pixels. The other of the two is empty."""
 
     jpegs: np.ndarray  # bytes, (T,)
     pixels: np.ndarray  # uint8, (T, h, w, 3)
@@ -32,54 +31,70 @@ class Frames(NamedTuple):
         return cls(_NO_JPEGS, pixels, np.array(pixels.shape[1:3], np.int32))
 
 
-class ClipSource:
+class ClipReader:
     """Reads the frames of clips. Safe to use from many threads.
 
     Args:
         annotations: An `Annotations`.
         short_side: Pixels to which the shorter side of larger videos is scaled.
         failures: A `FailureLog`.
-        decoder: What decodes videos; see `frame_decoder`.
+        decoder: Decoder of videos; see `frame_decoder`.
         cache: Whether to keep decoded videos: True for up to 2 GiB, or a number of bytes.
     """
 
     def __init__(self, annotations, short_side, failures, decoder="pyav", cache=False):
+        frame_decoder(decoder)  # raises here, not in a thread of the pipeline
         self.clips = annotations.clips
         self.label_ids = annotations.label_ids()
         self._short_side = short_side
         self._failures = failures
-        self._decoder = frame_decoder(decoder)
+        self._decoder = decoder
+        self._heads = JpegHeads()
         self._room = _CACHE_BYTES if cache is True else int(cache)
         self._cached = {}
         self._lock = threading.Lock()
+        self._gate = _Gate()
+        weakref.finalize(self, self._gate.close)
 
-    def read(self, index, choose):
-        """The `Frames` of a clip that `choose` chooses by their number, and its label's id."""
-        with _reading() as goes_on:
-            if not goes_on:
-                return Frames.of_pixels(np.zeros((len(choose(1)), 1, 1, 3), np.uint8)), self.label_ids[index]
-            return self._read(index, choose)
+    def read(self, index, sample):
+        """Reads frames of a clip.
 
-    def _read(self, index, choose):
-        clip, label = self.clips[index], self.label_ids[index]
+        Args:
+            index: Place of the clip.
+            sample: A function from the clip's number of frames to the indices wanted.
+
+        Returns:
+            The `Frames` and the id of the clip's label.
+        """
+        with self._gate as is_open:
+            if not is_open:
+                return Frames.of_pixels(np.zeros((len(sample(1)), 1, 1, 3), np.uint8)), self.label_ids[index]
+            return self._read(index, sample), self.label_ids[index]
+
+    def _read(self, index, sample):
         pixels = self._cached.get(index)
         if pixels is None:
-            encoded = read_jpegs(clip, choose)
+            source = open_clip(self.clips[index], self._decoder)
+            indices = sample(source.num_frames)
+            encoded = source.read_jpegs(indices, self._heads)
             if encoded is not None:
                 jpegs, size = encoded
-                return Frames(np.array(jpegs, object), _NO_PIXELS, np.array(size, np.int32)), label
+                return Frames(np.array(jpegs, object), _NO_PIXELS, np.array(size, np.int32))
             if self._room <= 0:
-                return Frames.of_pixels(self._decode(clip, choose)), label
-            pixels = self._keep(index, self._decode(clip, range))
-        return Frames.of_pixels(pixels[choose(len(pixels))]), label
+                return Frames.of_pixels(source.read(indices, self._short_side))
+            pixels = self._keep(index, source.read(short_side=self._short_side))
+        return Frames.of_pixels(pixels[sample(len(pixels))])
 
     def read_or_replace(self, index, seeds, sample):
-        """The same of the first clip from `index` on that can be decoded; notes those that can't.
+        """Reads the clip at `index`, or the next one that can be decoded; notes those that can't.
 
         Args:
             index: Place of the clip.
             seeds: A `np.random.SeedSequence`, from which each candidate has a generator of its own.
             sample: A function from a number of frames and a generator to the indices wanted.
+
+        Returns:
+            The same as `read`.
         """
         for step in range(len(self.clips)):
             candidate = (index + step) % len(self.clips)
@@ -88,14 +103,10 @@ class ClipSource:
                 continue
             own = [*seeds.entropy, step]
             try:
-                # A new generator each time: asked again for the same clip, it chooses the same.
                 return self.read(candidate, lambda count, own=own: sample(count, np.random.default_rng(own)))
             except DecodingError as error:
                 self._failures.add(clip, error)
         raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")
-
-    def _decode(self, clip, choose):
-        return read_clip(clip, choose, self._short_side, self._decoder)
 
     def _keep(self, index, pixels):
         with self._lock:
@@ -105,40 +116,31 @@ class ClipSource:
         return pixels
 
 
-class _Readers:
-    """How many threads read, and since when none has begun to."""
+class _Gate:
+    """Keeps Python from hanging when it ends.
+
+    An iterator over an infinite data set reads ahead as long as it exists. It ends with Python, and waits for its
+    threads; but a thread that enters Python by then waits forever. So before Python ends the gate is closed: reads
+    become black frames, which soon fill the iterator's buffers, and its threads stop.
+    """
 
     def __init__(self):
-        self.lock = threading.Lock()
-        self.active = 0
-        self.last = 0.0
-        self.goes_on = True
+        self._lock = threading.Lock()
+        self._active, self._last = 0, 0.0
+        self._open = True
 
+    def __enter__(self):
+        with self._lock:
+            self._active += 1
+            self._last = time.monotonic()
+            return self._open
 
-_readers = _Readers()
+    def __exit__(self, *_):
+        with self._lock:
+            self._active -= 1
 
-
-@contextlib.contextmanager
-def _reading():
-    with _readers.lock:
-        _readers.active += 1
-        _readers.last = time.monotonic()
-    try:
-        yield _readers.goes_on
-    finally:
-        with _readers.lock:
-            _readers.active -= 1
-
-
-@atexit.register
-def _finish_reading():
-    """Keeps Python from hanging at its end.
-
-    An iterator over a data set without end reads ahead as long as it exists. It ends with Python, and waits for its
-    threads; but a thread that enters Python by then waits for ever. So before, reads become black frames, which soon
-    fill its buffers, and then it stands still.
-    """
-    _readers.goes_on = False
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (_readers.active or time.monotonic() < _readers.last + _QUIET_SECONDS) and time.monotonic() < deadline:
-        time.sleep(_QUIET_SECONDS / 5)
+    def close(self):
+        self._open = False
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while (self._active or time.monotonic() < self._last + _QUIET_SECONDS) and time.monotonic() < deadline:
+            time.sleep(_QUIET_SECONDS / 5)

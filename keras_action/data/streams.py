@@ -1,14 +1,12 @@
 """Long videos joined from labelled clips, with the truth beside them: what a recogniser is tried on."""
 
 import itertools
-import os
 
 import numpy as np
 
 from keras_action.data.clips import Annotations
-from keras_action.data.decoding import video_info, write_video
-from keras_action.data.frame_folders import read_clip
-from keras_action.data.shards.format import is_shard
+from keras_action.data.decoding import write_video
+from keras_action.data.sources import open_clip
 from keras_action.utils.intervals import IGNORED_LABELS, Interval, intervals_path, is_ignored, write_intervals
 
 PAUSES = ("hold", "background")
@@ -81,14 +79,10 @@ def join_clips(
     truth, now = [], 0
 
     def read(clip):
-        rate = rates[clip]
-
-        def choose(count):
-            moments = np.arange(max(1, round(count / rate * fps))) / fps
-            # Rounding must not show the frame before twice, and so leave one out.
-            return np.minimum(moments * rate + 1e-6, count - 1).astype(int)
-
-        return read_clip(clip, choose)
+        rate, source = rates[clip], open_clip(clip)
+        moments = np.arange(max(1, round(source.num_frames / rate * fps))) / fps
+        # Rounding must not repeat the frame before, and so leave one out.
+        return source.read(np.minimum(moments * rate + 1e-6, source.num_frames - 1).astype(int))
 
     def items():
         """Pairs of a clip, or None for a pause, and its frames."""
@@ -174,12 +168,11 @@ def _held(before, after, count):
 
 
 def _frame_rate(clip, folder_fps):
-    if not is_shard(clip.path) and not os.path.isdir(clip.path):
-        return video_info(clip.path).fps
-    rate = folder_fps if clip.fps is None else clip.fps
+    rate = open_clip(clip).fps
+    rate = folder_fps if rate is None else rate
     if rate is None:
         raise ValueError(
-            f"{clip.name or clip.path}: how many frames a second a frame folder has must be said, by `folder_fps` "
-            "(--folder-fps). Received: folder_fps=None"
+            f"{clip.name or clip.path}: the frame rate of a frame folder must be given by `folder_fps`. "
+            "Received: folder_fps=None"
         )
     return rate

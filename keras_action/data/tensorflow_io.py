@@ -21,7 +21,7 @@ from keras_action.data.decoding import DecodingError
 _FFMPEG = ("libavutil.so.56", "libswscale.so.5", "libavcodec.so.58", "libavformat.so.58")
 
 
-def read_frames_by_tensorflow_io(path, choose, start=None, end=None, short_side=None):
+def read_frames_by_tensorflow_io(path, indices=None, start=None, end=None, short_side=None):
     """Decodes some frames of a video by TensorFlow I/O; the same as `read_frames`, which see for the arguments.
 
     All frames are decoded at full size, also those that were not chosen: a long video takes time and memory.
@@ -39,9 +39,9 @@ def read_frames_by_tensorflow_io(path, choose, start=None, end=None, short_side=
     import tensorflow as tf
 
     decode_video = load_tensorflow_io()
+    timeline = decoding._timeline(path)
+    indices = decoding._chosen(path, timeline, indices, start, end)
     with decoding._open(path) as (container, stream):
-        timeline = decoding._timeline(path, container, stream)
-        indices = decoding._chosen(path, timeline, choose, start, end)
         track = [other.index for other in container.streams.video].index(stream.index)
     turns = decoding._quarter_turns(decoding._first_frame(path))
     with tf.device("CPU:0"):

@@ -1,18 +1,16 @@
 """Training: from a recipe and annotations to a run's folder."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_action.data import FailureLog, list_frames, steps_per_epoch, video_info
+from keras_action.data import FailureLog, open_clip, steps_per_epoch
 from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import plain_failures, print_failures
 from keras_action.data.pipeline import epoch_order
-from keras_action.data.shards.format import is_shard
 from keras_action.training.build import (
     build_model,
     compile_model,
@@ -158,28 +156,23 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
 def median_clip_seconds(annotations):
     """Median length of the clips, in seconds, of a thousand of them where there are more.
 
-    Files that cannot be read do not count. `None` where it is not known, as frame folders do not say how many frames
-    a second they hold: their clips' `fps` does, where it is given, and that of clips in shards.
+    Clips that can't be read do not count. `None` if it is not known: frame folders have no frame rate of their own.
     """
     clips = annotations.clips[:: max(1, len(annotations) // 1000)]
-    lengths, unknown = [], 0
+    lengths, failures = [], {}
     for clip in clips:
         if clip.start is not None and clip.end is not None:
             lengths.append(clip.end - clip.start)
             continue
         try:
-            if not is_shard(clip.path) and not os.path.isdir(clip.path):
-                lengths.append((clip.end or video_info(clip.path).duration) - (clip.start or 0.0))
-            elif clip.fps is None:
-                unknown += 1
-            else:
-                first, stop = clip.frames or (0, len(list_frames(clip.path)[0]))
-                lengths.append((stop - first) / clip.fps)
-        except DecodingError:
-            continue
-    if not lengths and not unknown:
-        raise ValueError(f"None of the {len(annotations)} clips can be read. The first is {annotations.clips[0].path}")
-    return float(np.median(lengths)) if lengths else None
+            lengths.append(open_clip(clip).seconds)
+        except DecodingError as error:
+            failures[clip] = error
+    if not lengths:
+        reasons = "\n".join(f"  {error}" for error in list(failures.values())[:3])
+        raise ValueError(f"None of the {len(annotations)} clips can be read, for these reasons first:\n{reasons}")
+    known = [length for length in lengths if length is not None]
+    return float(np.median(known)) if known else None
 
 
 def set_digests(training, validation):

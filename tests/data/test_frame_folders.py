@@ -11,11 +11,11 @@ from keras_action.data import (
     Clip,
     DecodingError,
     FailureLog,
+    FrameFolderSource,
     Reading,
     evaluation_dataset,
     list_frames,
-    read_clip,
-    read_frame_folder,
+    open_clip,
     sample_segments,
     training_dataset,
     write_video,
@@ -43,8 +43,8 @@ def write_folder(folder, values=range(0, 200, 20), name="{:05}.jpg", first=1, si
     return folder
 
 
-def everything(num_frames):
-    return range(num_frames)
+def read_folder(folder, indices=None, frames=None, **options):
+    return FrameFolderSource(folder, frames).read(indices, **options)
 
 
 @pytest.mark.parametrize("name", ["{:05}.jpg", "img_{}.jpeg", "2-frame{}.PNG", "{}.png"])
@@ -54,7 +54,7 @@ def test_all_frames_in_the_order_of_their_numbers(tmp_path, name, first):
     if "PNG" in name:
         for file in list(folder.iterdir()):
             file.rename(file.with_suffix(".PNG"))
-    frames = read_frame_folder(folder, everything)
+    frames = read_folder(folder)
     assert frames.shape == (12, 48, 64, 3)
     assert frames.dtype == np.uint8
     expected = np.stack([picture(value) for value in range(0, 120, 10)])
@@ -65,29 +65,28 @@ def test_all_frames_in_the_order_of_their_numbers(tmp_path, name, first):
 
 def test_chosen_frames_in_any_order(tmp_path):
     folder = write_folder(tmp_path, name="{}.png")
-    frames = read_frame_folder(folder, lambda count: [count - 1, 0, 0, 3])
+    frames = read_folder(folder, [9, 0, 0, 3])
     assert (frames[:, 0, 0, 0] == [180, 0, 0, 60]).all()
 
 
 def test_only_the_chosen_are_opened(tmp_path):
     folder = write_folder(tmp_path)
     (folder / "00004.jpg").write_bytes(b"")
-    assert len(read_frame_folder(folder, lambda count: [0, 9])) == 2
+    assert len(read_folder(folder, [0, 9])) == 2
     with pytest.raises(DecodingError, match=r"00004\.jpg: the file is empty"):
-        read_frame_folder(folder, everything)
+        read_folder(folder)
 
 
 def test_part(tmp_path):
     folder = write_folder(tmp_path, name="{}.png")
-    counts = []
-    frames = read_frame_folder(folder, lambda count: counts.append(count) or range(count), frames=(2, 6))
-    assert counts == [4]
-    assert frames[:, 0, 0, 0].tolist() == [40, 60, 80, 100]
+    source = FrameFolderSource(folder, (2, 6))
+    assert source.num_frames == 4
+    assert source.read()[:, 0, 0, 0].tolist() == [40, 60, 80, 100]
     with pytest.raises(DecodingError, match=r"frames 5 to 10 are wanted, but there are only 10"):
-        read_frame_folder(folder, everything, frames=(5, 11))
+        read_folder(folder, frames=(5, 11))
     for frames in ((-1, 3), (3, 3), (4, 3)):
         with pytest.raises(ValueError, match="0 <= first < stop"):
-            read_frame_folder(folder, everything, frames=frames)
+            read_folder(folder, frames=frames)
 
 
 @pytest.mark.parametrize("short_side", [240, 47, 30, 24, 23, 12, 6, 5])
@@ -96,8 +95,8 @@ def test_scaling_is_averaging_over_areas(tmp_path, short_side, suffix):
     """The JPEGs' partial decoding too: 24 and less are decoded at a half, 12 at a quarter, 6 at an eighth."""
     size = (48, 72)
     folder = write_folder(tmp_path, (30, 90), f"{{}}.{suffix}", size=size)
-    frames = read_frame_folder(folder, everything, short_side=short_side)
-    whole = read_frame_folder(folder, everything)
+    frames = read_folder(folder, short_side=short_side)
+    whole = read_folder(folder)
     if short_side >= 48:
         expected = whole
     else:
@@ -109,22 +108,22 @@ def test_scaling_is_averaging_over_areas(tmp_path, short_side, suffix):
 def test_scaling_of_odd_sizes(tmp_path):
     """libjpeg rounds up: half of 47 x 63 is 24 x 32."""
     folder = write_folder(tmp_path, (30,), size=(47, 63))
-    assert read_frame_folder(folder, everything, short_side=24).shape == (1, 24, 32, 3)
-    assert read_frame_folder(folder, everything, short_side=23).shape == (1, 23, 31, 3)
+    assert read_folder(folder, short_side=24).shape == (1, 24, 32, 3)
+    assert read_folder(folder, short_side=23).shape == (1, 23, 31, 3)
 
 
 def test_other_files_are_passed_over(tmp_path):
     folder = write_folder(tmp_path, name="{}.png")
     for name in ("Thumbs.db", "._3.png", ".DS_Store", "notes.txt"):
         (folder / name).write_text("12")
-    assert len(read_frame_folder(folder, everything)) == 10
+    assert len(read_folder(folder)) == 10
 
 
 def test_content_counts_not_the_suffix(tmp_path):
     folder = write_folder(tmp_path, name="{}.png")
     for file in list(folder.iterdir()):
         file.rename(file.with_suffix(".jpg"))
-    assert read_frame_folder(folder, everything)[3, 0, 0, 0] == 60
+    assert read_folder(folder)[3, 0, 0, 0] == 60
 
 
 def test_grey_and_transparent_pictures_become_rgb(tmp_path):
@@ -133,7 +132,7 @@ def test_grey_and_transparent_pictures_become_rgb(tmp_path):
     (tmp_path / "1.jpg").write_bytes(tf.io.encode_jpeg(grey, quality=98).numpy())
     (tmp_path / "2.png").write_bytes(tf.io.encode_png(alpha).numpy())
     (tmp_path / "3.png").write_bytes(tf.io.encode_png(grey.astype(np.uint16) * 256).numpy())
-    frames = read_frame_folder(tmp_path, everything)
+    frames = read_folder(tmp_path)
     np.testing.assert_array_equal(frames[1], picture(50))
     np.testing.assert_array_equal(frames[2], np.repeat(grey, 3, -1))
     np.testing.assert_allclose(frames[0], np.repeat(grey, 3, -1), atol=2)
@@ -158,7 +157,7 @@ def test_damaged_frames(tmp_path, name, damage, message, short_side):
     file = folder / name.format(3)
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(DecodingError, match=message) as caught:
-        read_frame_folder(folder, everything, short_side=short_side)
+        read_folder(folder, short_side=short_side)
     assert "function_node" not in str(caught.value)
     assert "[Op" not in str(caught.value)
 
@@ -167,14 +166,14 @@ def test_frames_of_other_size(tmp_path):
     folder = write_folder(tmp_path)
     write_frame(folder / "00005.jpg", picture(0, (48, 60)))
     with pytest.raises(DecodingError, match=r"00005\.jpg: .* of one size\. Received: 60x48, after 00001\.jpg of 64x48"):
-        read_frame_folder(folder, everything)
+        read_folder(folder)
 
 
 def test_missing_frame(tmp_path):
     folder = write_folder(tmp_path)
     (folder / "00007.jpg").unlink()
     with pytest.raises(DecodingError, match=r"frames are missing between 00006\.jpg and 00008\.jpg"):
-        read_frame_folder(folder, everything)
+        read_folder(folder)
 
 
 def test_every_fifth_frame_is_kept(tmp_path):
@@ -187,9 +186,9 @@ def test_every_fifth_frame_is_kept(tmp_path):
 
 def test_wrong_folders(tmp_path):
     with pytest.raises(DecodingError, match="absent: not a frame folder: No such file"):
-        read_frame_folder(tmp_path / "absent", everything)
+        read_folder(tmp_path / "absent")
     with pytest.raises(DecodingError, match="there are no frames"):
-        read_frame_folder(tmp_path, everything)
+        read_folder(tmp_path)
     (tmp_path / "1.jpg").touch()
     (tmp_path / "01.jpg").touch()
     with pytest.raises(DecodingError, match=r"01\.jpg and 1\.jpg have the same number"):
@@ -202,22 +201,22 @@ def test_wrong_folders(tmp_path):
 @pytest.mark.parametrize("indices", [[], [-1], [10]])
 def test_wrong_choice(tmp_path, indices):
     folder = write_folder(tmp_path)
-    with pytest.raises(ValueError, match="`choose` must give indices below 10"):
-        read_frame_folder(folder, lambda count: indices)
+    with pytest.raises(ValueError, match="`indices` must be at least one, each from 0 to 9"):
+        read_folder(folder, indices)
 
 
-def test_read_clip(tmp_path):
+def test_open_clip(tmp_path):
     folder = write_folder(tmp_path / "clip", name="{}.png")
     video = tmp_path / "clip.mp4"
     write_video(video, [picture(value) for value in range(0, 200, 20)], fps=10)
-    assert read_clip(Clip(str(folder), "a", frames=(3, 5)), everything).shape == (2, 48, 64, 3)
-    assert read_clip(Clip(str(video), "a", 0.3, 0.5), everything, short_side=24).shape == (2, 24, 32, 3)
+    assert open_clip(Clip(str(folder), "a", frames=(3, 5))).read().shape == (2, 48, 64, 3)
+    assert open_clip(Clip(str(video), "a", 0.3, 0.5)).read(short_side=24).shape == (2, 24, 32, 3)
     with pytest.raises(DecodingError, match=r"start and end are for videos.* Received: start=0\.3, end=None"):
-        read_clip(Clip(str(folder), "a", 0.3), everything)
+        open_clip(Clip(str(folder), "a", 0.3)).read()
     with pytest.raises(DecodingError, match=r"`frames` is for frame folders.* Received: frames=\(3, 5\)"):
-        read_clip(Clip(str(video), "a", frames=(3, 5)), everything)
+        open_clip(Clip(str(video), "a", frames=(3, 5))).read()
     with pytest.raises(DecodingError, match="no such file"):
-        read_clip(Clip(str(tmp_path / "absent"), "a", frames=(3, 5)), everything)
+        open_clip(Clip(str(tmp_path / "absent"), "a", frames=(3, 5))).read()
 
 
 @pytest.fixture
@@ -285,5 +284,5 @@ def test_what_another_encoder_wrote(tmp_path):
         image.fromarray(picture(90)).convert(mode).save(content, "JPEG", quality=95, **options)
         (tmp_path / f"{number}.jpg").write_bytes(content.getvalue())
         expected = np.asarray(image.open(content))
-        frames = read_frame_folder(tmp_path, lambda count: [count - 1])
+        frames = read_folder(tmp_path)[-1:]
         np.testing.assert_allclose(frames[0].astype(int), expected, atol=1)

@@ -65,7 +65,7 @@ def test_errors_in_one_line(tmp_path, monkeypatch):
 
 def test_interrupted(tmp_path, monkeypatch):
     csv = tiny.write_videos(tmp_path, per_class=2)
-    monkeypatch.setattr("keras_action.data.shards.worker.read_clip", interrupt)
+    monkeypatch.setattr("keras_action.data.shards.worker.open_clip", interrupt)
     message = failure(["--data", str(csv), "--output", str(tmp_path / "shards"), "--workers", "1"])
     assert message == f"Interrupted. The same command goes on where it was, in {tmp_path / 'shards'}."
 

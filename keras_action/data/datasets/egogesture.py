@@ -8,6 +8,8 @@ from pathlib import Path
 
 from keras_action.data.clips import AnnotationError, Annotations, Clip
 from keras_action.data.datasets.official import check_split, choose_labels, class_names, contents, find
+from keras_action.data.decoding import DecodingError
+from keras_action.data.frame_folders import frame_part, sorted_frames
 
 FPS = 30
 VALIDATION_SUBJECTS = (1, 7, 12, 13, 24, 29, 33, 34, 35, 37)
@@ -65,6 +67,7 @@ def read_egogesture(root, split, labels=None, allow_missing=False, drop_last_fra
     recordings = _recordings(root, _SUBJECTS[split], allow_missing)
     clips = []
     for subject, table, folder in recordings:
+        numbers = _frame_numbers(folder)
         for line, number, first, last in _read_table(table, len(names)):
             if names[number - 1] not in labels:
                 raise AnnotationError(f"{line}: `labels` has no such class. Received: {names[number - 1]!r}")
@@ -73,11 +76,20 @@ def read_egogesture(root, split, labels=None, allow_missing=False, drop_last_fra
                     f"{line}: start must be from 1 to the end, less the {drop_last_frames} frames to drop. "
                     f"Received: start={first}, end={last}"
                 )
-            frames = first - 1, last - drop_last_frames
+            last -= drop_last_frames
+            frames = (frame_part(numbers, first, last) if numbers else None) or (first - 1, last)
             clips.append(Clip(folder, names[number - 1], frames=frames, group=f"Subject{subject:02}", fps=FPS))
     if not clips:
         raise AnnotationError(f"{root}: there are no clips in the {split} split.")
     return Annotations(tuple(clips), labels)
+
+
+def _frame_numbers(folder):
+    """Numbers of the frames; empty if the folder can't be read, which shows when its clips are."""
+    try:
+        return sorted_frames(folder)[1]
+    except DecodingError:
+        return []
 
 
 def _recordings(root, subjects, allow_missing):

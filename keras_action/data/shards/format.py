@@ -34,11 +34,6 @@ def is_shard_set(folder):
     return any((Path(folder) / name).exists() for name in (MANIFEST, PREPARATION))
 
 
-def is_shard(path):
-    """Whether a path is that of a shard, by its name."""
-    return path.endswith(SHARD_SUFFIX)
-
-
 def read_shard_jpegs(path, rows):
     """Reads frames of one clip of a shard, without decoding them. Safe to use from many threads.
 

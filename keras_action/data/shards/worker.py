@@ -11,19 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.data.clips import Clip
-from keras_action.data.decoding import DecodingError, video_info
-from keras_action.data.frame_folders import read_clip
-from keras_action.data.jpeg import read_jpegs
+from keras_action.data.decoding import DecodingError
+from keras_action.data.jpeg import JpegHeads
 from keras_action.data.shards.format import (
     CLIPS_SUFFIX,
     INDEX_ROW,
     INDEX_SUFFIX,
     PREPARATION,
     SHARD_SUFFIX,
-    is_shard,
     shard_name,
 )
 from keras_action.data.shards.manifest import checksum
+from keras_action.data.sources import open_clip
 from keras_action.utils.files import write_whole
 
 _CHUNK = 128  # frames that are decoded at a time: those of a long clip would fill the memory
@@ -74,14 +73,15 @@ def _write_records(path, rows, plan):
     """Writes the TFRecord file; returns the index's rows, and descriptions of the clips and the failures."""
     import tensorflow as tf
 
-    entries, clips, failures, position = [], [], [], 0
+    entries, clips, failures, position, heads = [], [], [], 0, JpegHeads()
     with tf.io.TFRecordWriter(str(path)) as writer:
         for source, *clip, name in rows:
             clip = Clip(os.path.join(plan["root"], source), *clip)
             facts = {"name": name, "label": clip.label, "group": clip.group}
             try:
-                facts["fps"] = _frame_rate(clip)
-                jpegs, (height, width) = _read_frames(clip, plan["short_side"], plan["quality"])
+                source = open_clip(clip)
+                facts["fps"] = None if source.fps is None else float(source.fps)
+                jpegs, (height, width) = _read_frames(source, plan["short_side"], plan["quality"], heads)
             except DecodingError as error:
                 failures.append({"name": name, "label": clip.label, "reason": str(error)})
                 continue
@@ -115,44 +115,29 @@ def _example(tf, jpegs, facts):
     return example.SerializeToString(deterministic=True)
 
 
-def _frame_rate(clip):
-    if clip.fps is not None or is_shard(clip.path) or os.path.isdir(clip.path):
-        return None if clip.fps is None else float(clip.fps)
-    return video_info(clip.path).fps
-
-
-def _read_frames(clip, short_side, quality):
+def _read_frames(source, short_side, quality, heads):
     """All frames of a clip as JPEGs, and their (height, width).
 
-    Those that are JPEGs already, small enough, and of a kind that every decoder reads alike, are taken as they are.
+    JPEGs that are small enough, and of a kind that every decoder reads alike, are copied.
     """
     import tensorflow as tf
 
-    jpegs, size, total = [], None, 1
-
-    def choose(num_frames):
-        nonlocal total
-        total = num_frames
-        return range(len(jpegs), min(len(jpegs) + _CHUNK, num_frames))
-
-    while len(jpegs) < total:
-        pictures = read_clip(
-            clip, choose, short_side
-        )  # decoded, even where only the JPEGs are wanted: to see if it can be
+    jpegs, size = [], None
+    while len(jpegs) < source.num_frames:
+        indices = range(len(jpegs), min(len(jpegs) + _CHUNK, source.num_frames))
+        pictures = source.read(indices, short_side)  # also those to be copied: it shows whether they are whole
         size = size or pictures.shape[1:3]
         if pictures.shape[1:3] != size:
             raise DecodingError(
-                f"{clip.path}: the frames of a clip must be of one size. Received: "
+                f"{source.path}: the frames of a clip must be of one size. Received: "
                 f"{pictures.shape[2]}x{pictures.shape[1]}, after {size[1]}x{size[0]}"
             )
-        encoded = read_jpegs(clip, choose)
+        encoded = source.read_jpegs(indices, heads)
         if encoded is not None and tuple(encoded[1]) == size:
             jpegs += encoded[0]
         else:
             with tf.device("CPU:0"):
                 jpegs += [tf.io.encode_jpeg(picture, quality=quality).numpy() for picture in pictures]
         if sum(map(len, jpegs)) > _MAX_BYTES:
-            raise DecodingError(
-                f"{clip.path}: its frames take more than 2 GB, too much for a record: annotate parts of it"
-            )
+            raise DecodingError(f"{source.path}: the frames take more than 2 GB, too much for a record: annotate parts")
     return jpegs, size

@@ -20,8 +20,8 @@ from keras_action.data import (
     Clip,
     DecodingError,
     TooManyFailuresError,
+    open_clip,
     read_annotations,
-    read_clip,
     read_shard_jpegs,
     read_shards,
     write_shards,
@@ -112,13 +112,13 @@ def test_clips_come_back(annotations, shards):
         clip = clips[name]
         assert (clip.label, clip.group) == (source.label, source.group)
         assert clip.fps == (10 if "videos" in name else source.fps)
-        expected = read_clip(source, range, short_side=32)
-        frames = read_clip(clip, range)
+        expected = open_clip(source).read(short_side=32)
+        frames = open_clip(clip).read()
         assert frames.shape == expected.shape
         assert np.abs(frames.astype(int) - expected).mean() < 3
         order = [2, 0, 2]
-        np.testing.assert_array_equal(read_clip(clip, lambda count: order), frames[order])  # noqa: B023
-        assert read_clip(clip, lambda count: [0], short_side=12).shape == (1, 12, 16, 3)
+        np.testing.assert_array_equal(open_clip(clip).read(order), frames[order])
+        assert open_clip(clip).read([0], short_side=12).shape == (1, 12, 16, 3)
 
 
 def test_small_jpegs_are_copied_byte_for_byte(annotations, shards):
@@ -177,12 +177,12 @@ def test_read_annotations_takes_them(annotations, shards, tmp_path):
 
 def test_clips_survive_pickling_and_many_threads(shards):
     clips = pickle.loads(pickle.dumps(read_shards(shards).clips))
-    expected = [read_clip(clip, range) for clip in clips]
+    expected = [open_clip(clip).read() for clip in clips]
     wrong = []
 
     def work(seed):
         for i in np.random.default_rng(seed).integers(0, len(clips), 20):
-            if not np.array_equal(read_clip(clips[i], range), expected[i]):
+            if not np.array_equal(open_clip(clips[i]).read(), expected[i]):
                 wrong.append(i)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
@@ -195,10 +195,10 @@ def test_clips_survive_pickling_and_many_threads(shards):
 
 def test_shards_written_anew_are_read_anew(annotations, copy):
     clip = read_shards(copy).clips[0]
-    read_clip(clip, range)
+    open_clip(clip).read()
     shutil.rmtree(copy)
     write_shards(annotations, copy, **{**SETTINGS, "short_side": 16})
-    assert read_clip(read_shards(copy).clips[0], range).shape[1:] == (16, 21, 3)
+    assert open_clip(read_shards(copy).clips[0]).read().shape[1:] == (16, 21, 3)
 
 
 def test_shards_of_shards(shards, tmp_path):
@@ -256,9 +256,9 @@ def test_a_changed_byte_costs_the_frame(copy):
         file.seek(place)
         file.write(bytes([byte[0] ^ 1]))
     with pytest.raises(DecodingError, match=rf"{clips[1].path}: frame 0 of the clip {clips[1].name} is damaged"):
-        read_clip(clips[1], range)
-    assert len(read_clip(clips[1], lambda count: [1, 2])) == 2
-    assert len(read_clip(clips[0], range))
+        open_clip(clips[1]).read()
+    assert len(open_clip(clips[1]).read([1, 2])) == 2
+    assert len(open_clip(clips[0]).read())
     with pytest.raises(DecodingError, match=rf"1 of 12 files are damaged or missing: {Path(clips[1].path).name}$"):
         read_shards(copy, verify=True)
 
@@ -267,8 +267,8 @@ def test_truncated_shard(copy):
     clips = read_shards(copy).clips
     os.truncate(clips[1].path, first_jpeg(copy, clips[1]) + 10)
     with pytest.raises(DecodingError, match=rf"frame 0 of the clip {clips[1].name} is damaged or truncated"):
-        read_clip(clips[1], range)
-    assert len(read_clip(clips[0], range))
+        open_clip(clips[1]).read()
+    assert len(open_clip(clips[0]).read())
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_missing_and_damaged_files(copy, suffix, damage, message):
     clip = read_shards(copy).clips[0]
     damage(Path(clip.path).with_suffix(suffix))
     with pytest.raises(DecodingError, match=message):
-        read_clip(clip, range)
+        open_clip(clip).read()
     with pytest.raises(DecodingError, match="1 of 12 files are damaged or missing"):
         read_shards(copy, verify=True)
 
@@ -295,7 +295,7 @@ def test_rows_that_are_not_there(shards):
         read_shard_jpegs(clip.path, [1000])
     for wrong in (Clip(clip.path, "a"), Clip(clip.path, "a", 0.0, 1.0, clip.frames)):
         with pytest.raises(DecodingError, match="a clip of a shard is given by `frames`"):
-            read_clip(wrong, range)
+            open_clip(wrong).read()
 
 
 def test_damaged_lists(copy):

@@ -1,0 +1,219 @@
+"""The three things that a clip is stored as, behind one interface: its number of frames, their rate, and reading."""
+
+import functools
+import os
+
+import numpy as np
+
+from keras_action.data.decoders import frame_decoder
+from keras_action.data.decoding import DecodingError, count_frames, video_info
+from keras_action.data.frame_folders import check_spacing, decode_images, read_image, sorted_frames
+from keras_action.data.shards.format import SHARD_SUFFIX, read_shard_jpegs
+
+
+def open_clip(clip, decoder="pyav"):
+    """Opens a clip for reading, whatever it is stored as.
+
+    Reading is: ask for the number of frames, choose some, read them.
+
+    Args:
+        clip: A `Clip`.
+        decoder: Decoder of videos; see `frame_decoder`.
+
+    Returns:
+        A `VideoSource`, `FrameFolderSource` or `ShardSource`. They have the same properties and methods. Files are
+        opened when they are needed, and closed again.
+
+    Raises:
+        DecodingError: If `start` or `end` is given for a frame folder or a shard, or `frames` for a video.
+
+    Example:
+
+    >>> source = open_clip(Clip("clip.mp4", "wave"))
+    >>> source.read(sample_segments(source.num_frames, 8), short_side=64).shape
+    (8, 64, 85, 3)
+    """
+    part = f"Received: start={clip.start}, end={clip.end}, frames={clip.frames}"
+    has_times = clip.start is not None or clip.end is not None
+    if clip.path.endswith(SHARD_SUFFIX):
+        if clip.frames is None or has_times:
+            raise DecodingError(f"{clip.path}: a clip of a shard is given by `frames` alone. {part}")
+        return ShardSource(clip.path, clip.frames, clip.fps, clip.name)
+    if os.path.isdir(clip.path):
+        if has_times:
+            raise DecodingError(f"{clip.path}: start and end are for videos, `frames` is for frame folders. {part}")
+        return FrameFolderSource(clip.path, clip.frames, clip.fps)
+    if clip.frames is not None and os.path.exists(clip.path):
+        raise DecodingError(f"{clip.path}: `frames` is for frame folders, start and end are for videos. {part}")
+    return VideoSource(clip.path, clip.start, clip.end, decoder)
+
+
+class _Source:
+    """What the sources have in common."""
+
+    fps = None
+
+    @property
+    def seconds(self):
+        """Length of the clip in seconds; `None` if its frame rate is not known."""
+        return None if self.fps is None else self.num_frames / self.fps
+
+    def read_jpegs(self, indices, heads):
+        """Reads frames without decoding them, if they are JPEGs that can be decoded anywhere.
+
+        Args:
+            indices: Numbers of the frames, from 0; in any order, repeated if wished.
+            heads: A `JpegHeads`.
+
+        Returns:
+            A list of bytes and their (height, width); or `None`, in which case only `read` can be used.
+        """
+        return None
+
+    def _check(self, indices):
+        """Indices as an array; of all frames for `None`."""
+        if indices is None:
+            return np.arange(self.num_frames)
+        indices = np.asarray(list(indices), np.int64)
+        if indices.size == 0 or indices.min() < 0 or indices.max() >= self.num_frames:
+            raise ValueError(
+                f"`indices` must be at least one, each from 0 to {self.num_frames - 1}. Received: {indices.tolist()}"
+            )
+        return indices
+
+
+class VideoSource(_Source):
+    """A video, or a part of it.
+
+    Args:
+        path: A video file.
+        start: Seconds at which the part begins; `None`: at the beginning.
+        end: Seconds at which the part ends; `None`: at the end.
+        decoder: Decoder of videos; see `frame_decoder`.
+    """
+
+    def __init__(self, path, start=None, end=None, decoder="pyav"):
+        self.path, self.start, self.end = path, start, end
+        self._decode = frame_decoder(decoder)
+
+    @functools.cached_property
+    def num_frames(self):
+        """Number of frames."""
+        return count_frames(self.path, self.start, self.end)
+
+    @functools.cached_property
+    def _info(self):
+        return video_info(self.path)
+
+    @property
+    def fps(self):
+        """Frames a second."""
+        return self._info.fps
+
+    @property
+    def seconds(self):
+        """Length of the clip in seconds."""
+        return (self._info.duration if self.end is None else self.end) - (self.start or 0.0)
+
+    def read(self, indices=None, short_side=None):
+        """Decodes frames; see `read_frames`."""
+        return self._decode(self.path, indices, self.start, self.end, short_side)
+
+
+class FrameFolderSource(_Source):
+    """A folder with an image file for each frame, or a part of it.
+
+    Args:
+        path: A folder of .jpg, .jpeg or .png files; see `list_frames` for their order.
+        frames: The part that is the clip, (first, stop): places among the sorted frames, from 0, without the one at
+            `stop`. `None`: all. Numbers that go up unevenly are accepted only if `frames` is (0, N) for a folder of
+            N frames: then none is missing.
+        fps: Frames a second; `None`: unknown.
+    """
+
+    def __init__(self, path, frames=None, fps=None):
+        if frames is not None and not 0 <= frames[0] < frames[1]:
+            raise ValueError(f"`frames` must be (first, stop), 0 <= first < stop. Received: frames={frames}")
+        self.path, self.frames, self.fps = os.fspath(path), frames, fps
+
+    @functools.cached_property
+    def _names(self):
+        names, numbers = sorted_frames(self.path)
+        first, stop = self.frames or (0, len(names))
+        if stop > len(names):
+            check_spacing(self.path, names, numbers)  # frames that are missing in between are the better reason
+            raise DecodingError(
+                f"{self.path}: frames {first} to {stop - 1} are wanted, but there are only {len(names)}"
+            )
+        if self.frames is None or stop - first < len(names):
+            check_spacing(self.path, names, numbers, first, stop)
+        return names[first:stop]
+
+    @property
+    def num_frames(self):
+        """Number of frames."""
+        return len(self._names)
+
+    def read(self, indices=None, short_side=None):
+        """Decodes frames.
+
+        Where a JPEG is to be scaled down to less than half, libjpeg decodes it at a half, quarter or eighth of its
+        size, which is then scaled: much faster, and nearly equal to averaging over areas of the whole picture.
+        Orientation tags are not applied.
+
+        Args:
+            indices: Numbers of the frames, from 0; in any order, repeated if wished. `None`: all.
+            short_side: Pixels to which the shorter side is scaled down (averaging over areas), the longer one in
+                proportion. Pictures that are smaller stay as they are, and so do all with `None`.
+
+        Returns:
+            A uint8 array of shape (len(indices), height, width, 3), RGB.
+
+        Raises:
+            DecodingError: If the folder or a frame is missing, or one of these frames is empty, truncated, damaged,
+                no JPEG or PNG, or of another size than the first of them.
+        """
+        files, places = self._files(indices)
+        pictures = decode_images(files, map(read_image, files), short_side)
+        return np.stack([pictures[place] for place in places])
+
+    def read_jpegs(self, indices, heads):
+        files, places = self._files(indices)
+        contents = [read_image(file) for file in files]
+        size = heads.common_size(contents)
+        return None if size is None else ([contents[place] for place in places], size)
+
+    def _files(self, indices):
+        """Files of the frames, each once, and for each index the place of its file."""
+        wanted, places = np.unique(self._check(indices), return_inverse=True)
+        return [os.path.join(self.path, self._names[i]) for i in wanted], places
+
+
+class ShardSource(_Source):
+    """Rows of a shard.
+
+    Args:
+        path: The shard, a `.tfrecord` file.
+        frames: The rows of the shard's index that are the clip, (first, stop).
+        fps: Frames a second; `None`: unknown.
+        name: Name of the clip, for messages.
+    """
+
+    def __init__(self, path, frames, fps=None, name=None):
+        self.path, self.frames, self.fps, self.name = path, frames, fps, name
+
+    @property
+    def num_frames(self):
+        """Number of frames."""
+        return self.frames[1] - self.frames[0]
+
+    def read(self, indices=None, short_side=None):
+        """Decodes frames; see `FrameFolderSource.read`."""
+        wanted, places = np.unique(self._check(indices), return_inverse=True)
+        jpegs, _ = read_shard_jpegs(self.path, self.frames[0] + wanted)
+        names = [f"{self.path}: frame {self.frames[0] + i} ({self.name})" for i in wanted]
+        pictures = decode_images(names, jpegs, short_side)
+        return np.stack([pictures[place] for place in places])
+
+    def read_jpegs(self, indices, heads):
+        return read_shard_jpegs(self.path, self.frames[0] + self._check(indices))
