@@ -213,7 +213,9 @@ def test_open_clip(tmp_path):
     assert open_clip(Clip(str(video), "a", 0.3, 0.5)).read(short_side=24).shape == (2, 24, 32, 3)
     with pytest.raises(DecodingError, match=r"start and end are for videos.* Received: start=0\.3, end=None"):
         open_clip(Clip(str(folder), "a", 0.3)).read()
-    with pytest.raises(DecodingError, match=r"`frames` is for frame folders.* Received: start=None, end=None, frames=\(3, 5\)"):
+    with pytest.raises(
+        DecodingError, match=r"`frames` is for frame folders.* Received: start=None, end=None, frames=\(3, 5\)"
+    ):
         open_clip(Clip(str(video), "a", frames=(3, 5))).read()
     with pytest.raises(DecodingError, match="no such file"):
         open_clip(Clip(str(tmp_path / "absent"), "a", frames=(3, 5))).read()
