@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import warnings
 from pathlib import Path
 
 from keras_action.data.clips import AnnotationError, Annotations, Clip
@@ -10,6 +11,7 @@ from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError, video_info
 from keras_action.data.frame_folders import frame_part, has_frames, sorted_frames
 from keras_action.data.shards.format import is_shard_set
 from keras_action.data.shards.manifest import read_shards
+from keras_action.utils.labels import normalize_label
 
 _GROUPS = ("group", "subject", "session")
 _COLUMNS = ("path", "label", "start", "end", "first_frame", "last_frame", *_GROUPS)
@@ -56,7 +58,7 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
     """
     path = Path(path)
     if labels is not None:
-        labels = tuple(labels)
+        labels = tuple(map(normalize_label, labels))
         if not labels or len(set(labels)) < len(labels):
             raise ValueError(f"`labels` must be names, each once. Received: labels={labels}")
     if path.is_dir():
@@ -65,20 +67,30 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
         annotations = _read_csv(path, labels, check_ends)
     else:
         raise FileNotFoundError(f"{path}: no such file or folder")
-    return check_classes(annotations, path, allow_empty_classes)
+    return check_classes(annotations, path, allow_empty_classes, has_labels=labels is not None)
 
 
-def check_classes(annotations, source, allow_empty_classes):
-    """`annotations`, if there are clips of each class."""
+def check_classes(annotations, source, allow_empty_classes, has_labels=True):
+    """`annotations`, if there are clips of each class.
+
+    Args:
+        annotations: An `Annotations`.
+        source: What they were read from, for messages.
+        allow_empty_classes: Whether a class may have no clips.
+        has_labels: Whether the caller gave the labels, as for validation.
+    """
     if not annotations.clips:
         raise AnnotationError(f"{source}: there are no clips.")
     filled = {clip.label for clip in annotations.clips}
     empty = [name for name in annotations.labels if name not in filled]
     if empty and not allow_empty_classes:
+        advice = (
+            "Pass allow_empty_classes=True (--allow-empty-classes) if this is intended."
+            if has_labels
+            else "Add clips, or remove the class."
+        )
         raise AnnotationError(
-            f"{source}: no clips of {', '.join(empty)}. Pass allow_empty_classes=True (--allow-empty-classes) if that "
-            "is meant. "
-            f"Received: labels={annotations.labels}"
+            f"{source}: no clips of {', '.join(empty)}. {advice} Received: labels={annotations.labels}"
         )
     return annotations
 
@@ -90,9 +102,11 @@ def _read_folder(folder, labels):
     sets = [p.name for p in class_folders if is_shard_set(p)]
     if sets:
         raise AnnotationError(f"{folder}: the shards are in folders of it; name one: {', '.join(sets)}")
-    clips = []
+    clips, names, passed_over = [], [], []
     for class_folder in class_folders:
-        _check_label(class_folder.name, labels, class_folder)
+        label = _folder_label(class_folder)
+        _check_label(label, labels, class_folder)
+        names.append(label)
         with os.scandir(class_folder) as scan:
             entries = sorted((entry for entry in scan if not entry.name.startswith(".")), key=lambda e: e.name)
         for entry in entries:
@@ -101,8 +115,27 @@ def _read_folder(folder, labels):
                     f"{entry.path}: a folder in a class's folder must hold frames (.jpg, .jpeg, .png). Received: none"
                 )
             if entry.is_dir() or os.path.splitext(entry.name)[1].lower() in VIDEO_SUFFIXES:
-                clips.append(Clip(entry.path, class_folder.name))
-    return Annotations(tuple(clips), labels or tuple(sorted(p.name for p in class_folders)))
+                clips.append(Clip(entry.path, label))
+            else:
+                passed_over.append(os.path.join(class_folder.name, entry.name))
+    if passed_over:
+        more = ", …" if len(passed_over) > 5 else ""
+        warnings.warn(
+            f"{folder}: files passed over, as their names do not end as those of videos do: {len(passed_over)}: "
+            f"{', '.join(passed_over[:5])}{more}. Videos end in {', '.join(sorted(VIDEO_SUFFIXES))}.",
+            stacklevel=3,
+        )
+    return Annotations(tuple(clips), labels or tuple(sorted(set(names))))
+
+
+def _folder_label(folder):
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError:
+        raise AnnotationError(
+            f"{os.fsencode(folder)!r}: the name of a class's folder must be in UTF-8. Received: {folder.name!r}"
+        ) from None
+    return normalize_label(folder.name)
 
 
 def _read_csv(path, labels, check_ends):
@@ -152,6 +185,7 @@ def _check_columns(row, line):
 def _read_row(row, folder, labels, numbers, line):
     if not row["path"]:
         raise AnnotationError(f"{line}: the path is missing. Received: {row}")
+    row["label"] = normalize_label(row["label"])
     _check_label(row["label"], labels, line)
     times = {}
     for name in ("start", "end"):

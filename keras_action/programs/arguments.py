@@ -1,7 +1,6 @@
 """What the programs' arguments have in common."""
 
 import argparse
-from pathlib import Path
 
 DATA_FORMS = (
     "annotation CSV (path,label[,start,end]), folder of classes, folder of shards, or NAME:SPLIT:ROOT, where NAME is "
@@ -41,8 +40,7 @@ def parse_lengths(text):
 
 
 def read_labels(path):
-    """The names in a text file, one a line; `None` for `None`."""
-    if path is None:
-        return None
-    labels = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    return [label for label in labels if label]
+    """The names in a text file, as `keras_action.utils.labels.read_labels` reads them; `None` for `None`."""
+    from keras_action.utils import labels
+
+    return None if path is None else list(labels.read_labels(path))

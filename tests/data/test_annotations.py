@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -119,7 +121,8 @@ def test_folder_of_classes(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "README.md").touch()
-    annotations = read_annotations(tmp_path)
+    with pytest.warns(UserWarning, match="clap.notes.txt"):
+        annotations = read_annotations(tmp_path)
     assert annotations.labels == ("clap", "wave")
     assert [clip.path for clip in annotations.clips] == [
         str(tmp_path / name) for name in ("clap/1.webm", "wave/1.MP4", "wave/2.mp4")
@@ -217,3 +220,57 @@ def test_wrong_csv_of_frame_folders(tmp_path, content, message):
     frame_folder(tmp_path / "a")
     with pytest.raises(AnnotationError, match=message):
         read_annotations(write(tmp_path, content))
+
+
+# === Names ===
+
+NFC, NFD = "gr\u00fc\u00df", "gru\u0308\u00df"  # look alike
+
+
+def test_labels_are_compared_in_unicode_nfc(tmp_path):
+    write(tmp_path, f"path,label\n1.mp4,{NFD}\n2.mp4,{NFC} \n3.mp4,clap\n", "a.csv")
+    annotations = read_annotations(tmp_path / "a.csv")
+    assert annotations.labels == ("clap", NFC)
+    assert read_annotations(tmp_path / "a.csv", labels=[NFD, "clap"]).labels == (NFC, "clap")
+
+
+def test_class_folders_in_unicode_nfc(tmp_path):
+    for name in (NFD, "wave "):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.mp4").touch()
+    assert read_annotations(tmp_path).labels == (NFC, "wave")
+
+
+def test_a_class_folder_whose_name_is_not_utf8(tmp_path):
+    folder = os.path.join(os.fsencode(tmp_path), b"gr\xfc\xdf")
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    with pytest.raises(AnnotationError, match="must be in UTF-8"):
+        read_annotations(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".mts", ".m2ts", ".ts", ".3gp", ".gif", ".wmv", ".flv", ".ogv", ".MOV"])
+def test_videos_of_all_endings_are_in_class_folders(tmp_path, suffix):
+    (tmp_path / "wave").mkdir()
+    (tmp_path / "wave" / f"1{suffix}").touch()
+    assert len(read_annotations(tmp_path)) == 1
+
+
+def test_files_that_are_passed_over_are_named_and_counted(tmp_path):
+    (tmp_path / "wave").mkdir()
+    for name in ("1.mp4", "notes.txt", "thumb.db"):
+        (tmp_path / "wave" / name).touch()
+    with pytest.warns(UserWarning, match=r"files passed over, .* do: 2: wave.notes\.txt, wave.thumb\.db\."):
+        assert len(read_annotations(tmp_path)) == 1
+
+
+def test_advice_for_empty_classes_fits(tmp_path):
+    for name in ("wave", "clap"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "wave" / "1.mp4").touch()
+    with pytest.raises(AnnotationError, match=r"no clips of clap\. Add clips, or remove the class\."):
+        read_annotations(tmp_path)
+    with pytest.raises(AnnotationError, match=r"no clips of clap\. Pass allow_empty_classes=True"):
+        read_annotations(tmp_path, labels=["wave", "clap"])

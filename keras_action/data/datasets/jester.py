@@ -10,8 +10,10 @@ from keras_action.data.datasets.official import (
     choose_labels,
     class_names,
     find,
+    read_columns,
     read_rows,
 )
+from keras_action.utils.labels import normalize_label
 
 FPS = 12
 
@@ -27,9 +29,16 @@ def read_jester(root, split, labels=None, allow_missing=False):
     root/jester-v1-labels.csv                   or labels.csv; need not be there
     ```
 
+    Kaggle's copy has other tables and folders, which are read too:
+
+    ```
+    root/Train/1/00001.jpg …                    and Validation, Test; frame numbers may have gaps
+    root/Train.csv                              video_id,label,frames,label_id,shape,format
+    ```
+
     The tables may be in a folder `labels` or `annotations` of `root` too. Ids of classes are those of the
-    package's list, so that they are the same for all copies of the data set; only where the labels file has
-    other names than the 27, it has the say.
+    package's list, so that they are the same for all copies of the data set; if the labels file has
+    other names than these 27, its names are used.
 
     Args:
         root: The folder.
@@ -58,6 +67,8 @@ def read_jester(root, split, labels=None, allow_missing=False):
     - [The Jester Dataset](https://openaccess.thecvf.com/content_ICCVW_2019/html/HANDS/Materzynska_The_Jester_Dataset_A_Large-Scale_Video_Dataset_of_Human_Gestures_ICCVW_2019_paper.html)
     """
     check_split(split)
+    if find(root, [f"{split.capitalize()}.csv"], required=False) and find(root, [split.capitalize()], required=False):
+        return _read_kaggle(root, split, choose_labels(_data_set_labels(root), labels), allow_missing)
     folder = find(root, ["20bn-jester-v1"])
     table = find(root, ["test-answers.csv", "jester-v1-test-answers.csv"], TABLE_FOLDERS, required=False)
     if split != "test" or table is None:
@@ -76,6 +87,25 @@ def read_jester(root, split, labels=None, allow_missing=False):
     if not clips:
         raise AnnotationError(f"{table}: there are no clips.")
     # One look at the folder, not one at each of its clips.
+    return Annotations(check_there(clips, frozenset(os.listdir(folder)), folder, allow_missing), labels)
+
+
+def _read_kaggle(root, split, labels, allow_missing):
+    table, folder = find(root, [f"{split.capitalize()}.csv"]), find(root, [split.capitalize()])
+    clips = []
+    for number, row in read_columns(table, ("video_id", "label", "frames")):
+        label, count = normalize_label(row["label"]), row["frames"]
+        if label not in labels:
+            raise AnnotationError(
+                f"{table}, line {number}: unknown label; known are {', '.join(labels)}. Received: {label!r}"
+            )
+        if not count.isdecimal() or not int(count):
+            raise AnnotationError(f"{table}, line {number}: the number of frames is missing. Received: {count!r}")
+        # All frames of the folder: their numbers may have gaps.
+        clip = Clip(os.path.join(folder, row["video_id"]), label, frames=(0, int(count)), fps=FPS)
+        clips.append((row["video_id"], clip))
+    if not clips:
+        raise AnnotationError(f"{table}: there are no clips.")
     return Annotations(check_there(clips, frozenset(os.listdir(folder)), folder, allow_missing), labels)
 
 

@@ -1,10 +1,13 @@
 """What the readers of the official data sets share: finding their files, and class names that come with the package."""
 
+import csv
+import io
 import os
 from importlib import resources
 from pathlib import Path
 
 from keras_action.data.clips import AnnotationError
+from keras_action.utils.labels import normalize_label, read_text
 
 SPLITS = ("train", "validation", "test")
 TABLE_FOLDERS = ("", "labels", "annotations")  # in which 20BN's tables are found
@@ -68,16 +71,34 @@ def read_rows(path):
     Yields:
         Numbers of lines, ids and labels.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: not a text file in UTF-8: {error}") from error
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_text_of(path).splitlines(), start=1):
         name, _, label = line.partition(";")
         if name := name.strip():
-            yield number, name, label.strip() or None
+            yield number, name, normalize_label(label) or None
         elif label:
             raise AnnotationError(f"{path}, line {number}: the id is missing. Received: {line!r}")
+
+
+def read_columns(path, columns):
+    """Rows of a CSV file with a header, as dicts of the named columns, whose names may be in any case.
+
+    Yields:
+        Numbers of lines, and dicts.
+    """
+    reader = csv.DictReader(io.StringIO(_text_of(path)))
+    found = {name.strip().lower(): name for name in reader.fieldnames or ()}
+    missing = [name for name in columns if name not in found]
+    if missing:
+        raise AnnotationError(f"{path}: columns {', '.join(missing)} are missing. Received: {reader.fieldnames}")
+    for row in reader:
+        yield reader.line_num, {name: (row[found[name]] or "").strip() for name in columns}
+
+
+def _text_of(path):
+    try:
+        return read_text(path)
+    except ValueError as error:
+        raise AnnotationError(str(error)) from error
 
 
 def check_there(clips, files, folder, allow_missing):

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_action.data import AnnotationError, Clip, evaluation_dataset, read_egogesture
+from keras_action.data import AnnotationError, Clip, DecodingError, evaluation_dataset, open_clip, read_egogesture
 from keras_action.data.datasets.egogesture import TEST_SUBJECTS, TRAINING_SUBJECTS, VALIDATION_SUBJECTS
 
 TABLE = "2,178,218\n1,285,327\n83,381,421\n"
@@ -170,3 +172,28 @@ def test_the_annotated_frames_are_read(tmp_path):
     np.testing.assert_allclose(clips[1, :, 12, 12, 0], np.arange(21, 31), atol=1)
     assert labels.numpy().tolist() == [4, 5]
     assert weights.numpy().tolist() == [1, 1]
+
+
+def test_frames_that_do_not_begin_at_one_are_mapped_by_number(tmp_path):
+    folder = write_recording(tmp_path, "2,21,30\n1,31,40\n", images=40)
+    for number in (1, 2):  # the first frames of the recording got lost
+        (Path(folder) / f"{number:06}.jpg").unlink()
+    assert [clip.frames for clip in read(tmp_path).clips] == [(18, 28), (28, 38)]
+
+
+def test_only_clips_that_touch_a_gap_are_refused(tmp_path):
+    folder = write_recording(tmp_path, "2,1,10\n1,11,20\n3,21,30\n", images=30)
+    (Path(folder) / "000015.jpg").unlink()
+    first, second, third = (open_clip(clip) for clip in read(tmp_path).clips)
+    assert first.read([0]).shape[0] == third.read([9]).shape[0] == 1
+    assert (first.num_frames, third.num_frames) == (10, 10)
+    with pytest.raises(DecodingError, match=r"missing between 000014\.jpg and 000016\.jpg"):
+        second.read([0])
+
+
+@pytest.mark.parametrize(
+    "table", ["2,178,218\n ,,\n1,285,327", "2,178,218\n1,285,327"], ids=["a line of commas", "no end"]
+)
+def test_odd_forms_of_tables(tmp_path, table):
+    write_recording(tmp_path, table, name="group{}.csv")
+    assert [clip.frames for clip in read(tmp_path).clips] == [(177, 218), (284, 327)]

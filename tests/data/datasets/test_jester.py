@@ -2,8 +2,9 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_action.data import AnnotationError, Clip, read_jester
+from keras_action.data import AnnotationError, Clip, open_clip, read_jester
 
 NAMES = {
     "first": ("jester-v1-{}.csv", ""),
@@ -148,3 +149,46 @@ def test_the_whole_data_set_is_read_in_a_moment(tmp_path, monkeypatch):
     start = time.perf_counter()
     assert len(read_jester(tmp_path, "train")) == 148_092
     assert time.perf_counter() - start < 5  # a look at each clip's folder would take longer on most disks
+
+
+def write_kaggle(root, split="Train", rows=((7, "Swiping Left", (1, 2, 4)), (9, "No gesture", (3, 5, 6, 10)))):
+    """Kaggle's copy: a table with a header, and folders of frames whose numbers have gaps."""
+    lines = ["video_id,label,frames,label_id,shape,format"]
+    for video, label, numbers in rows:
+        folder = root / split / str(video)
+        folder.mkdir(parents=True)
+        for number in numbers:
+            picture = np.full((20, 24, 3), 10 * number, "uint8")
+            (folder / f"{number:05}.jpg").write_bytes(tf.io.encode_jpeg(picture).numpy())
+        lines.append(f'{video},{label},{len(numbers)},3,"(100, 176)",jpg')
+    (root / f"{split}.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_kaggles_copy(tmp_path, split):
+    folder = split.capitalize()
+    write_kaggle(tmp_path, folder)
+    annotations = read_jester(tmp_path, split)
+    assert annotations.clips == (
+        Clip(str(tmp_path / folder / "7"), "Swiping Left", frames=(0, 3), fps=12),
+        Clip(str(tmp_path / folder / "9"), "No gesture", frames=(0, 4), fps=12),
+    )
+    assert len(annotations.labels) == 27
+    frames = open_clip(annotations.clips[1]).read()
+    np.testing.assert_allclose(frames[:, 10, 12, 0], [30, 50, 60, 100], atol=3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("label,frames", "class,frames", r"columns label are missing"),
+        ("Swiping Left", "Swiping Lift", r"line 2: unknown label.*'Swiping Lift'"),
+        ("No gesture,4", "No gesture,many", r"line 3: the number of frames is missing.*'many'"),
+    ],
+)
+def test_kaggles_table_with_an_error(tmp_path, before, after, message):
+    write_kaggle(tmp_path)
+    table = tmp_path / "Train.csv"
+    table.write_text(table.read_text().replace(before, after))
+    with pytest.raises(AnnotationError, match=message):
+        read_jester(tmp_path, "train")
