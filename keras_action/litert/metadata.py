@@ -152,11 +152,19 @@ def with_metadata(model, metadata):
 
 
 def read_file(path):
-    """The bytes of a LiteRT file; a `ValueError` if it is something else."""
+    """The bytes of a LiteRT file; a `ValueError` if it is something else, damaged or truncated."""
     data = Path(path).read_bytes()
     if data[4:8] != _IDENTIFIER:
         start = "nothing, it is empty" if not data else f"a file that starts with {data[:8]!r}"
         raise ValueError(f"{path} is not a LiteRT file. Received: {start}")
+    try:
+        require("ai_edge_litert.schema_py_generated").ModelT.InitFromPackedBuf(data, 0)
+    except ImportError:
+        raise
+    except Exception as error:  # a parser of offsets: what it raises on damaged ones is of many kinds
+        raise ValueError(
+            f"{path}: the LiteRT file is damaged or truncated ({type(error).__name__}: {error})"
+        ) from error
     return data
 
 

@@ -29,7 +29,16 @@ from keras_action.training.callbacks import (
 )
 from keras_action.training.distribution import start
 from keras_action.training.resume import restore
-from keras_action.training.run import BEST, DESCRIPTION, LAST, digest, load_run, read_description, write_run
+from keras_action.training.run import (
+    BEST,
+    DESCRIPTION,
+    LAST,
+    digest,
+    load_keras_file,
+    load_run,
+    read_description,
+    write_run,
+)
 
 
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True, strategy="none"):
@@ -103,7 +112,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         _check_same_run(folder, recipe, training, validation)
     if initial_epoch:
         with precision(recipe):
-            model = keras.saving.load_model(folder / LAST, compile=False)
+            model = load_keras_file(folder / LAST)
         if recipe.synchronized_batch_norm:
             synchronize_batch_norm(model)
         if engine.is_main:

@@ -133,12 +133,9 @@ def _load_torch(path, num_segments, kind):
 
 def _load_keras(path):
     """The model, and, if it is a run's, labels, recipe and length of its clips."""
-    import keras
-
-    import keras_action.layers  # noqa: F401  Registers the layers that the file names.
-    from keras_action.training.run import DESCRIPTION, load_run
+    from keras_action.training.run import DESCRIPTION, load_keras_file, load_run
 
     if path.is_dir() or (path.parent / DESCRIPTION).is_file():
         run = load_run(path)
         return run.load_model(), run.labels, run.recipe, run.clip_seconds
-    return keras.saving.load_model(path, compile=False), None, None, None
+    return load_keras_file(path), None, None, None

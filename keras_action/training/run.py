@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +45,26 @@ class Run:
 
     def load_model(self):
         """The model of `checkpoint`, ready to predict."""
-        import keras
+        return load_keras_file(self.checkpoint)
 
-        import keras_action.layers  # noqa: F401  Registers the layers that the file names.
 
-        return keras.saving.load_model(self.checkpoint, compile=False)
+def load_keras_file(path):
+    """The model of a `.keras` file, not compiled.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged or truncated.
+    """
+    import keras
+
+    import keras_action.layers  # noqa: F401  Registers the layers that the file names.
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no such file. Received: {path}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: the .keras file is damaged or truncated. Delete it, or copy it again.")
+    return keras.saving.load_model(path, compile=False)
 
 
 def load_run(path):

@@ -4,9 +4,12 @@ import subprocess
 import sys
 import zipfile
 
+import numpy as np
 import pytest
 
-from keras_action.litert import LiteRTModel, Metadata, describe, read_metadata, write_metadata
+import keras_action
+from keras_action import GestureRecognizer
+from keras_action.litert import LiteRTModel, Metadata, describe, inspect_file, read_metadata, write_metadata
 from keras_action.litert.standard_metadata import read_standard_metadata
 from tests.litert.color_model import LABELS, color_clips
 
@@ -145,3 +148,33 @@ def test_tflite_support_reads_it(path, tmp_path):
     assert graph["input_tensor_metadata"][0]["content"]["content_properties"]["color_space"] == "RGB"
     assert graph["output_tensor_metadata"][0]["associated_files"][0]["type"] == "TENSOR_AXIS_LABELS"
     assert done.stderr.splitlines() == list(FULL.labels)
+
+
+# === Damaged files ===
+
+READERS = {
+    "describe": describe,
+    "read_metadata": read_metadata,
+    "LiteRTModel": LiteRTModel,
+    "inspect_file": inspect_file,
+    "GestureRecognizer": GestureRecognizer,
+    "load_model": keras_action.load_model,
+}
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.01, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("name", READERS)
+def test_a_truncated_file_is_named(path, name, share):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ValueError, match=r"model\.tflite.*(truncated|not a LiteRT file)"):
+        READERS[name](path)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_garbage_is_named(path, seed):
+    data = path.read_bytes()
+    path.write_bytes(data[:8] + np.random.default_rng(seed).bytes(len(data) - 8))
+    for read in READERS.values():
+        with pytest.raises(ValueError, match=r"model\.tflite.*truncated"):
+            read(path)

@@ -181,3 +181,12 @@ def test_errors(tmp_path, monkeypatch, name, options, error, message):
 def test_nothing_of_litert_is_needed_for_a_keras_file(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_action.litert", None)
     assert keras_action.load_model(run).labels == LABELS
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.95])
+def test_a_cut_keras_file_is_named(run, tmp_path, share):
+    data = (run / "best.keras").read_bytes()
+    for path in (run / "best.keras", tmp_path / "alone.keras"):
+        path.write_bytes(data[: int(share * len(data))])
+        with pytest.raises(ValueError, match=rf"{path.name}: the \.keras file is damaged or truncated"):
+            keras_action.load_model(path)
