@@ -44,5 +44,7 @@ test: lint
 test-slow: $(VENV)/extra-dev
 	$(BIN)/python -m pytest -m slow
 
+# Runs are kept: nobody wants to train again.
 clean:
-	rm -rf $(VENV) demo runs build dist *.egg-info
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -19,7 +19,7 @@ import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS, add_strategy_argument
+from keras_action.programs.arguments import DATA_FORMS, add_recipe_arguments, add_strategy_argument
 
 # Experiment → row → fields of the recipe. The first row is what the others are compared with.
 EXPERIMENTS = {
@@ -54,8 +54,7 @@ def make_parser():
     parser.add_argument("--train", required=True, help=DATA_FORMS)
     parser.add_argument("--val", required=True, help="the same for validation")
     parser.add_argument("--output", required=True, help="the folder for all runs")
-    parser.add_argument("--recipe", default="small", help="NAME or NAME:FUNCTION in training/recipes (default: small)")
-    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="for all rows")
+    add_recipe_arguments(parser)
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
     parser.add_argument("--start-from", metavar="FOLDER", help="the OUTPUT of an earlier call, on other clips: each "

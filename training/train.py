@@ -3,6 +3,7 @@
 examples:
   keras-action train --train videos/train.csv --val videos/val.csv --output runs/mine
   keras-action train --train folder_of_class_folders --output runs/mine --set input_size=128 epochs=10
+  keras-action train --recipe mine.py --train train.csv --val val.csv --output runs/mine
   keras-action train --recipe demo --train train.csv --val val.csv --output runs/tsn --set model=tsn
   keras-action train --train videos/train.csv --val videos/val.csv --output runs/mine --strategy mirrored
   keras-action train --train videos/train.csv --set crop_scales=1 --preview sheet.png
@@ -15,7 +16,7 @@ import argparse
 import os
 import sys
 
-from keras_action.programs.arguments import DATA_FORMS, add_strategy_argument
+from keras_action.programs.arguments import DATA_FORMS, add_recipe_arguments, add_strategy_argument
 
 
 def make_parser():
@@ -25,21 +26,7 @@ def make_parser():
     parser.add_argument("--train", required=True, metavar="DATA", help=DATA_FORMS)
     parser.add_argument("--val", metavar="DATA", help="the same for validation")
     parser.add_argument("--output", metavar="FOLDER", help="the run's folder")
-    parser.add_argument(
-        "--recipe",
-        default="small",
-        metavar="NAME[:FUNCTION]",
-        help="a module of training/recipes, and which of its functions: small (the default), modern, jester, "
-        "jester:reference_code, something_something, egogesture, egogestar, drawing, demo",
-    )
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="override fields of the recipe; keras_action.Recipe says which there are",
-    )
+    add_recipe_arguments(parser)
     parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without validation clips")
     add_strategy_argument(parser)
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")

@@ -8,6 +8,25 @@ DATA_FORMS = (
 )
 
 
+def add_recipe_arguments(parser):
+    """Adds `--recipe` and `--set`, the arguments of `load_recipe`."""
+    parser.add_argument(
+        "--recipe",
+        default="small",
+        metavar="NAME[:FUNCTION]",
+        help="small (the default), modern, jester, something_something, egogesture, egogestar, drawing, demo, or the "
+        "path of a Python file; after a colon one of its functions, as jester:reference_code or mine.py:large",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="override fields of the recipe; keras_action.Recipe lists them",
+    )
+
+
 def add_strategy_argument(parser):
     """Adds `--strategy`, on which devices to train."""
     parser.add_argument(

@@ -1,7 +1,6 @@
 """Code that runs as soon as another module is imported."""
 
 import importlib.abc
-import importlib.util
 import sys
 
 
@@ -17,23 +16,21 @@ def when_imported(name, action):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds one module as the other finders do, and has its loader call `action` after executing it.
+    """Finds one module by the finders after it, and has the module's loader call `action` after executing it.
 
-    It stays until then: a module may be looked for, as by `importlib.util.find_spec`, without being imported.
+    It stays until then: a module may be searched for, as by `importlib.util.find_spec`, without being imported.
     """
 
     def __init__(self, name, action):
-        self._name, self._action, self._is_searching = name, action, False
+        self._name, self._action = name, action
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname != self._name or self._is_searching:
+        finders = list(sys.meta_path)
+        if fullname != self._name or self not in finders:
             return None
-        self._is_searching = True
-        try:
-            spec = importlib.util.find_spec(fullname)  # by the other finders
-        finally:
-            self._is_searching = False
-        if spec is None or spec.loader is None:
+        specs = (finder.find_spec(fullname, path, target) for finder in finders[finders.index(self) + 1 :])
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is None or spec.loader is None:  # not installed, or a folder without __init__.py
             return spec
         execute = spec.loader.exec_module
 

@@ -1,22 +1,13 @@
-import importlib
-import sys
-
 import numpy as np
 import pytest
 
-import training.recipes
 from tests import tiny
 
 
 @pytest.fixture
-def recipes(monkeypatch):
-    """The tiny backbone, and a recipe for it under the name `tiny`."""
+def tiny_backbone(monkeypatch):
+    """The tiny backbone, for the recipe of the file `tiny.__file__`."""
     tiny.register(monkeypatch)
-    module = type(sys)("training.recipes.tiny")
-    module.recipe = tiny.recipe
-    monkeypatch.setitem(sys.modules, "training.recipes.tiny", module)
-    monkeypatch.setattr(training.recipes, "tiny", module, raising=False)
-    assert importlib.import_module("training.recipes.tiny") is module
 
 
 @pytest.fixture(scope="session")

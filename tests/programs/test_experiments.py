@@ -16,23 +16,10 @@ from tests import tiny
 from training import experiments
 
 
-def test_rows_and_seeds(recipes, tmp_path, capsys):
+def test_rows_and_seeds(tiny_backbone, tmp_path, capsys):
     csv, output = str(tiny.write_videos(tmp_path, per_class=4)), tmp_path / "runs"
-    arguments = [
-        "table1",
-        "--train",
-        csv,
-        "--val",
-        csv,
-        "--recipe",
-        "tiny",
-        "--set",
-        "epochs=1",
-        "ema_momentum=0.5",
-        "--rows",
-        "TSN",
-        "ACTION",
-    ]
+    arguments = ["table1", "--train", csv, "--val", csv, "--recipe", tiny.__file__, "--rows", "TSN", "ACTION"]
+    arguments += ["--set", "epochs=1", "ema_momentum=0.5"]
     experiments.main([*arguments, "--seeds", "0", "--output", str(output)])
     assert "Written: " in capsys.readouterr().out
     rows = json.loads((output / "table1.json").read_text(), parse_constant=pytest.fail)  # of what JSON has not
@@ -57,7 +44,7 @@ def test_rows_and_seeds(recipes, tmp_path, capsys):
     np.testing.assert_allclose(report.probabilities.max(axis=1), expected, rtol=1e-4)
 
 
-def test_the_strategy_is_passed_on(recipes, tmp_path, monkeypatch):
+def test_the_strategy_is_passed_on(tiny_backbone, tmp_path, monkeypatch):
     csv, given = str(tiny.write_videos(tmp_path, per_class=2)), []
 
     def train(*arguments, **options):
@@ -65,7 +52,7 @@ def test_the_strategy_is_passed_on(recipes, tmp_path, monkeypatch):
         raise ValueError("that is all")
 
     monkeypatch.setattr(keras_action, "train", train)
-    arguments = ["table1", "--train", csv, "--val", csv, "--recipe", "tiny", "--output", str(tmp_path / "runs")]
+    arguments = ["table1", "--train", csv, "--val", csv, "--recipe", tiny.__file__, "--output", str(tmp_path / "runs")]
     with pytest.raises(SystemExit, match="error: that is all"):
         experiments.main([*arguments, "--strategy", "mirrored"])
     assert given == [{"strategy": "mirrored"}]
@@ -75,7 +62,6 @@ PROGRAM = """
 import sys
 import pytest
 import tensorflow as tf
-import training.recipes
 from tests import tiny
 from training import experiments
 
@@ -83,9 +69,6 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], 2 * [tf.config.LogicalDeviceConfiguration()]
 )
 tiny.register(pytest.MonkeyPatch())
-module = type(sys)("training.recipes.tiny")
-module.recipe = tiny.recipe
-sys.modules[module.__name__] = training.recipes.tiny = module
 experiments.main(sys.argv[1:])
 """
 
@@ -94,7 +77,8 @@ experiments.main(sys.argv[1:])
 @pytest.mark.parametrize("strategy", ["mirrored", "data_parallel"])
 def test_rows_on_two_devices_of_one_or_of_two_processes(tmp_path, strategy):
     root, csv = Path(__file__).resolve().parents[2], str(tiny.write_videos(tmp_path, per_class=2))
-    arguments = ["table1", "--train", csv, "--val", csv, "--recipe", "tiny", "--rows", "TSN", "TSM", "--seeds", "0"]
+    arguments = ["table1", "--train", csv, "--val", csv, "--recipe", tiny.__file__, "--rows", "TSN", "TSM"]
+    arguments += ["--seeds", "0"]
     arguments += ["--set", "epochs=1", "ema_momentum=0.5", "--strategy", strategy, "--output", str(tmp_path / "runs")]
     environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     processes = [{}]

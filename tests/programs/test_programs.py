@@ -50,10 +50,10 @@ def test_help_reads_well_and_needs_no_tensorflow(program, helps):
     assert imported == []
 
 
-def test_train_then_evaluate(recipes, tmp_path, capsys):
+def test_train_then_evaluate(tiny_backbone, tmp_path, capsys):
     csv = str(tiny.write_videos(tmp_path, per_class=8, broken=(5,)))
     run = tmp_path / "run"
-    arguments = ["--recipe", "tiny", "--train", csv, "--val", csv, "--output", str(run), "--no-tensorboard"]
+    arguments = ["--recipe", tiny.__file__, "--train", csv, "--val", csv, "--output", str(run), "--no-tensorboard"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         train.main([*arguments, "--set", "epochs=8", "learning_rate=0.05"])
@@ -78,17 +78,17 @@ def test_train_then_evaluate(recipes, tmp_path, capsys):
         ("path,label\n", r"clips\.csv"),
     ],
 )
-def test_bad_annotations_end_with_file_and_line(recipes, rows, message, tmp_path):
+def test_bad_annotations_end_with_file_and_line(tiny_backbone, rows, message, tmp_path):
     csv = tiny.write_videos(tmp_path, per_class=2)
     csv.write_text(rows)
     with pytest.raises(SystemExit, match=rf"error: .*{message}"):
-        train.main(["--recipe", "tiny", "--train", str(csv), "--output", str(tmp_path / "run")])
+        train.main(["--recipe", tiny.__file__, "--train", str(csv), "--output", str(tmp_path / "run")])
     assert not (tmp_path / "run").exists()
 
 
-def test_unknown_and_missing_labels_in_validation(recipes, tmp_path):
+def test_unknown_and_missing_labels_in_validation(tiny_backbone, tmp_path):
     csv = tiny.write_videos(tmp_path, per_class=4)
-    arguments = ["--recipe", "tiny", "--train", str(csv), "--output", str(tmp_path / "run"), "--val"]
+    arguments = ["--recipe", tiny.__file__, "--train", str(csv), "--output", str(tmp_path / "run"), "--val"]
     val = tmp_path / "val.csv"
     val.write_text("path,label\nbright_0.mp4,bright\nbright_2.mp4,dim\n")
     with pytest.raises(SystemExit, match=r"val\.csv, line 3.*dim"):
@@ -102,12 +102,12 @@ def test_unknown_and_missing_labels_in_validation(recipes, tmp_path):
     ("extra", "message"),
     [
         (["--recipe", "unknown"], "Received: unknown"),
-        (["--recipe", "tiny", "--set", "epoch=3"], "Did you mean 'epochs'"),
-        (["--recipe", "tiny", "--set", "weights=missing.npz"], "missing.npz"),
-        (["--recipe", "tiny", "--set", "batch_size=64"], "batch_size=64, 8 clips"),
+        (["--recipe", tiny.__file__, "--set", "epoch=3"], "Did you mean 'epochs'"),
+        (["--recipe", tiny.__file__, "--set", "weights=missing.npz"], "missing.npz"),
+        (["--recipe", tiny.__file__, "--set", "batch_size=64"], "batch_size=64, 8 clips"),
     ],
 )
-def test_bad_arguments_of_train(recipes, extra, message, tmp_path):
+def test_bad_arguments_of_train(tiny_backbone, extra, message, tmp_path):
     csv = tiny.write_videos(tmp_path, per_class=4)
     with pytest.raises(SystemExit, match=message):
         train.main(["--train", str(csv), "--output", str(tmp_path / "run"), *extra])

@@ -1,11 +1,8 @@
 """The preview of `training.train`; training itself is tested with the other programs."""
 
-import sys
-
 import numpy as np
 import pytest
 
-import training.recipes
 from keras_action import plots
 from keras_action.data import read_annotations
 from tests import tiny
@@ -13,13 +10,8 @@ from training import train
 
 
 @pytest.fixture
-def csv(monkeypatch, tmp_path):
-    """A set of 8 clips, and a recipe with batches of 4 under the name `tiny`."""
-    tiny.register(monkeypatch)
-    module = type(sys)("training.recipes.tiny")
-    module.recipe = tiny.recipe
-    monkeypatch.setitem(sys.modules, "training.recipes.tiny", module)
-    monkeypatch.setattr(training.recipes, "tiny", module, raising=False)
+def csv(tiny_backbone, tmp_path):
+    """A set of 8 clips; `tiny.__file__` is a recipe with batches of 4."""
     return tiny.write_videos(tmp_path, per_class=4)
 
 
@@ -39,7 +31,8 @@ def test_preview_shows_the_first_clips_that_training_sees(csv, sheets, num_clips
 
     before = set(tmp_path.iterdir())
     sheet = tmp_path / "sheet.png"
-    arguments = ["--recipe", "tiny", "--train", str(csv), "--preview", str(sheet), "--output", str(tmp_path / "run")]
+    arguments = ["--recipe", tiny.__file__, "--train", str(csv), "--preview", str(sheet)]
+    arguments += ["--output", str(tmp_path / "run")]
     train.main([*arguments, "--preview-clips", str(num_clips)])
     assert f"Preview: {sheet}" in capsys.readouterr().out
     assert set(tmp_path.iterdir()) == before | {sheet}
@@ -54,7 +47,7 @@ def test_preview_shows_the_first_clips_that_training_sees(csv, sheets, num_clips
 
 def test_preview_names_both_clips_of_a_mixture(csv, sheets, tmp_path):
     pytest.importorskip("matplotlib")
-    arguments = ["--recipe", "tiny", "--train", str(csv), "--preview", str(tmp_path / "sheet.png")]
+    arguments = ["--recipe", tiny.__file__, "--train", str(csv), "--preview", str(tmp_path / "sheet.png")]
     train.main([*arguments, "--set", "mixup_alpha=1"])
     ((_, titles),) = sheets
     assert any(" + " in title for title in titles)
@@ -89,7 +82,7 @@ def test_either_output_or_preview(csv, capsys):
 )
 def test_preview_errors(csv, extra, message, tmp_path):
     with pytest.raises(SystemExit, match=f"error: .*{message}"):
-        train.main(["--recipe", "tiny", "--train", str(csv), "--preview", str(tmp_path / "sheet.png"), *extra])
+        train.main(["--recipe", tiny.__file__, "--train", str(csv), "--preview", str(tmp_path / "sheet.png"), *extra])
 
 
 def test_preview_of_clips_that_cannot_be_decoded(csv, tmp_path):
@@ -99,4 +92,4 @@ def test_preview_of_clips_that_cannot_be_decoded(csv, tmp_path):
         pytest.warns(UserWarning, match="left out"),
         pytest.raises(SystemExit, match="error: More than 10% of 8 clips"),
     ):
-        train.main(["--recipe", "tiny", "--train", str(csv), "--preview", str(tmp_path / "sheet.png")])
+        train.main(["--recipe", tiny.__file__, "--train", str(csv), "--preview", str(tmp_path / "sheet.png")])

@@ -9,6 +9,7 @@ import pytest
 import training.recipes
 from keras_action.data import Augmentation, Cropping, Reading
 from keras_action.training.recipe import Recipe
+from tests import tiny
 from training.recipes import load_recipe
 
 
@@ -135,10 +136,54 @@ def test_the_papers_recipes(name, epochs, steps, reference_epochs, reference_ste
     ("name", "message"),
     [
         ("egogestures", "The recipes are .*egogesture, jester, .*Received: egogestures"),
-        ("egogesture:code", "The recipes of egogesture are recipe, paper, reference_code"),
-        ("small:Recipe", "The recipes of small are recipe"),
+        ("egogesture:code", r"egogesture must have a function code\(\)\. .*with recipe, paper, reference_code"),
+        ("small:Recipe", r"small must have a function Recipe\(\)"),
     ],
 )
 def test_unknown_recipes(name, message):
     with pytest.raises(ValueError, match=message):
+        load_recipe(name)
+
+
+RECIPE_FILE = """
+import dataclasses
+from keras_action import Recipe
+
+def recipe():
+    return Recipe(epochs=7)
+
+def large(num_segments=16):
+    return dataclasses.replace(recipe(), num_segments=num_segments, batch_size=3 * num_segments)
+
+def nothing():
+    pass
+"""
+
+
+def test_a_recipe_of_a_file(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(RECIPE_FILE)
+    assert load_recipe(str(tmp_path / "mine.py"), ["dropout=0.1"]) == Recipe(epochs=7, dropout=0.1)
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("mine.py:large", ["num_segments=4"])
+    assert (recipe.epochs, recipe.num_segments, recipe.batch_size) == (7, 4, 12)
+    tiny.register(monkeypatch)
+    assert load_recipe(f"{tiny.__file__}:recipe") == tiny.recipe()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("missing.py", FileNotFoundError, r"missing\.py"),
+        ("broken.py", ImportError, r"broken\.py can't be run\. SyntaxError: .*line 1"),
+        ("failing.py:recipe", ImportError, r"failing\.py can't be run\. ModuleNotFoundError: .*'not_installed'"),
+        ("mine.py:small", ValueError, r"mine\.py must have a function small\(\)\. .*with recipe, large, nothing"),
+        ("empty.py", ValueError, r"empty\.py must have a function recipe\(\)\. .*with none"),
+        ("mine.py:nothing", ValueError, r"nothing\(\) of mine\.py must return a keras_action\.Recipe\. Received: None"),
+    ],
+)
+def test_bad_recipe_files(name, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for file, text in (("mine", RECIPE_FILE), ("broken", "def"), ("failing", "import not_installed"), ("empty", "")):
+        (tmp_path / f"{file}.py").write_text(text)
+    with pytest.raises(error, match=message):
         load_recipe(name)

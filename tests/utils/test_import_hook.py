@@ -1,6 +1,7 @@
 import importlib
 import importlib.util
 import sys
+import threading
 
 import pytest
 
@@ -52,3 +53,14 @@ def test_several_actions(module):
         when_imported(module, lambda number=number: calls.append(number))
     importlib.import_module(module)
     assert sorted(calls) == [1, 2]
+
+
+def test_imports_in_many_threads_calls_the_action_once(module):
+    calls = []
+    when_imported(module, lambda: calls.append(1))
+    threads = [threading.Thread(target=importlib.import_module, args=(module,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls == [1]

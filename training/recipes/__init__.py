@@ -6,49 +6,79 @@ A function may take fields on which others depend: those of the paper's recipes 
 import importlib
 import inspect
 import pkgutil
+import re
+import types
+from pathlib import Path
 
 from keras_action.data.settings import Augmentation
 from keras_action.training.recipe import Recipe
 
 
 def load_recipe(name, assignments=()):
-    """A recipe by name, with fields overridden.
+    """A recipe by name or by file, with fields overridden.
 
     Args:
-        name: Name of a module of `training.recipes`, and, after a colon, of one of its functions if it is not
-            `recipe`: `"egogesture:reference_code"`.
+        name: Name of one of the recipes here, or the path of a Python file, which ends in `.py`. After a colon the
+            name of the function if it is not `recipe`: `"egogesture:reference_code"`, `"mine.py:large"`.
         assignments: Texts `"field=value"`; see `Recipe.override`.
 
     Returns:
         A `keras_action.Recipe`.
 
     Raises:
-        ValueError: If there is no such recipe or field.
+        ValueError: If there is no such recipe, function or field, or if the function returns no recipe.
+        ImportError: If the file can't be run.
+        OSError: If the file can't be read.
 
     Example:
 
     >>> load_recipe("jester:reference_code", ["num_segments=16"]).batch_size
     48
     """
-    module_name, _, function = name.partition(":")
-    path = f"{__name__}.{module_name}"
-    try:
-        module = importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        if error.name != path:
-            raise
-        known = [module.name for module in pkgutil.iter_modules(__path__)]
-        raise ValueError(f"The recipes are {', '.join(known)}. Received: {name}") from None
+    if file := re.fullmatch(r"(.+\.py)(?::(\w+))?", name):
+        source, function = file.groups()
+        module = _run_file(source)
+    else:
+        source, _, function = name.partition(":")
+        module = _import_recipe(source)
+    function = function or "recipe"
     functions = {
         key: value for key, value in vars(module).items() if inspect.isfunction(value) and value is not published
     }
-    if (function or "recipe") not in functions:
-        raise ValueError(f"The recipes of {module_name} are {', '.join(functions)}. Received: {name}")
-    make_recipe = functions[function or "recipe"]
+    if function not in functions:
+        raise ValueError(
+            f"{source} must have a function {function}(). Received: {name}, with {', '.join(functions) or 'none'}"
+        )
+    make_recipe = functions[function]
     overridden = Recipe().override(assignments)
     names = {assignment.partition("=")[0] for assignment in assignments}
     names &= set(inspect.signature(make_recipe).parameters)
-    return make_recipe(**{field: getattr(overridden, field) for field in names}).override(assignments)
+    recipe = make_recipe(**{field: getattr(overridden, field) for field in names})
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"{function}() of {source} must return a keras_action.Recipe. Received: {recipe!r}")
+    return recipe.override(assignments)
+
+
+def _import_recipe(name):
+    """The module of a recipe of this package."""
+    known = [module.name for module in pkgutil.iter_modules(__path__)]
+    if name not in known:
+        raise ValueError(f"The recipes are {', '.join(known)}, or the path of a .py file. Received: {name}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def _run_file(path):
+    """A Python file as a module, which belongs to no package and is not in `sys.modules`."""
+    path = Path(path)
+    module = types.ModuleType(path.stem)
+    module.__file__ = str(path)
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    except OSError:
+        raise
+    except Exception as error:
+        raise ImportError(f"The recipe file {path} can't be run. {type(error).__name__}: {error}") from error
+    return module
 
 
 def published(num_segments, backbone, **fields):
