@@ -24,7 +24,7 @@ LOSSES_IN_FLOAT64 = (3.27922996, 3.78209288, 6.69871106, 6.49974575, 7.63104738,
 def train(dtype, **compile_options):
     """Losses of the steps, logits for the first batch after training, and the file's arrays."""
     if keras.backend.backend() != "tensorflow":
-        pytest.skip("one backend is enough: tests/test_optimizers.py compares them")
+        pytest.skip("one backend is enough: test_parameter_group_sgd.py compares them")
     module = reference()
     arrays = module.load(NAME)
     meta = arrays["meta"]

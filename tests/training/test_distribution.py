@@ -50,7 +50,7 @@ def begin(csv, runs, devices=2, backend="tensorflow", **environment):
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         **environment,
     }
-    command = [sys.executable, "tests/distribution_run.py", str(devices), str(csv), json.dumps(runs)]
+    command = [sys.executable, "tests/training/distribution_run.py", str(devices), str(csv), json.dumps(runs)]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
