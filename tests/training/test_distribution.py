@@ -257,6 +257,7 @@ def test_what_does_not_work_is_an_error_at_once(annotations, tmp_path, strategy,
     ],
 )
 def test_what_does_not_work_on_jax_is_an_error_at_once(monkeypatch, strategy, fields, message):
+    tiny.register(monkeypatch)
     monkeypatch.setattr(distribution.keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match=f"{message}.*backend='jax'"):
         start(strategy, tiny.recipe(**fields))
