@@ -6,7 +6,7 @@ examples:
 
 Trains ACTION-Net and TSN with MobileNetV2 from scratch, small enough for two CPU cores. The gestures come in pairs
 that are each other played backwards: TSN, which looks at each frame alone, can only guess within a pair. Interrupted,
-the same command goes on where it was. The output folder gets report.html, the videos, the runs and the LiteRT files.
+the same command resumes. The output folder gets report.html, the videos, the runs and the LiteRT files.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main(argv=None):
         )
         say(f"Report: {path}")
     except KeyboardInterrupt:
-        sys.exit(f"Interrupted. The same command goes on where it was, in {folder}.")
+        sys.exit(f"Interrupted. The same command resumes in {folder}.")
     action, tsn = evaluations["action_net"].top1, evaluations["tsn"].top1
     print(f"ACTION-Net {action:.1%}, TSN {tsn:.1%} of the validation clips")
     if not arguments.set and not action >= 0.9 > tsn:

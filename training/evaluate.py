@@ -1,4 +1,4 @@
-"""Evaluate a trained run, a PyTorch checkpoint or a LiteRT file, in one view of each video or in the paper's thirty.
+"""Evaluate a trained run, a PyTorch checkpoint or a LiteRT file, on one view of each video or on the paper's thirty.
 
 examples:
   keras-action evaluate runs/mine --data videos/val.csv
@@ -7,9 +7,8 @@ examples:
   keras-action evaluate gesture.tflite --data folder_of_class_folders --num-clips 5
   keras-action evaluate gesture.tflite --stream joined_*.mp4 --settings events.json
 
-A file that cannot be decoded is listed, and not counted as right. The output folder gets evaluation.json and, where
-Matplotlib is there to draw, evaluation.html, confusion.png and, of the clips that the model is most sure and wrong
-about, worst.png.
+A file that cannot be decoded is listed, and counts as wrong. The output folder gets evaluation.json and, if Matplotlib
+is installed, evaluation.html, confusion.png, and worst.png, the misclassified clips of the highest probability.
 
 With --stream the events of a recogniser in whole videos are compared with the gestures in them, VIDEO.csv
 (label,start,end) beside each VIDEO; the output folder gets stream.json and stream.png.
@@ -57,10 +56,11 @@ def make_parser():
     protocol = parser.add_argument_group("how each video is seen")
     protocol.add_argument(
         "--protocol",
-        choices=("cheap", "paper"),
+        choices=("cheap", "paper", "reference_code"),
         default="cheap",
         help="cheap: one clip of middle frames, centre crop (the default); paper: the mean probability of ten clips "
-        "drawn at random, in three crops of 256 x 256",
+        "sampled at random, in three crops of 256 x 256; reference_code: the same with the sampling of the released "
+        "code",
     )
     protocol.add_argument("--num-clips", type=int, help="clips of each video")
     protocol.add_argument(
@@ -100,8 +100,8 @@ def make_parser():
         action="extend",
         type=_pair,
         metavar="A:B",
-        help="pairs of classes to look at alone, as swipe_left:swipe_right (default: those that are known to be each "
-        "other's reverse)",
+        help="pairs of classes with an accuracy of their own, as swipe_left:swipe_right (default: the known pairs that "
+        "are each other's reverse)",
     )
     return parser
 
@@ -186,13 +186,11 @@ def _make_protocol(arguments, opened):
     if "seed" in arguments:
         given["seed"] = arguments.seed
     if opened.recipe is not None:
-        given = {
-            "sampling": opened.recipe.sampling,
-            "crop_to_aspect_ratio": opened.crop_to_aspect_ratio,
-            **given,
-        }
-    if arguments.protocol == "paper":
-        return Protocol.paper(opened.num_segments, **given)
+        given = {"crop_to_aspect_ratio": opened.crop_to_aspect_ratio, **given}
+        if arguments.protocol != "reference_code":
+            given = {"sampling": opened.recipe.sampling, **given}
+    if arguments.protocol != "cheap":
+        return getattr(Protocol, arguments.protocol)(opened.num_segments, **given)
     return Protocol.cheap(opened.num_segments, **{"input_size": opened.input_size, **given})
 
 

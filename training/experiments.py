@@ -7,7 +7,7 @@ examples:
   keras-action experiments table1 --train train.csv --val val.csv --start-from runs/made_up --output runs/real
 
 Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. Killed
-and run again, it goes on where it was. OUTPUT gets the table, table1.md and table1.json for table1, and with Matplotlib
+and run again, it resumes. OUTPUT gets the table, table1.md and table1.json for table1, and with Matplotlib
 the curves, table1.png. Several experiments can share an OUTPUT, and with it the rows of the same name.
 """
 
@@ -196,7 +196,7 @@ def main(argv=None):
     except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit(f"Interrupted. The same command goes on in {output}.")
+        sys.exit(f"Interrupted. The same command resumes in {output}.")
     print(f"\n{text}\n\nWritten: {', '.join(map(str, written))}")
 
 

@@ -1,4 +1,4 @@
-"""Train a recipe on annotated videos; run it again to go on after an interruption.
+"""Train a recipe on annotated videos; run it again to resume after an interruption.
 
 examples:
   keras-action train --train videos/train.csv --val videos/val.csv --output runs/mine
@@ -102,7 +102,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         if arguments.preview:
             sys.exit("Interrupted.")
-        sys.exit(f"Interrupted. The same command goes on after the last whole epoch in {arguments.output}.")
+        sys.exit(f"Interrupted. The same command resumes after the last whole epoch in {arguments.output}.")
     if not is_main_process():
         return
     print(f"Best checkpoint: {run.checkpoint}")

@@ -1,4 +1,4 @@
-"""Run a model over annotated clips and report what it gets right."""
+"""Evaluating a model on annotated clips."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_action.evaluation.protocol import Protocol
-from keras_action.evaluation.report import EvaluationReport
+from keras_action.evaluation.report import EvaluationReport, pair_ids
 from keras_action.models import resize_model
 
 __all__ = ["EvaluationReport", "Protocol", "evaluate", "evaluate_batches"]
@@ -29,10 +29,10 @@ def evaluate(
     failures=None,
     progress=True,
 ):
-    """Evaluate a model on annotated videos, each seen in one or several views, over which probabilities are averaged.
+    """Evaluate a model on annotated videos, with the mean probability over one or several views of each.
 
-    One view is one clip of middle frames, centre crop. The test of the released code of ACTION-Net has thirty, see
-    `keras_action.evaluation.Protocol.paper`: `num_clips=10, num_crops=3, input_size=256, sampling="reference", seed=0`.
+    By default there is one view: the middle frames, centre crop. The paper's test has thirty, see
+    `keras_action.evaluation.Protocol.paper`: `num_clips=10, num_crops=3, input_size=256, seed=0`.
 
     Args:
         model: A Keras model, or any callable, from clips `(B, T, H, W, 3)`,
@@ -42,35 +42,35 @@ def evaluate(
             the model was trained with.
         num_segments: T, the number of frames of a clip.
         input_size: The frames' size, an integer or `(height, width)`.
-        batch_size: The number of clips the model sees at a time. Of videos
-            with several views so many are decoded at a time as make a batch,
-            and one at least: 30 views of 8 frames of 256 × 256 take 47 MB.
+        batch_size: The number of views in a batch. At least all views of one
+            video are decoded at a time: 30 views of 8 frames of 256 × 256
+            take 47 MB.
         sampling: Which frames make a clip: one of
             `keras_action.data.SAMPLING_METHODS`.
         crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio
             of `input_size`. If False, whole frames are scaled to it.
         num_clips: Clips of each video.
         num_crops: Crops of each clip: 1, the centre, or 3 side by side.
-        seed: A whole number, with which clips are drawn at random, always the
-            same; `None` to have them spread evenly.
+        seed: Seed of clips sampled at random; `None` for clips spread evenly.
         short_side: Pixels to which the frames' shorter side is scaled before
             crops are cut; `None` for `input_size`.
-        reversed_pairs: Pairs of classes of which one is the other played
-            backwards, to be looked at alone; `None` for those that are known,
-            see `keras_action.data.REVERSAL_PAIRS`.
-        failures: A `keras_action.data.FailureLog` that is told of the files
-            that can't be decoded. They count as wrong, with a log or without.
+        reversed_pairs: Pairs of classes that differ only in time's direction,
+            with an accuracy of their own; `None` for the known ones, see
+            `keras_action.data.REVERSAL_PAIRS`.
+        failures: A `keras_action.data.FailureLog` for files that can't be
+            decoded, which count as wrong in any case.
         progress: Whether to show a progress bar.
 
     Returns:
         An `EvaluationReport`.
 
     Raises:
-        ValueError: If the model's classes aren't as many as the annotations'
-            labels, or its logits aren't finite; if it can't take clips of
-            these frames; if an argument is out of range.
-        keras_action.data.TooManyFailuresError: If more of the clips can't be
-            decoded than `failures` allows, by default a tenth.
+        ValueError: If the number of the model's classes isn't that of the
+            annotations' labels, its logits aren't finite, it can't take such
+            clips, a class in `reversed_pairs` is unknown, or an argument is
+            out of range.
+        keras_action.data.TooManyFailuresError: If more clips can't be decoded
+            than `failures` allows, by default a tenth.
 
     Example:
 
@@ -82,7 +82,7 @@ def evaluate(
     report.save_json("evaluation.json")
     ```
     """
-    # Here, so that evaluating arrays needs nothing of the data pipeline.
+    # Imported here, so that evaluating arrays doesn't need the data pipeline.
     import tensorflow as tf
 
     from keras_action.data import Cropping, FailureLog, evaluation_dataset, reversal_label_map
@@ -90,9 +90,12 @@ def evaluate(
     protocol = Protocol(
         num_segments, input_size, num_clips, num_crops, sampling, seed, short_side, crop_to_aspect_ratio
     )
-    _check_classes(model, annotations.labels)  # before the first video is decoded
-    model = _fit_to(model, protocol)
+    # Before the first video is decoded.
     labels = annotations.labels
+    _check_classes(model, labels)
+    for pair in reversed_pairs or ():
+        pair_ids(pair, labels)
+    model = _fit_to(model, protocol)
     if reversed_pairs is None:
         reversed_pairs = [(labels[i], labels[j]) for i, j in enumerate(reversal_label_map(labels)) if i < j]
     failures = FailureLog() if failures is None else failures
@@ -118,7 +121,7 @@ def evaluate(
             progress=progress,
         )
     except tf.errors.OpError:
-        # tf.data makes its own error of the one the log raised; the log has the plain one.
+        # tf.data wraps the error that the log raised.
         failures.raise_if_too_many()
         raise
     groups = [clip.group for clip in annotations.clips]
@@ -126,17 +129,17 @@ def evaluate(
 
 
 def evaluate_batches(model, batches, *, labels, paths, batch_size=None, progress=False):
-    """Evaluate a model on clips that are there already.
+    """Evaluate a model on clips in memory.
 
     Args:
         model: As in `evaluate`.
         batches: Yields `(clips, label_ids)` or `(clips, label_ids, weights)`:
             uint8 `(B, T, H, W, 3)`, or `(B, V, T, H, W, 3)` with V views of
-            each, integers `(B,)`, and numbers `(B,)` that are 0 for a clip
-            that could not be decoded.
+            each, integers `(B,)`, and weights `(B,)`, 0 for a clip that could
+            not be decoded.
         labels: The names of the classes.
         paths: The name of each clip, in the batches' order.
-        batch_size: Views the model sees at a time; `None` for all of a batch.
+        batch_size: The number of views in a batch; `None` for all of `batches`'.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -183,15 +186,15 @@ def evaluate_batches(model, batches, *, labels, paths, batch_size=None, progress
 
 
 def _predict(model, clips, num_classes, batch_size):
-    """A batch's logits as a NumPy array of our own, `(B, num_classes)` float32; of views, the mean probability's."""
-    # A Keras model runs as a compiled graph this way, not operation by operation.
+    """The logits of a batch, `(B, num_classes)` float32; of several views, the logarithm of the mean probability."""
+    # `predict_on_batch` runs a Keras model as a compiled graph.
     predict = model.predict_on_batch if isinstance(model, keras.Model) else model
     if clips.ndim == 6:
         views = clips.reshape(-1, *clips.shape[2:])
         step = batch_size or len(views)
         parts = [_predict(model, views[i : i + step], num_classes, None) for i in range(0, len(views), step)]
         return _average(np.concatenate(parts).reshape(*clips.shape[:2], num_classes))
-    # A copy: an interpreter may hand out its own memory, and we write NaN into the rows.
+    # A copy: an interpreter may return its own memory, and NaN is written into rows.
     logits = np.array(keras.ops.convert_to_numpy(predict(clips)), dtype="float32")
     if logits.shape != (len(clips), num_classes):
         raise ValueError(
@@ -209,7 +212,7 @@ def _average(logits):
 
 
 def _fit_to(model, protocol):
-    """The model, rebuilt where its frames have another size; an error where it can't take the protocol's clips."""
+    """The model, rebuilt if its frames have another size; an error if it can't take the protocol's clips."""
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 5:
         return model
@@ -234,7 +237,7 @@ def _check_classes(model, labels):
     if classes is not None and classes != len(labels):
         raise ValueError(
             f"The model has {classes} classes, the annotations have {len(labels)} labels; they must be the "
-            f"same. Read the annotations with the labels the model was trained with. "
+            f"same. Read the annotations with the labels of the model. "
             f"Received: labels={tuple(labels)}"
         )
 
@@ -243,6 +246,6 @@ def _check_finite(logits, paths):
     for path, row in zip(paths, logits, strict=True):
         if not np.isfinite(row).all():
             raise ValueError(
-                f"The model's logits must be finite; it may have diverged in training. "
+                "The model's logits must be finite; it may have diverged in training. "
                 f"Received: logits={row} for {path}"
             )

@@ -1,4 +1,4 @@
-"""How each video is seen in an evaluation."""
+"""Test protocols."""
 
 import operator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Protocol:
-    """How each video is seen in an evaluation: the fields are arguments of `keras_action.evaluate`.
+    """The views of each video in an evaluation: the fields are arguments of `keras_action.evaluate`.
 
     Attributes:
         num_segments: T, the frames of a clip.
@@ -16,17 +16,15 @@ class Protocol:
         num_clips: Clips of each video.
         num_crops: Crops of each clip: 1, the centre, or 3 side by side.
         sampling: Which frames make a clip: one of `keras_action.data.SAMPLING_METHODS`.
-        seed: A whole number, with which clips are drawn at random, always the same; `None` to have them spread
-            evenly.
-        short_side: Pixels to which the frames' shorter side is scaled before crops are cut; `None` for the input
-            size.
+        seed: Seed of clips sampled at random; `None` for clips spread evenly.
+        short_side: Pixels to which the frames' shorter side is scaled before crops are cut; `None` for the input size.
         crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio of the input. If False, whole frames
             are scaled to it.
 
     Example:
 
     >>> print(Protocol.paper(num_segments=8))
-    10 clips × 3 crops of 256 × 256 pixels, 8 frames each, sampling "reference" at random, seed 0
+    10 clips × 3 crops of 256 × 256 pixels, 8 frames each, sampling "segments" at random, seed 0
     """
 
     num_segments: int
@@ -45,14 +43,19 @@ class Protocol:
 
     @classmethod
     def paper(cls, num_segments, input_size=256, **changes):
-        """Ten clips drawn at random, as in training, in three crops of the whole short side.
-
-        So tests the [released code](https://github.com/V-Sense/ACTION-Net) of ACTION-Net on Jester and
-        Something-Something V2, in `test_jester_8f.sh` and `test_sthv2_8f.sh`:
-        `--test_crops 3 --scale_size 256 --crop_size 256 --clip_num 10`.
-        """
-        settings = {"num_clips": 10, "num_crops": 3, "sampling": "reference", "seed": 0}
+        """The paper's test (section 4.2): ten clips sampled at random, as in training, in three crops of 256 × 256."""
+        settings = {"num_clips": 10, "num_crops": 3, "sampling": "segments", "seed": 0}
         return cls(num_segments, input_size, **{**settings, **changes})
+
+    @classmethod
+    def reference_code(cls, num_segments, input_size=256, **changes):
+        """As `paper`, with frames from segments of whole frames; see `keras_action.data.sample_reference_segments`.
+
+        This is the test of the [released code](https://github.com/V-Sense/ACTION-Net) on Jester and
+        Something-Something V2 (`test_jester_8f.sh` and `test_sthv2_8f.sh`: `--test_crops 3 --scale_size 256
+        --crop_size 256 --clip_num 10`).
+        """
+        return cls.paper(num_segments, input_size, **{"sampling": "reference", **changes})
 
     def __post_init__(self):
         for name in ("num_segments", "num_clips", "num_crops"):
@@ -73,7 +76,7 @@ class Protocol:
 
     @property
     def num_views(self):
-        """How often the model sees each video."""
+        """The number of views of each video."""
         return self.num_clips * self.num_crops
 
     def __str__(self):

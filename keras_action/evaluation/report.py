@@ -1,4 +1,4 @@
-"""The outcome of an evaluation: logits beside the truth, and the figures that follow."""
+"""The result of an evaluation."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,12 +8,13 @@ import numpy as np
 
 from keras_action.evaluation.protocol import Protocol
 from keras_action.evaluation.text import make_json, make_summary, make_table
+from keras_action.utils.fields import did_you_mean
 from keras_action.utils.files import write_whole
-from keras_action.utils.statistics import bootstrap_intervals
+from keras_action.utils.statistics import bootstrap_intervals, softmax
 
 
 class WrongClip(NamedTuple):
-    """A clip taken for another class, and the probability the model gave that class; `index` is its place."""
+    """A misclassified clip, the probability of the predicted class, and its place in the set, `index`."""
 
     path: str
     true: str
@@ -23,9 +24,9 @@ class WrongClip(NamedTuple):
 
 
 class ClassResult(NamedTuple):
-    """A class: its clips, those that are right, their share, and the class it is most often taken for, how often.
+    """The number of clips of a class, that of correct ones, their share, and the class it is most often taken for.
 
-    The share is NaN for a class without clips, the other class `None` for one that is taken for no other.
+    The share is NaN for a class without clips; `taken_for` is `None` if no clip of the class was misclassified.
     """
 
     label: str
@@ -37,7 +38,7 @@ class ClassResult(NamedTuple):
 
 
 class ConfusedPair(NamedTuple):
-    """Two classes, and how many clips of each are taken for the other."""
+    """Two classes, and the number of clips of each that are taken for the other."""
 
     first: str
     second: str
@@ -51,20 +52,19 @@ class ConfusedPair(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EvaluationReport:
-    """The logits of a set of clips beside the truth, and the figures that follow.
+    """Logits and true classes of a set of clips, and the accuracies that follow.
 
     An undecodable clip has a row of NaN and the prediction -1. It counts as
-    wrong in every accuracy (a model is not better for clips it never saw),
-    and is left out of the confusion matrix. Shares are 0..1.
+    wrong in every accuracy, and is left out of the confusion matrix.
 
     Args:
         labels: The names of the classes; a class's id is its place.
-        paths: The N clips' files.
+        paths: The files of the N clips.
         true_ids: Integers `(N,)`.
         logits: Floats `(N, classes)`; of several views, the logarithms of the mean probabilities.
-        groups: The subject or session of each clip, by name, or `None` where one is unknown. See `intervals`.
-        reversed_pairs: Pairs of classes of which one is the other played backwards.
-        protocol: The `Protocol` by which the videos were seen, or `None`.
+        groups: The name of the subject or session of each clip, or `None` if unknown; see `bootstrap`.
+        reversed_pairs: Pairs of classes that differ only in time's direction.
+        protocol: The `Protocol` of the evaluation, or `None`.
 
     Example:
 
@@ -91,7 +91,6 @@ class EvaluationReport:
     protocol: Protocol | None = None
 
     def __post_init__(self):
-        # The class is frozen; what was given as a list is made what the fields promise.
         object.__setattr__(self, "labels", tuple(self.labels))
         object.__setattr__(self, "paths", tuple(map(str, self.paths)))
         object.__setattr__(self, "true_ids", np.asarray(self.true_ids, dtype="int64"))
@@ -113,7 +112,7 @@ class EvaluationReport:
                 raise ValueError(f"There must be a group for each of {count} clips. Received: {len(self.groups)}")
         object.__setattr__(self, "reversed_pairs", tuple(map(tuple, self.reversed_pairs)))
         for pair in self.reversed_pairs:
-            self._pair_ids(pair)
+            pair_ids(pair, self.labels)
 
     @property
     def decoded(self):
@@ -128,8 +127,7 @@ class EvaluationReport:
     @property
     def probabilities(self):
         """The softmax of the logits, `(N, classes)`, NaN where the clip could not be decoded."""
-        powers = np.exp(self.logits - self.logits.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)
+        return softmax(self.logits)
 
     def top_k(self, k):
         """The share of all clips whose class is among the `k` most likely."""
@@ -138,7 +136,7 @@ class EvaluationReport:
     def _hits(self, k):
         if not 1 <= k <= len(self.labels):
             raise ValueError(f"`k` must be in 1..{len(self.labels)}, the number of classes. Received: k={k}")
-        # A stable sort breaks ties as argmax does: a dead model, all logits equal, is right by chance only.
+        # A stable sort breaks ties as argmax does: a model whose logits are all equal is right only by chance.
         likeliest = np.argsort(-self.logits, axis=-1, kind="stable")[:, :k]
         return (likeliest == self.true_ids[:, None]).any(axis=-1) & self.decoded
 
@@ -148,12 +146,12 @@ class EvaluationReport:
 
     @property
     def top5(self):
-        """Top-5 accuracy; with fewer than five classes it is 1 but for undecodable clips."""
+        """Top-5 accuracy; top-n accuracy for n < 5 classes."""
         return self.top_k(min(5, len(self.labels)))
 
     @property
     def class_accuracy(self):
-        """The share of each class's clips that is right, `(classes,)`; NaN for a class without clips."""
+        """The accuracy of each class, `(classes,)`; NaN for a class without clips."""
         count = np.bincount(self.true_ids, minlength=len(self.labels))
         right = np.bincount(self.true_ids, weights=self.predicted_ids == self.true_ids, minlength=len(self.labels))
         return np.divide(right, count, out=np.full(len(self.labels), np.nan), where=count > 0)
@@ -165,33 +163,32 @@ class EvaluationReport:
 
     @cached_property
     def intervals(self):
-        """The 95 % intervals of `bootstrap`, as they stand in tables and files."""
+        """The 95 % intervals of `bootstrap`, as in tables and files."""
         return self.bootstrap()
 
     @property
     def has_groups(self):
-        """Whether `bootstrap` draws groups: each clip has one, and there are several."""
+        """Whether `bootstrap` resamples groups: each clip has one, and there are several."""
         return self.groups is not None and None not in self.groups and len(set(self.groups)) > 1
 
     def bootstrap(self, level=0.95, resamples=2000, seed=0):
         """Percentile intervals by bootstrap of top-1, top-5 and mean class accuracy.
 
-        Where each clip has its group, groups are drawn, all clips of one together: clips of one subject
-        resemble each other, and intervals as if they were independent would be too narrow. With fewer than
-        some ten groups they are rather too narrow still. Where there are no groups, clips are drawn. Where
-        all clips are right, the interval is a point: other clips than these are not known to it. What another
-        training of the model would give is in none.
+        If each clip has a group, groups are resampled: clips of one subject resemble each other, and
+        intervals for independent clips would be too narrow. With fewer than about ten groups they still
+        are. Without groups, clips are resampled. If all clips are right, the interval is a point. The
+        spread over trainings of the model is not included.
 
         Args:
-            level: The share of the resamples whose figures lie in the interval.
-            resamples: How often to draw.
-            seed: The same seed gives the same intervals.
+            level: The confidence level.
+            resamples: Number of resamples.
+            seed: Seed of the resampling.
 
         Returns:
             A dictionary from `"top1"`, `"top5"` and `"mean_class_accuracy"` to `ConfidenceInterval`s.
         """
         classes = len(self.labels)
-        # Of each class wrong clips, those right among the first five alone, and those right.
+        # Per class: wrong clips, those right only among the first five, and those right.
         outcomes = sum(self._hits(min(k, classes)).astype(int) for k in (1, 5))
 
         def figures(counts):
@@ -237,7 +234,7 @@ class EvaluationReport:
         return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
     def confused_pairs(self, count=20):
-        """The pairs of classes that are taken for each other, as `ConfusedPair`s, those of most clips first."""
+        """The pairs of classes that are most often taken for each other, as `ConfusedPair`s."""
         confusion = self.confusion
         both = np.triu(confusion + confusion.T, k=1)
         worst = np.argsort(-both, axis=None, kind="stable")[:count]
@@ -257,23 +254,15 @@ class EvaluationReport:
             A dictionary from each pair to its counts `(2, 2)`.
         """
         confusion = self.confusion
-        ids = {tuple(pair): self._pair_ids(pair) for pair in pairs}
+        ids = {tuple(pair): pair_ids(pair, self.labels) for pair in pairs}
         return {pair: confusion[np.ix_(numbers, numbers)] for pair, numbers in ids.items()}
 
-    def _pair_ids(self, pair):
-        first, second = pair
-        if first == second or not {first, second} <= set(self.labels):
-            raise ValueError(
-                f"A pair must be two different ones of the classes {self.labels}. Received: {(first, second)}"
-            )
-        return [self.labels.index(first), self.labels.index(second)]
-
     def pair_accuracy(self, pairs=None):
-        """How well the two classes of each pair are told apart.
+        """The accuracy within each pair of classes.
 
         Of the clips of either class that were taken for either class, the
-        share that was taken for the right one. For two gestures that differ
-        only in time's direction, a model blind to order is at chance, 0.5.
+        share that is right. For two gestures that differ only in time's
+        direction, a model that ignores the order of frames is at chance, 0.5.
 
         Args:
             pairs: Pairs of names of classes; by default `reversed_pairs`.
@@ -288,7 +277,7 @@ class EvaluationReport:
         }
 
     def wrong(self):
-        """The decoded clips that were taken for another class, as `WrongClip`s, most confident first."""
+        """The misclassified clips as `WrongClip`s, those of the highest probability first."""
         predicted, probabilities = self.predicted_ids, self.probabilities
         indices = np.flatnonzero(self.decoded & (predicted != self.true_ids))
         clips = [
@@ -309,7 +298,7 @@ class EvaluationReport:
         return tuple(self.paths[i] for i in np.flatnonzero(~self.decoded))
 
     def to_json(self):
-        """All figures and each clip's outcome as a JSON text; what does not exist is null."""
+        """All accuracies and the result of each clip as a JSON text; undefined values are null."""
         return make_json(self)
 
     def save_json(self, path):
@@ -317,7 +306,7 @@ class EvaluationReport:
         write_whole(path, self.to_json() + "\n")
 
     def summary(self):
-        """The figures in a few lines: accuracies, what is most confused, time's direction."""
+        """The accuracies, the most confused pairs and those of time's direction, in a few lines."""
         return make_summary(self)
 
     def table(self):
@@ -326,3 +315,16 @@ class EvaluationReport:
 
     def __str__(self):
         return self.table()
+
+
+def pair_ids(pair, labels):
+    """The ids of a pair of classes, a list of two."""
+    labels = tuple(labels)
+    if len(pair) != 2 or pair[0] == pair[1]:
+        raise ValueError(f"A pair must be two different classes. Received: {tuple(pair)}")
+    for name in pair:
+        if name not in labels:
+            names = ", ".join(labels)
+            hint = did_you_mean(name, labels) or f" The classes are {names[:500]}{'…' if len(names) > 500 else ''}."
+            raise ValueError(f"There is no class {name!r}.{hint} Received: pair={tuple(pair)}")
+    return [labels.index(name) for name in pair]

@@ -1,4 +1,4 @@
-"""What an `EvaluationReport` says, as text and as JSON."""
+"""An `EvaluationReport` as text and as JSON."""
 
 import dataclasses
 import json
@@ -10,19 +10,19 @@ _NAMES = {"top1": "top-1", "top5": "top-5", "mean_class_accuracy": "mean class"}
 
 
 def figure_rows(report):
-    """The name, the share and its interval of each accuracy; top-5 only where it says something."""
+    """The name, the share and its interval of each accuracy; top-5 only with more than five classes."""
     names = [name for name in _NAMES if name != "top5" or len(report.labels) > 5]
     return [(_NAMES[name], getattr(report, name), report.intervals[name]) for name in names]
 
 
 def interval_note(report):
-    """What the intervals are."""
+    """The sentence on how the intervals were computed."""
     units = f"{len(set(report.groups))} groups" if report.has_groups else f"{len(report.paths)} clips"
     return f"95 % intervals by bootstrap over {units}"
 
 
 def direction_rows(report):
-    """For each pair of reversed classes: the two, right clips, counted clips, their share; and the same of all."""
+    """For each pair of reversed classes, and for all: the two, correct clips, all clips, the share of correct ones."""
     matrices = report.confusion_within(report.reversed_pairs)
     rows = [(*pair, int(np.trace(matrix)), int(matrix.sum())) for pair, matrix in matrices.items() if matrix.any()]
     if len(rows) > 1:

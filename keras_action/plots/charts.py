@@ -7,11 +7,10 @@ and no global state: they work without a display, in threads and in notebooks
 Colours are Okabe and Ito's and a single-hue map, both safe for colour-blind eyes.
 """
 
-import csv
-
 import numpy as np
 
 from keras_action.plots.figure import INCHES_PER_LETTER, TRAIN_COLOR, VALIDATION_COLOR, new_figure, shorten, text_color
+from keras_action.utils.epoch_log import read_epochs
 
 MAX_CLASSES_WITH_NUMBERS = 15
 
@@ -278,25 +277,11 @@ def quantization_error_figure(report, labelled=5, title=None):
 
 def _read_log(path):
     """The epochs, counted from 1, and a list of values for each column that has any."""
-    rows = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            # The last line may be cut off: it lacks columns then.
-            if (row.get("epoch") or "").isdecimal() and None not in row.values():
-                rows[int(row["epoch"])] = row
+    rows = read_epochs(path)
     if not rows:
         raise ValueError(f"A training log must have a column `epoch` and a line. Received: {path}")
-    epochs = sorted(rows)
-    columns = {}
-    for name in rows[epochs[0]]:
-        values = [_number(rows[epoch].get(name)) for epoch in epochs]
-        if np.isfinite(values).any():
-            columns[name] = values
-    return [epoch + 1 for epoch in epochs], columns
-
-
-def _number(text):
-    try:
-        return float(text)
-    except (TypeError, ValueError):  # CSVLogger writes NA for what an epoch doesn't have
-        return float("nan")
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name, float("nan")) for row in rows] for name in names}
+    return [row["epoch"] + 1 for row in rows], {
+        name: values for name, values in columns.items() if np.isfinite(values).any()
+    }

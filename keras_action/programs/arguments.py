@@ -31,7 +31,7 @@ def add_strategy_argument(parser):
     """Adds `--strategy`, on which devices to train."""
     parser.add_argument(
         "--strategy",
-        choices=("none", "mirrored", "multi_worker", "data_parallel"),
+        choices=("none", "mirrored", "data_parallel"),
         default="none",
         help="several devices: mirrored is all GPUs of this machine, with TensorFlow; data_parallel all devices of one "
         "or several hosts, with KERAS_BACKEND=jax; see docs/several_devices.md (default: none)",

@@ -1,4 +1,4 @@
-"""What a recipe is made into: the model, its optimiser, the batches."""
+"""Building the model, the optimiser and the batches of a recipe."""
 
 import contextlib
 import dataclasses
@@ -18,10 +18,10 @@ _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
 
 @contextlib.contextmanager
 def precision(recipe):
-    """Within it, models are built and loaded in a recipe's precision.
+    """A context in which models are built and loaded in a recipe's precision.
 
-    For loading it matters too: only where the policy of a model is float16 does Keras wrap the optimiser to scale the
-    loss, and the saved state is that of the wrapped one.
+    It matters for loading, too: with a policy of float16 Keras wraps the optimiser to scale the loss, and the file
+    holds the state of the wrapped one.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
@@ -37,27 +37,30 @@ def build_model(recipe, num_classes, labels=None):
     Args:
         recipe: The `Recipe`.
         num_classes: Integer, the number of classes.
-        labels: Their names, where they are known: of the model that it starts from the classifier is taken over only
-            for the same ones.
+        labels: Their names, if known: the classifier of `start_from` is only used for the same classes.
+
+    Returns:
+        A Keras model.
 
     Raises:
-        FileNotFoundError: where the file that it starts from is not there.
-        ValueError: where the weights that it starts with do not fit.
+        FileNotFoundError: If there is no file at `weights` or `start_from`.
+        ValueError: If the weights do not fit.
     """
-    model = _fresh_model(recipe, num_classes) if recipe.start_from is None else _started(recipe, num_classes, labels)
+    build = _build_new if recipe.start_from is None else _build_from_start
+    model = build(recipe, num_classes, labels)
     if recipe.synchronized_batch_norm:
         synchronize_batch_norm(model)
     return model
 
 
-def _started(recipe, num_classes, labels):
-    """The recipe's model with the weights of `start_from`, in the variant that these have."""
+def _build_from_start(recipe, num_classes, labels):
+    """The recipe's model with the weights of `start_from`, in their variant."""
     with precision(recipe):
         start, start_labels = open_start(recipe.start_from, recipe.num_segments, recipe.model)
     variants = [recipe.variant] if recipe.variant else get_backbone(recipe.backbone).variants
     first = None
     for variant in variants:
-        model = _fresh_model(dataclasses.replace(recipe, weights=None, variant=variant), num_classes)
+        model = _build_new(dataclasses.replace(recipe, weights=None, variant=variant), num_classes)
         reasons = misfits(model, start)
         if not reasons:
             take_weights(model, start, recipe.start_from, labels, start_labels)
@@ -65,12 +68,12 @@ def _started(recipe, num_classes, labels):
         first = first or reasons
     more = f", and {len(first) - 3} more" if len(first) > 3 else ""
     raise ValueError(
-        f"The model to start from does not fit the recipe's: {'; '.join(first[:3])}{more}. "
+        f"The model to start from does not fit the recipe: {'; '.join(first[:3])}{more}. "
         f"Received: start_from={recipe.start_from!r}, model={recipe.model!r}, backbone={recipe.backbone!r}"
     )
 
 
-def _fresh_model(recipe, num_classes):
+def _build_new(recipe, num_classes, labels=None):
     options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
     if recipe.model == "action_net":
         options["paths"] = recipe.paths
@@ -95,9 +98,9 @@ def _fresh_model(recipe, num_classes):
 
 
 def synchronize_batch_norm(model):
-    """Has batch normalisation take its statistics over all replicas of TensorFlow's MirroredStrategy.
+    """Makes batch normalisation take its statistics over all replicas of TensorFlow's MirroredStrategy.
 
-    A file keeps this of the model's own layers, but not of those inside ACTION's.
+    A file keeps this setting of the model's own layers, but not of those inside ACTION modules.
     """
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -110,9 +113,9 @@ def compile_model(model, recipe, steps, frozen, jit_compile="auto"):
     Args:
         model: A Keras model.
         recipe: The `Recipe`.
-        steps: Integer, the batches of an epoch.
-        frozen: Whether for the frozen epochs, at their constant rate, or for those after them.
-        jit_compile: What is done where the recipe leaves it open.
+        steps: Integer, the number of batches in an epoch.
+        frozen: Whether for the frozen epochs, with their constant learning rate, or for those after them.
+        jit_compile: `jit_compile` of a recipe that leaves it open.
     """
     set_trainable(
         model,
@@ -137,11 +140,11 @@ def loss_and_metrics(recipe):
 
 
 def make_schedule(recipe, steps):
-    """The learning rate after the frozen epochs: a linear warm-up, then a cosine or steps down.
+    """The schedule after the frozen epochs: a linear warm-up, then a cosine or steps.
 
     Args:
         recipe: The `Recipe`.
-        steps: Integer, the batches of an epoch.
+        steps: Integer, the number of batches in an epoch.
     """
     warmup, peak = round(recipe.warmup_epochs * steps), recipe.peak_learning_rate
     if recipe.schedule == "steps":
@@ -151,14 +154,13 @@ def make_schedule(recipe, steps):
 
 
 def make_optimizer(recipe, learning_rate, average=True):
-    """The optimiser of a recipe; `average` says whether it keeps the moving average of the weights, if there is one."""
+    """The optimiser of a recipe, with the moving average of the weights unless `average` is False."""
+    parts = recipe.gradient_accumulation_steps
     options = {
         "learning_rate": learning_rate,
         "weight_decay": recipe.weight_decay,
         "global_clipnorm": recipe.global_clipnorm,
-        "gradient_accumulation_steps": recipe.gradient_accumulation_steps
-        if recipe.gradient_accumulation_steps > 1
-        else None,
+        "gradient_accumulation_steps": parts if parts > 1 else None,
     }
     if recipe.ema_momentum and average:
         options |= {"use_ema": True, "ema_momentum": recipe.ema_momentum}

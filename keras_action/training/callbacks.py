@@ -1,6 +1,5 @@
-"""Callbacks of a training run that can be killed at any moment and goes on where it was."""
+"""Callbacks of a training run, which can be killed at any moment and resumed."""
 
-import csv
 import os
 import time
 import zipfile
@@ -10,17 +9,18 @@ import keras
 import numpy as np
 
 from keras_action.training.distribution import undistributed
-from keras_action.training.run import BEST, LAST, LOG
+from keras_action.training.run import BEST, LAST, LOG, damaged
+from keras_action.utils.epoch_log import read_epochs
 from keras_action.utils.files import write_csv
 
 _EPOCHS = "keras_action_epochs.txt"
 
 
 def finished_epochs(folder):
-    """How many epochs the `last.keras` of a run has behind it; 0 where there is none.
+    """The number of epochs that the `last.keras` of a run was trained for; 0 if there is no such file.
 
     Raises:
-        ValueError: If the file was not written by a run.
+        ValueError: If the file is damaged, or was not written by a run.
     """
     path = Path(folder) / LAST
     if not path.is_file():
@@ -28,21 +28,23 @@ def finished_epochs(folder):
     try:
         with zipfile.ZipFile(path) as archive:
             return int(archive.read(_EPOCHS))
-    except (KeyError, zipfile.BadZipFile):
+    except zipfile.BadZipFile as error:
+        raise ValueError(damaged(path)) from error
+    except KeyError:
         raise ValueError(
-            f"The folder of a run must hold the {LAST} of that run, or none. Received: {path}, which no run has written"
+            f"The {LAST} in the folder of a run must be of that run. Received: {path}, which was not written by a run"
         ) from None
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Writes `last.keras` after each epoch, and `best.keras` when validation accuracy rose; each whole or not at all.
+    """Writes `last.keras` after each epoch, and `best.keras` when validation accuracy rises; each whole or not at all.
 
     Args:
         folder: The run's folder.
         best: The highest validation accuracy so far.
-        monitor: Name of the value that decides what is best; higher is better. Without validation, the last is best.
-        average: The `SwapEMAWeights` of the run, where the best is to hold the average of the weights.
-        writes: Whether to write at all: of several processes that train together, one does.
+        monitor: Name of the value that is highest in the best epoch. Without validation, the last epoch is the best.
+        average: The `SwapEMAWeights` of the run, if `best.keras` is to hold the average of the weights.
+        writes: Whether this process writes the files; of several that train together, one does.
     """
 
     def __init__(self, folder, best=-1.0, monitor="val_accuracy", average=None, writes=True):
@@ -58,14 +60,14 @@ class Checkpoints(keras.callbacks.Callback):
         if value is None or value > self.best:
             self._save_best()
             self.best = self.best if value is None else value
-        # Last: it says which epochs are done, so all else of this epoch must be on disk by now.
+        # Last: it says which epochs are done, so the other files of this epoch must be on disk by now.
         self._save(LAST, epochs=epoch + 1)
 
     def _save_best(self):
         if self.average is None:
             self._save(BEST)
             return
-        # What it does before a validation and after it: put the average in, and take it out.
+        # As before and after a validation, it exchanges weights and average.
         self.average.on_test_begin()
         try:
             self._save(BEST)
@@ -75,12 +77,12 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self, name, epochs=None):
         if not self.writes:
             return
-        part = self.folder / f"part-{name}"  # Keras insists on the ending
-        with undistributed():  # saving makes an optimiser, to see what any has
+        part = self.folder / f"part-{name}"  # Keras requires the ending
+        with undistributed():  # saving creates an optimiser
             self.model.save(part)
         if epochs is not None:
-            # Into the same file, so that no kill can part the two. The optimiser's steps would not tell: with
-            # float16 it does not count those that it skips.
+            # In the same file, so that no kill can separate the two. The optimiser's steps can't serve: with float16
+            # it does not count those that it skips.
             with zipfile.ZipFile(part, "a") as archive:
                 archive.writestr(_EPOCHS, str(epochs))
         os.replace(part, self.folder / name)
@@ -93,9 +95,9 @@ class EpochLog(keras.callbacks.Callback):
 
     Args:
         folder: The run's folder.
-        rows: The rows of earlier epochs, as `read_log` gives them.
-        clips_per_epoch: Integer, to know the clips a second.
-        writes: Whether to write the file, or only the logs.
+        rows: The rows of earlier epochs, as `read_log` returns them.
+        clips_per_epoch: Integer, for the clips a second.
+        writes: Whether this process writes the file.
     """
 
     def __init__(self, folder, rows=(), clips_per_epoch=None, writes=True):
@@ -124,9 +126,7 @@ class EpochLog(keras.callbacks.Callback):
 
 
 class SeedEpochs(keras.callbacks.Callback):
-    """Seeds dropout anew for each epoch, so that a run that goes on drops what it would have dropped.
-
-    Keras' files do not hold the state of a layer's random numbers.
+    """Seeds dropout anew for each epoch: Keras' files do not hold the state of a layer's random numbers.
 
     Args:
         seed: Integer, the run's seed.
@@ -144,7 +144,7 @@ class SeedEpochs(keras.callbacks.Callback):
 
 
 class StopOnBadLoss(keras.callbacks.Callback):
-    """Stops a run whose loss is no longer finite, and names the clips at which it happened.
+    """Stops a run whose loss is no longer finite, and names the clips of the batch.
 
     Args:
         clips_of_step: A function from epoch and step, both from 0, to the names of a batch's clips.
@@ -168,12 +168,7 @@ class StopOnBadLoss(keras.callbacks.Callback):
 
 
 def read_log(folder, before_epoch=None):
-    """The rows of a run's `log.csv` as dicts of floats, up to an epoch; none where there is no log."""
+    """The rows of a run's `log.csv`, up to an epoch; see `read_epochs`. Empty if there is no log."""
     path = Path(folder) / LOG
-    if not path.is_file():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-    for row in rows:
-        row["epoch"] = int(row["epoch"])
+    rows = read_epochs(path) if path.is_file() else []
     return [row for row in rows if before_epoch is None or row["epoch"] < before_epoch]

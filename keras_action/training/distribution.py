@@ -1,4 +1,4 @@
-"""Several devices and hosts: which of Keras' engines trains a run, checked before anything else is done."""
+"""Training on several devices and hosts."""
 
 import functools
 import os
@@ -9,21 +9,23 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-STRATEGIES = ("none", "mirrored", "multi_worker", "data_parallel")
+from keras_action.utils.fields import check_choice
+
+STRATEGIES = ("none", "mirrored", "data_parallel")
 _BACKENDS = {"mirrored": "tensorflow", "data_parallel": "jax"}
 _PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What trains a run.
+    """The devices and processes that train a run.
 
     Attributes:
         strategy: One of `STRATEGIES`.
-        replicas: Devices that share each batch, of all processes together.
+        replicas: Number of devices, of all processes together, that share each batch.
         process: Number of this process, from 0.
-        processes: How many there are.
-        scope: The context in which the model is made, read and trained.
+        processes: Number of processes.
+        scope: Context in which the model is built, loaded and trained.
     """
 
     strategy: str = "none"
@@ -34,7 +36,7 @@ class Engine:
 
     @property
     def is_main(self):
-        """Whether this is the process that writes the run's folder."""
+        """Whether this process writes the run's folder."""
         return self.process == 0
 
     @property
@@ -44,7 +46,7 @@ class Engine:
 
     @property
     def jit_compile(self):
-        """What "leave it to Keras" means here: XLA cannot reach over MirroredStrategy's devices."""
+        """`jit_compile` of a recipe that leaves it open. XLA does not work across MirroredStrategy's devices."""
         return False if self.strategy == "mirrored" and self.replicas > 1 else "auto"
 
     def wait(self):
@@ -52,7 +54,7 @@ class Engine:
         self.check_same("", "")
 
     def check_same(self, text, problem):
-        """Raises a `ValueError` in all processes where the text is not the same in all; waits for them."""
+        """Waits for all processes, and raises a `ValueError` in each if the text is not the same in all."""
         if self.processes == 1:
             return
         from jax.experimental.multihost_utils import process_allgather
@@ -64,10 +66,10 @@ class Engine:
 
 
 def start(strategy, recipe):
-    """Chooses the engine of a run, and checks that the recipe can be trained by it.
+    """Chooses the devices of a run, and checks that the recipe can be trained on them.
 
-    Where the environment names several processes (`KERAS_DISTRIBUTION_NUM_PROCESSES`) it joins them, so it must come
-    before any computation with JAX.
+    It joins the processes that the environment names (`KERAS_DISTRIBUTION_NUM_PROCESSES`), so it must come before any
+    computation with JAX.
 
     Args:
         strategy: One of `STRATEGIES`.
@@ -77,17 +79,10 @@ def start(strategy, recipe):
         The `Engine`.
 
     Raises:
-        ValueError: where the strategy is unknown, or does not work with this backend or recipe.
+        ValueError: If the strategy is unknown, or does not work with this backend or recipe.
     """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"`strategy` must be one of {STRATEGIES}. Received: strategy={strategy!r}")
+    check_choice("strategy", strategy, STRATEGIES)
     backend = keras.backend.backend()
-    if strategy == "multi_worker":
-        raise ValueError(
-            f"Keras 3 cannot train under TensorFlow's MultiWorkerMirroredStrategy (here {keras.__version__}; "
-            "https://github.com/keras-team/keras/issues/20585). Train on several hosts with JAX: KERAS_BACKEND=jax and "
-            "strategy 'data_parallel', see docs/several_devices.md. Received: strategy='multi_worker'"
-        )
     needed = _BACKENDS.get(strategy, backend)
     if backend != needed:
         raise ValueError(
@@ -110,7 +105,7 @@ def start(strategy, recipe):
     engine = {"none": Engine, "mirrored": _mirrored, "data_parallel": _data_parallel}[strategy]()
     if recipe.clips_per_step % engine.replicas:
         raise ValueError(
-            f"The {engine.replicas} devices must get equally many clips of a batch. Received: "
+            f"The clips of a batch must be a multiple of the {engine.replicas} devices. Received: "
             f"batch_size={recipe.batch_size}, gradient_accumulation_steps={recipe.gradient_accumulation_steps}"
         )
     if strategy != "none" and engine.is_main:
@@ -120,7 +115,7 @@ def start(strategy, recipe):
 
 @contextmanager
 def undistributed():
-    """A context for what one process does alone: what Keras makes in it does not wait for the other processes."""
+    """A context in which Keras creates variables on this process alone, without waiting for the others."""
     distribution = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:
@@ -130,7 +125,7 @@ def undistributed():
 
 
 def is_main_process():
-    """Whether this process is the only one, or the first of those that train together."""
+    """Whether this process is the first of those that train together, or the only one."""
     if keras.backend.backend() != "jax":
         return True
     import jax
@@ -140,7 +135,7 @@ def is_main_process():
 
 @functools.cache
 def _mirrored_strategy():
-    """The one of this process: those of two strategies' collective operations that have the same number clash."""
+    """The only MirroredStrategy of this process: the collective operations of two would have the same numbers."""
     import tensorflow as tf
 
     return tf.distribute.MirroredStrategy()
@@ -168,10 +163,10 @@ def _data_parallel():
 
 
 def _keep_tensorflow_off_the_gpus():
-    """It only reads data here, but would take all the memory of the GPUs."""
+    """Keeps TensorFlow, which only reads data here, from taking all the memory of the GPUs."""
     import tensorflow as tf
 
     try:
         tf.config.set_visible_devices([], "GPU")
-    except RuntimeError:  # it is in use already
+    except RuntimeError:  # TensorFlow has been initialised
         return

@@ -1,4 +1,4 @@
-"""Training: from a recipe and annotations to a run's folder."""
+"""Training a recipe on annotated clips."""
 
 import json
 import sys
@@ -42,32 +42,32 @@ from keras_action.training.run import (
 
 
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True, strategy="none"):
-    """Trains a recipe's model, and leaves in the folder all that is needed to use it.
+    """Trains a recipe's model, or resumes its training.
 
     The folder holds `best.keras` (by validation accuracy), `last.keras`, `run.json` (recipe, labels, length of clips),
-    `log.csv`, and TensorBoard's logs. Killed at any moment and called again with the same arguments, it goes on at the
-    epoch where it was, with the clips that would have come. Clips that cannot be decoded are named in a warning each,
-    replaced by others, and counted at the end.
+    `log.csv`, and TensorBoard's logs. A run that was killed at any moment is resumed by the same call: it continues
+    after the last whole epoch, with the same clips as without the interruption. Clips that cannot be decoded are named
+    in a warning each, replaced by others, and counted at the end.
 
     Args:
         recipe: A `keras_action.Recipe`.
         training: `keras_action.data.Annotations` to train on.
         validation: `keras_action.data.Annotations` with the same labels, or `None`.
-        folder: Path of the run's folder; it is made where there is none.
-        callbacks: More Keras callbacks.
-        tensorboard: Whether to write TensorBoard's logs; where TensorBoard is not installed none are written.
-        strategy: `"none"`, one device; `"mirrored"`, all GPUs of this machine, with TensorFlow; `"multi_worker"`,
-            several hosts, with TensorFlow; `"data_parallel"`, all devices of one or several hosts, with JAX. A batch is
+        folder: Path of the run's folder, which is created if needed.
+        callbacks: Additional Keras callbacks.
+        tensorboard: Whether to write TensorBoard's logs, if TensorBoard is installed.
+        strategy: One of `keras_action.training.STRATEGIES`: `"none"`, one device; `"mirrored"`, all GPUs of this
+            machine, with TensorFlow; `"data_parallel"`, all devices of one or several hosts, with JAX. Each batch is
             divided among them. A run can be resumed with another strategy.
 
     Returns:
         The `keras_action.Run`.
 
     Raises:
-        ValueError: where the folder holds a run of another recipe or other clips, for training or validation; where
-            the sets do not fit, or the strategy does not work with this backend or recipe.
-        keras_action.data.TooManyFailuresError: where more clips than the recipe allows cannot be decoded.
-        FloatingPointError: where the loss is no longer finite.
+        ValueError: If the folder holds a run of another recipe or other clips, the labels of the two sets differ, or
+            the strategy does not work with this backend or recipe.
+        keras_action.data.TooManyFailuresError: If more clips than the recipe allows cannot be decoded.
+        FloatingPointError: If the loss is no longer finite.
 
     Example:
 
@@ -78,11 +78,11 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
     folder = Path(folder)
     if validation is not None and validation.labels != training.labels:
         raise ValueError(
-            "Training and validation must have the same labels in the same order; read the latter with "
+            "The training and the validation set must have the same labels in the same order: read the latter with "
             f"labels=training.labels. Received: {training.labels} and {validation.labels}"
         )
     if len(training.labels) < 2:
-        raise ValueError(f"There must be at least two classes to tell apart. Received: labels={training.labels}")
+        raise ValueError(f"There must be at least two classes. Received: labels={training.labels}")
     keras.utils.set_random_seed(recipe.seed)  # before processes are joined: Keras would draw a seed for them
     engine = start(strategy, recipe)
     with engine.scope:
@@ -94,15 +94,15 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
 def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     steps = steps_per_epoch(len(training), recipe.batch_size) * recipe.gradient_accumulation_steps
 
-    # === Data, first: what does not fit is said before a model is built, or a file written ===
+    # === Data: wrong settings are errors before a model is built or a file written ===
     failures = FailureLog(max_share=recipe.max_failed_share)
     validation_failures = FailureLog(max_share=recipe.max_failed_share)
     validating = None
     if validation is not None:
         validating = validation_batches(recipe, validation, validation_failures, shard=engine.shard)
-    training_batches(recipe, training, failures=failures, shard=engine.shard)  # reads nothing yet
+    training_batches(recipe, training, failures=failures, shard=engine.shard)  # nothing is read yet
 
-    # === Model: a fresh one, or the one of the last whole epoch ===
+    # === Model: new, or that of the last whole epoch ===
     initial_epoch = finished_epochs(folder)
     engine.check_same(
         json.dumps([initial_epoch, recipe.to_dict(), training.labels, *set_digests(training, validation).values()]),
@@ -116,7 +116,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         if recipe.synchronized_batch_norm:
             synchronize_batch_norm(model)
         if engine.is_main:
-            print(f"Going on after epoch {initial_epoch} of {recipe.epochs}.")
+            print(f"Resuming after epoch {initial_epoch} of {recipe.epochs}.")
     else:
         model = build_model(recipe, len(training.labels), training.labels)
         if engine.is_main:
@@ -125,14 +125,14 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         engine.wait()
         engine.check_same(
             f"{DESCRIPTION} {'there' if (folder / DESCRIPTION).is_file() else 'not there'}",
-            f"All processes of a run must see the same folder, {folder}, on a disk that the hosts share.",
+            f"All processes of a run must see the same folder, {folder}, on a disk shared by all hosts.",
         )
     rows = read_log(folder, before_epoch=initial_epoch)
 
     # === Fit: the frozen epochs, then the others ===
     best = max((row.get("val_accuracy", -1.0) for row in rows), default=-1.0)
     checkpoints = Checkpoints(folder, best, writes=engine.is_main)
-    watchers = [
+    others = [
         *callbacks,
         SeedEpochs(recipe.seed),
         StopOnBadLoss(lambda epoch, step: clips_of_step(recipe, training, epoch, step)),
@@ -155,20 +155,24 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
                 epochs=end,
                 initial_epoch=begin,
                 validation_data=validating,
-                callbacks=[*average, *watchers, checkpoints],
-                shuffle=False,  # the data set is in its own order already
+                callbacks=[*average, *others, checkpoints],
+                shuffle=False,  # the data set is shuffled already
                 verbose=_verbosity(engine),
             )
     print_failures(failures, validation_failures)
 
 
 def median_clip_seconds(annotations):
-    """Median length of the clips, in seconds, of a thousand of them where there are more.
+    """The median length of the clips in seconds, of about a thousand of them if there are more.
 
-    Clips that can't be read do not count. `None` if it is not known: frame folders have no frame rate of their own.
+    Files that cannot be read do not count. `None` if no length is known: that of frame folders and shards follows from
+    the `fps` of their clips.
+
+    Raises:
+        ValueError: If none of the clips can be read.
     """
     clips = annotations.clips[:: max(1, len(annotations) // 1000)]
-    lengths, failures = [], {}
+    lengths, reasons = [], []
     for clip in clips:
         if clip.start is not None and clip.end is not None:
             lengths.append(clip.end - clip.start)
@@ -176,16 +180,16 @@ def median_clip_seconds(annotations):
         try:
             lengths.append(open_clip(clip).seconds)
         except DecodingError as error:
-            failures[clip] = error
+            reasons.append(str(error))
     if not lengths:
-        reasons = "\n".join(f"  {error}" for error in list(failures.values())[:3])
-        raise ValueError(f"None of the {len(annotations)} clips can be read, for these reasons first:\n{reasons}")
+        first = "\n".join(f"  {reason[:250]}" for reason in reasons[:3])
+        raise ValueError(f"None of the {len(clips)} clips can be read. The first reasons:\n{first}")
     known = [length for length in lengths if length is not None]
     return float(np.median(known)) if known else None
 
 
 def set_digests(training, validation):
-    """The sets of a run as `run.json` names them."""
+    """The digests of a run's two sets, by their names in `run.json`."""
     return {
         "training_set": digest(training),
         "validation_set": None if validation is None else digest(validation),
@@ -193,17 +197,15 @@ def set_digests(training, validation):
 
 
 def _check_same_run(folder, recipe, training, validation):
-    """Raises a `ValueError` where the run in the folder is of another recipe, other labels or other sets."""
+    """Raises a `ValueError` if the run in the folder has another recipe, other labels or other sets."""
     old_recipe, labels, _, sets = read_description(folder)
     new = {**recipe.to_dict(), "labels": training.labels, **set_digests(training, validation)}
     old = {**old_recipe.to_dict(), "labels": labels, **sets}
-    differences = [
-        f"{name}={new[name]!r}, there {name}={old[name]!r}" for name in new if name in old and new[name] != old[name]
-    ]
+    differences = [f"{name}={new[name]!r}, there {name}={old[name]!r}" for name in new if new[name] != old[name]]
     if differences:
         raise ValueError(
-            f"{folder} holds another run; a run is gone on with by the same recipe and clips. Choose another folder, "
-            f"or delete this one. Received: {'; '.join(differences)}"
+            f"{folder} holds another run; a run can be resumed only with the same recipe and clips. Choose another "
+            f"folder, or delete this one. Received: {'; '.join(differences)}"
         )
 
 
@@ -223,7 +225,7 @@ def _tensorboard(folder):
 
 
 def clips_of_step(recipe, training, epoch, step):
-    """The names of the clips of a batch."""
+    """The names of the clips in a batch."""
     order = epoch_order(len(training), recipe.seed, epoch)
     places = order[step * recipe.clips_per_step : (step + 1) * recipe.clips_per_step]
     return [training.clips[place].name or training.clips[place].path for place in places]

@@ -1,4 +1,4 @@
-"""Opening a model to evaluate, whatever file it comes from."""
+"""Loading a model from a training run, a `.keras` file, a PyTorch checkpoint or a LiteRT file."""
 
 import dataclasses
 import os
@@ -13,18 +13,17 @@ TORCH_SUFFIXES = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".tar")
 
 @dataclasses.dataclass(frozen=True)
 class ModelFile:
-    """A model that is ready to predict, and what its file tells.
+    """A model that is ready to predict, with its labels and settings.
 
     Attributes:
         path: Path of the file.
-        model: From clips `(B, T, H, W, 3)`, RGB 0..255, to logits `(B, classes)`: a Keras model, or, of a LiteRT file,
-            a `keras_action.litert.LiteRTModel`.
-        num_segments: T, the frames of one clip.
+        model: From clips `(B, T, H, W, 3)`, RGB 0..255, to logits `(B, classes)`: a Keras model, or, from a LiteRT
+            file, a `keras_action.litert.LiteRTModel`.
+        num_segments: T, the number of frames of a clip.
         input_size: `(height, width)` of the frames.
-        labels: Names of the classes, or `None` where they are not known.
-        recipe: The `keras_action.Recipe` of a training run, or of the one that a LiteRT file was made of; `None` where
-            it is not known.
-        clip_seconds: The median length of the training clips, or `None`.
+        labels: Names of the classes, or `None` if unknown.
+        recipe: The `keras_action.Recipe` that the model was trained with, or `None` if unknown.
+        clip_seconds: The median length of the training clips, or `None` if unknown.
     """
 
     path: Path
@@ -37,12 +36,12 @@ class ModelFile:
 
     @property
     def sampling(self):
-        """Which frames make a clip, as the model was trained, if that is known."""
+        """Which frames make a clip: as in training, if that is known."""
         return self.recipe.sampling if self.recipe else "segments"
 
     @property
     def crop_to_aspect_ratio(self):
-        """Whether the model was trained on frames that keep their aspect ratio; True where it is not known."""
+        """Whether frames keep their aspect ratio: as in training, if that is known."""
         return self.recipe is None or self.recipe.cropping.crop_to_aspect_ratio
 
 
@@ -50,11 +49,11 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
     """The model of a training run, of a `.keras` file, of a PyTorch checkpoint or of a LiteRT file.
 
     Args:
-        path: A run's folder or one of its `.keras` files, whose `run.json` tells the labels; any other `.keras` file;
-            a PyTorch file as `keras_action.load_torch_checkpoint` takes it (`.pth`, `.pth.tar`, `.pt`, `.npz`); or a
-            `.tflite` file that takes clips.
-        num_segments: T, which a PyTorch file does not tell; for others `None`, or what they tell.
-        labels: Names of the classes; `None` for those that the file tells, if it does.
+        path: A run's folder or one of its `.keras` files; any other `.keras` file; a PyTorch file as
+            `keras_action.load_torch_checkpoint` takes it (`.pth`, `.pth.tar`, `.pt`, `.npz`); or a `.tflite` file that
+            takes clips.
+        num_segments: T, needed for a PyTorch file.
+        labels: Names of the classes; `None` for those in the run or the LiteRT file.
         kind: For a PyTorch file, as in `keras_action.load_torch_checkpoint`. With `"tsm_online"` and 27 classes the
             labels are Jester's.
 
@@ -62,8 +61,8 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
         A `ModelFile`.
 
     Raises:
-        FileNotFoundError: where there is no such file or run.
-        ValueError: where it is none of these, or is not what the arguments say.
+        FileNotFoundError: If there is no such file or run.
+        ValueError: If it is not such a file, is damaged, or does not fit the arguments.
 
     Example:
 
@@ -125,14 +124,13 @@ def _load_torch(path, num_segments, kind):
 
     if num_segments is None:
         raise ValueError(
-            "A PyTorch checkpoint does not tell how many frames its clips have: say it with `num_segments` "
-            f"(--num-segments). Received: {path}"
+            f"`num_segments` is needed for a PyTorch checkpoint, which does not store it. Received: {path}"
         )
     return load_torch_checkpoint(path, num_segments=num_segments, kind=kind)
 
 
 def _load_keras(path):
-    """The model, and, if it is a run's, labels, recipe and length of its clips."""
+    """The model, and, if it is in a run's folder, labels, recipe and length of its clips."""
     from keras_action.training.run import DESCRIPTION, load_keras_file, load_run
 
     if path.is_dir() or (path.parent / DESCRIPTION).is_file():

@@ -1,4 +1,4 @@
-"""Reading `last.keras`: what training goes on with, and the average of the weights."""
+"""Reading `last.keras`: the state to resume from, and the average of the weights."""
 
 import warnings
 
@@ -8,17 +8,16 @@ from keras_action.training.run import LAST
 
 
 def restore(model, path):
-    """Reads the weights and the optimiser's state of a file into a model.
+    """Loads the weights and the optimiser's state of a file into a model.
 
-    A file does not tell which layers inside ACTION's learn, so that Keras makes an optimiser of other variables where
-    it compiles the file's model by itself, and passes over the state with a warning. Here that is an error.
+    Keras ignores the state of an optimiser with other variables, with a warning. Here that is an error.
 
     Args:
         model: The model, compiled as the one in the file was.
         path: A `.keras` file.
 
     Raises:
-        ValueError: where the optimiser in the file has other variables than the model's.
+        ValueError: If the optimiser in the file has other variables than the model's.
     """
     model.optimizer.build(model.trainable_variables)
     with warnings.catch_warnings():
@@ -27,21 +26,24 @@ def restore(model, path):
             model.load_weights(path)
         except ValueError as error:
             raise ValueError(
-                "The weights and the optimiser's state in a file must be those of the model that goes on. "
+                "The weights and the optimiser's state in the file must be those of the resumed model. "
                 f"Received: {path}, of which Keras says: {error}"
             ) from error
 
 
 def load_average(run):
-    """The model of a run's `last.keras` with the average of the weights in place of the weights.
+    """The model of a run's `last.keras` with the moving average of the weights in place of the weights.
 
-    The average begins after the frozen epochs. `best.keras` has it as its weights already.
+    The average begins after the frozen epochs. The weights in `best.keras` are the average already.
 
     Args:
-        run: The `Run`, its checkpoint being `last.keras`.
+        run: A `Run` whose checkpoint is `last.keras`.
+
+    Returns:
+        A Keras model.
 
     Raises:
-        ValueError: where there is no average in the file.
+        ValueError: If there is no average in the file.
 
     Example:
 
@@ -51,13 +53,12 @@ def load_average(run):
     averaged = max(0, finished_epochs(run.folder) - recipe.frozen_epochs) if recipe.ema_momentum else 0
     if run.checkpoint.name != LAST or not averaged:
         raise ValueError(
-            f"The average of the weights is in the {LAST} of a run whose recipe has `ema_momentum`, after the frozen "
-            f"epochs. Received: {run.checkpoint}, with "
-            f"ema_momentum={recipe.ema_momentum} and {averaged} epochs since then"
+            f"Only the {LAST} of a run with `ema_momentum` has an average of the weights, after the frozen epochs. "
+            f"Received: {run.checkpoint}, with ema_momentum={recipe.ema_momentum} and {averaged} epochs since then"
         )
     with precision(recipe):
         model = run.load_model()
-    compile_model(model, recipe, steps=1, frozen=False)  # the steps matter to the schedule alone
+    compile_model(model, recipe, steps=1, frozen=False)  # only the schedule depends on the steps
     restore(model, run.checkpoint)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     return model

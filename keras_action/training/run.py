@@ -1,9 +1,10 @@
-"""A run's folder: checkpoints, the recipe, and what a model must know to be used."""
+"""The folder of a training run: its checkpoints, recipe, labels and data sets."""
 
 import hashlib
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +20,14 @@ LOG = "log.csv"
 
 @dataclass(frozen=True)
 class Run:
-    """A training run, as its folder tells it.
+    """A training run.
 
     Attributes:
         folder: Path of the folder.
-        checkpoint: Path of the `.keras` file to use: the best by validation accuracy, unless another was asked for.
+        checkpoint: Path of its `.keras` file: the best by validation accuracy, unless another was asked for.
         recipe: The `Recipe`.
         labels: Names of the classes, in the order of the logits.
-        clip_seconds: Median length of a training clip, in seconds; `None` where it is not known.
+        clip_seconds: Median length of the training clips, in seconds; `None` if unknown.
     """
 
     folder: Path
@@ -49,7 +50,7 @@ class Run:
 
 
 def load_keras_file(path):
-    """The model of a `.keras` file, not compiled.
+    """The model in a `.keras` file, not compiled.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -62,13 +63,26 @@ def load_keras_file(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no such file. Received: {path}")
+    # Keras says of a truncated file that it does not exist.
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: the .keras file is damaged or truncated. Delete it, or copy it again.")
-    return keras.saving.load_model(path, compile=False)
+        raise ValueError(damaged(path))
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(damaged(path)) from error
+
+
+def damaged(path):
+    """The sentences on a damaged checkpoint: what it is, and what to do."""
+    path = Path(path)
+    others = [name for name in (BEST, LAST) if name != path.name and zipfile.is_zipfile(path.with_name(name))]
+    other = f", or use {others[0]} in the same folder" if others and (path.parent / DESCRIPTION).is_file() else ""
+    again = ", or delete it to train from the beginning" if path.name == LAST else ""
+    return f"{path}: the .keras file is damaged or truncated. Copy it again{other}{again}."
 
 
 def load_run(path):
-    """The run in a folder, or that of a `.keras` file in it.
+    """The run in a folder, or of a `.keras` file in it.
 
     Args:
         path: Path of a run's folder, or of one of its `.keras` files.
@@ -77,8 +91,8 @@ def load_run(path):
         A `Run`.
 
     Raises:
-        FileNotFoundError: where there is no run or no checkpoint.
-        ValueError: where `run.json` is not what `write_run` writes.
+        FileNotFoundError: If there is no run or no checkpoint.
+        ValueError: If `run.json` is damaged.
 
     Example:
 
@@ -98,25 +112,21 @@ def load_run(path):
 
 
 def read_description(folder):
-    """What `run.json` tells: the recipe, the labels, the length of clips in seconds, and the sets.
-
-    These are a dict of `training_set` and `validation_set` to what `write_run` was given; runs written before it
-    asked for one of them have none of that name.
-    """
+    """The content of `run.json`: recipe, labels, length of clips in seconds, and the digests of the two sets."""
     path = Path(folder) / DESCRIPTION
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         recipe = Recipe.from_dict(values["recipe"])
         seconds = values["clip_seconds"]
         seconds = None if seconds is None else float(seconds)
-        sets = {name: values[name] for name in ("training_set", "validation_set") if name in values}
+        sets = {name: values[name] for name in ("training_set", "validation_set")}
         return recipe, tuple(values["labels"]), seconds, sets
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the description of a training run: {error}") from error
 
 
 def digest(annotations):
-    """Number of clips, and a hash of their names, parts and labels in order: another set has another digest."""
+    """The number of clips, and a hash of their names, parts and labels in order."""
     rows = [
         (os.path.basename(clip.path), clip.label, clip.start, clip.end, *(clip.frames or ()))
         for clip in annotations.clips
@@ -125,7 +135,7 @@ def digest(annotations):
 
 
 def write_run(folder, recipe, labels, clip_seconds, training_set=None, validation_set=None):
-    """Writes `run.json`, whole or not at all; the sets are each the `digest` of one, or `None` where there is none."""
+    """Writes `run.json`, whole or not at all; `training_set` and `validation_set` are digests or `None`."""
     values = {
         "keras_action": __version__,
         "recipe": recipe.to_dict(),

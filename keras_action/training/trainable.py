@@ -1,4 +1,4 @@
-"""Which layers of a model learn."""
+"""Freezing layers of a model."""
 
 import keras
 
@@ -6,21 +6,22 @@ from keras_action.layers import Action, TemporalShift
 from keras_action.models.graph import Graph
 
 _NEW = (Action, TemporalShift)
-_HEAD = "pool"  # where the backbone ends, in the models of `build_action_net`
+_HEAD = "pool"  # the first layer after the backbone
 
 
 def set_trainable(model, *, backbone=True, frozen_stages=0, partial_batch_norm=False):
-    """Sets what of a model learns. Compile it afterwards, as Keras takes note of it then.
+    """Sets which layers of a model are trainable. Compile the model afterwards.
 
-    Temporal layers and the classifier always learn. A batch normalisation that does not learn keeps its statistics.
-    A `.keras` file does not keep which of the layers inside ACTION's learn: set it anew where training goes on.
+    Temporal layers and the classifier always are. A batch normalisation that is not trainable keeps its statistics. A
+    `.keras` file does not store this for the layers inside ACTION modules: set it again before training is resumed.
 
     Args:
-        model: What `build_action_net`, `build_tsm` or `build_tsn` gives.
-        backbone: Whether the backbone learns.
-        frozen_stages: Integer s: layers of the backbone whose maps are at most 2^s times smaller than the frames
-            do not learn.
-        partial_batch_norm: Whether of all batch normalisations only the first learns, ACTION's own among the others.
+        model: A model of `build_action_net`, `build_tsm` or `build_tsn`.
+        backbone: Whether the backbone is trainable.
+        frozen_stages: Integer s: layers of the backbone whose maps are at most 2^s times smaller than the frames are
+            not trainable.
+        partial_batch_norm: Whether only the first of all batch normalisations is trainable, those of ACTION modules
+            included.
 
     Example:
 

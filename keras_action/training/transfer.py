@@ -1,4 +1,4 @@
-"""A model that starts with the weights of another one that was trained before: other classes, or looking only back."""
+"""Starting from the weights of another trained model, of other classes or not causal."""
 
 import keras
 
@@ -10,7 +10,7 @@ from keras_action.training.model_files import TORCH_SUFFIXES, load_model
 
 CLASSIFIER = "classifier"
 
-# What two layers of the same name must have in common, besides their class and the shapes of their weights.
+# Settings in which two layers of the same name must agree, besides their class and the shapes of their weights.
 _SETTINGS = (
     "strides",
     "padding",
@@ -26,17 +26,16 @@ _SETTINGS = (
 
 
 def open_start(path, num_segments, kind):
-    """The model whose weights another one starts with, and its labels or `None`.
+    """The model of `start_from`, and its labels or `None`.
 
     Args:
         path: Path of a training run, of a `.keras` file or of a PyTorch checkpoint.
-        num_segments: T, which a PyTorch checkpoint does not tell.
-        kind: What the model that starts with it is, which a PyTorch checkpoint does not always tell, and must be too:
-            as `kind` of `keras_action.load_torch_checkpoint`.
+        num_segments: T, for a PyTorch checkpoint.
+        kind: The model's kind, for a PyTorch checkpoint: see `keras_action.load_torch_checkpoint`.
 
     Raises:
-        FileNotFoundError: where there is none.
-        ValueError: where it is no Keras model of clips.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a Keras model of clips.
     """
     is_torch = str(path).endswith(TORCH_SUFFIXES)
     opened = load_model(path, **({"num_segments": num_segments, "kind": kind} if is_torch else {}))
@@ -48,14 +47,14 @@ def open_start(path, num_segments, kind):
 
 
 def misfits(model, start):
-    """What keeps `model` from taking the weights of `start`: a list of sentences, empty where they fit.
+    """Reasons why `model` can't take the weights of `start`: a list of sentences, empty if they fit.
 
-    The classifier, the number of frames, their size, dropout and precision may differ, and the temporal layers of
-    `model` may look only back where those of `start` do not.
+    The classifier, the number of frames, their size, dropout and precision may differ, and `model` may be causal where
+    `start` is not.
     """
     ours, theirs = _described(model), _described(start)
     reasons = [f"it has no layer {name!r}" for name in ours if name not in theirs]
-    reasons += [f"it has a layer {name!r} too many" for name in theirs if name not in ours]
+    reasons += [f"it has an extra layer {name!r}" for name in theirs if name not in ours]
     for name, description in ours.items():
         for what, value in description.items():
             other = theirs.get(name, description)[what]
@@ -63,22 +62,21 @@ def misfits(model, start):
                 reasons.append(f"its layer {name!r} has {what} {other}, where {value} is needed")
     for layer in model.layers:
         if layer.name in theirs and _is_causal(start.get_layer(layer.name)) and not _is_causal(layer):
-            reasons.append(f"its layer {layer.name!r} looks only back, and is to look ahead")
+            reasons.append(f"its layer {layer.name!r} is causal, where one that is not is needed")
     return reasons
 
 
 def take_weights(model, start, path, labels=None, start_labels=None):
-    """Gives a model the weights of another one; the classifier's only where the classes are the same.
+    """Copies the weights of a model to another one; those of the classifier only if the classes are the same.
 
-    A learnable shift that looks only back takes over one that does not by `causal_kernel`. All other weights are
-    taken as they are.
+    The kernel of a learnable shift is converted by `causal_kernel` if only `model` is causal.
 
     Args:
         model: A model of `build_action_net`, `build_tsm` or `build_tsn`.
-        start: Another one, of which `misfits` says nothing.
-        path: Where it comes from, for the line that says what was done.
-        labels: Names of the classes of `model`, where they are known.
-        start_labels: Those of `start`.
+        start: Another one, for which `misfits` is empty.
+        path: Its path, for the message.
+        labels: Names of the classes of `model`, if known.
+        start_labels: Names of the classes of `start`, if known.
     """
     for layer in model.layers:
         if layer.weights and layer.name != CLASSIFIER:
@@ -86,19 +84,19 @@ def take_weights(model, start, path, labels=None, start_labels=None):
             layer.set_weights(old.get_weights())
             finalize_normalizations(layer)
             if _is_causal(layer) and not _is_causal(old):
-                _look_back(layer)
+                _make_causal(layer)
     count, old_count = model.output_shape[-1], start.output_shape[-1]
     same = count == old_count and (None in (labels, start_labels) or tuple(labels) == tuple(start_labels))
     if same:
         model.get_layer(CLASSIFIER).set_weights(start.get_layer(CLASSIFIER).get_weights())
     if is_main_process():
-        new = f"a new classifier for {count} classes, other than the {old_count} there"
+        new = f"a new classifier for {count} classes (there are others, {old_count}, in the file)"
         classes = "the same classes" if same else new
         print(f"Starting with the weights of {path}: {classes}.")
 
 
 def _described(model):
-    """Name → what must be the same, of all layers that have weights, look into other frames, or scale the input."""
+    """Name of a layer → its settings that must agree, for layers with weights, temporal layers, and input scaling."""
     described = {}
     for layer in model.layers:
         kept = layer.weights or isinstance(layer, (Action, TemporalShift, keras.layers.Rescaling))
@@ -120,7 +118,7 @@ def _is_causal(layer):
     return getattr(layer, "causal", False)
 
 
-def _look_back(layer):
+def _make_causal(layer):
     shift = layer.temporal_shift if isinstance(layer, Action) else layer
     if getattr(shift, "mode", None) == "learnable":
         shift.kernel.assign(causal_kernel(keras.ops.convert_to_numpy(shift.kernel)))

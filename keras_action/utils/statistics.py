@@ -12,25 +12,25 @@ def softmax(logits):
 
 
 class ConfidenceInterval(NamedTuple):
-    """The two ends of an interval."""
+    """The two ends of a confidence interval."""
 
     low: float
     high: float
 
 
 def bootstrap_intervals(figures, kinds, units=None, *, level=0.95, resamples=2000, seed=0):
-    """Percentile intervals of figures, by drawing what they are made of again and again, with replacement.
+    """Percentile intervals of statistics by bootstrap: resampling with replacement.
 
-    What is not independent must be one unit: the clips of one subject come or stay away together.
+    Observations that are not independent, as the clips of one subject, must be one unit.
 
     Args:
-        figures: A function from counts `(R, K)`, how many observations of each kind there are in each of R resamples,
-            to an array `(R, F)`.
-        kinds: N integers in 0 … K − 1: what each observation is, as far as the figures are concerned.
-        units: N integers from 0: what is drawn together; `None` where each observation is drawn alone.
-        level: The share of the resamples whose figures lie in the interval.
-        resamples: How often to draw.
-        seed: The same seed gives the same intervals.
+        figures: A function from counts `(R, K)`, the number of observations of each kind in each of R resamples, to an
+            array `(R, F)` of F statistics.
+        kinds: N integers in 0 … K − 1, the kind of each observation.
+        units: N integers from 0, the unit of each observation; `None` if each is a unit of its own.
+        level: The confidence level.
+        resamples: Number of resamples.
+        seed: Seed of the resampling.
 
     Returns:
         A list of F `ConfidenceInterval`s.
@@ -47,12 +47,12 @@ def bootstrap_intervals(figures, kinds, units=None, *, level=0.95, resamples=200
     """
     if not 0 < level < 1 or resamples < 1:
         raise ValueError(
-            "`level` must be between 0 and 1, and there must be resamples. "
+            "`level` must be between 0 and 1, and `resamples` at least 1. "
             f"Received: level={level}, resamples={resamples}"
         )
     rng = np.random.default_rng(seed)
     if units is None:
-        # How often each kind is drawn is all that matters: a multinomial number.
+        # Only the number of draws of each kind matters, which is multinomial.
         counts = rng.multinomial(len(kinds), np.bincount(kinds) / len(kinds), size=resamples)
     else:
         of_units = np.zeros((np.max(units) + 1, np.max(kinds) + 1), "int64")

@@ -145,6 +145,12 @@ def test_evaluate_without_progress_is_silent(fake_data, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_evaluate_checks_pairs_before_decoding(fake_data):
+    with pytest.raises(ValueError, match=r"no class 'gren'\. Did you mean 'green'"):
+        evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, reversed_pairs=[("red", "gren")])
+    assert fake_data == {}
+
+
 def test_evaluate_compares_classes_before_decoding(fake_data):
     with pytest.raises(ValueError, match="has 3 classes, the annotations have 2 labels"):
         evaluate(keras_model(), make_annotations(LABELS[:2]), num_segments=2, input_size=8)

@@ -129,11 +129,18 @@ def test_confusion_within_is_the_pairs_part():
     np.testing.assert_array_equal(matrices["none", "left"], [[1, 1], [0, 0]])
 
 
-@pytest.mark.parametrize("pair", [("left", "up"), ("left", "left")])
-def test_pairs_must_be_two_classes(pair):
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        (("left", "up"), r"no class 'up'\. The classes are .*Received: pair=\('left', 'up'\)"),
+        (("left", "rihgt"), r"no class 'rihgt'\. Did you mean 'right'"),
+        (("left", "left"), r"two different classes. Received: \('left', 'left'\)"),
+    ],
+)
+def test_pairs_must_be_two_classes(pair, message):
     report = make_report([("left", "left")])
     for method in (report.confusion_within, report.pair_accuracy):
-        with pytest.raises(ValueError, match=r"two different ones.*Received: \('left'"):
+        with pytest.raises(ValueError, match=message):
             method([pair])
 
 

@@ -17,7 +17,7 @@ from keras_action.training.build import build_model, make_schedule, training_bat
 from keras_action.training.callbacks import Checkpoints, finished_epochs, read_log
 from keras_action.training.fit import median_clip_seconds
 from keras_action.training.recipe import Recipe
-from keras_action.training.run import digest
+from keras_action.training.run import digest, write_run
 from tests import tiny
 
 
@@ -92,7 +92,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, tmp_path
         )
     assert len(losses(tmp_path / "cut")) == kill_at
     keras_action.train(recipe, annotations, annotations, tmp_path / "cut", tensorboard=False)
-    assert (f"Going on after epoch {kill_at} of 3" in capsys.readouterr().out) == (kill_at > 0)
+    assert (f"Resuming after epoch {kill_at} of 3" in capsys.readouterr().out) == (kill_at > 0)
     np.testing.assert_allclose(losses(tmp_path / "cut"), losses(tmp_path / "whole"), rtol=2e-3)
     whole, cut = (keras.saving.load_model(tmp_path / name / "last.keras") for name in ("whole", "cut"))
     for a, b in zip(whole.get_weights(), cut.get_weights(), strict=True):
@@ -206,18 +206,6 @@ def test_other_clips_in_the_same_folder_are_an_error(annotations, tmp_path):
         keras_action.train(tiny.recipe(epochs=1), annotations, fewer, tmp_path / "run", tensorboard=False)
 
 
-def test_a_run_that_does_not_say_on_what_it_was_validated_goes_on(annotations, tmp_path):
-    """As those do that were begun before `run.json` told it."""
-    folder, recipe = tmp_path / "run", tiny.recipe(epochs=2)
-    with pytest.raises(KeyboardInterrupt):
-        keras_action.train(recipe, annotations, None, folder, tensorboard=False, callbacks=[Kill(1)])
-    values = json.loads((folder / "run.json").read_text())
-    assert values.pop("validation_set") is None
-    (folder / "run.json").write_text(json.dumps(values))
-    keras_action.train(recipe, annotations, annotations, folder, tensorboard=False)
-    assert ["val_accuracy" in row for row in read_log(folder)] == [False, True]
-
-
 def test_a_run_that_never_began_does_not_lock_its_folder(annotations, tmp_path):
     with pytest.raises(FileNotFoundError):
         keras_action.train(tiny.recipe(weights="tpyo.npz"), annotations, None, tmp_path / "run")
@@ -307,6 +295,37 @@ def test_labels_of_training_and_validation_must_agree(annotations, tmp_path):
     other = type(annotations)(annotations.clips, ("dark", "bright"))
     with pytest.raises(ValueError, match="must have the same labels"):
         keras_action.train(tiny.recipe(), annotations, other, tmp_path / "run")
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_cut_checkpoint_is_named_as_damaged(tmp_path, size):
+    """Keras says "File not found" of it."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    for name in ("best.keras", "last.keras"):
+        model.save(folder / name)
+    write_run(folder, Recipe(weights=None), ("a", "b"), 1.0)
+    whole = (folder / "best.keras").read_bytes()
+    (folder / "best.keras").write_bytes(whole[:size])
+    for load in (lambda: keras_action.load_run(folder).load_model(), lambda: keras_action.load_model(folder)):
+        with pytest.raises(
+            ValueError, match=r"best\.keras: .* damaged or truncated\. Copy it again, or use last\.keras in"
+        ):
+            load()
+    (folder / "last.keras").write_bytes(whole[:size])
+    with pytest.raises(ValueError, match=r"last\.keras: .* damaged .* or delete it to train from the beginning"):
+        finished_epochs(folder)
+
+
+def test_no_clip_can_be_read(tmp_path):
+    for i in range(5):
+        (tmp_path / f"{i}.mp4").write_text("this is no video")
+    clips = tuple(Clip(str(tmp_path / f"{i}.mp4"), "ab"[i % 2]) for i in range(5))
+    with pytest.raises(ValueError, match=r"None of the 5 clips can be read\. The first reasons:") as error:
+        median_clip_seconds(Annotations(clips, ("a", "b")))
+    _, *reasons = str(error.value).splitlines()
+    assert len(reasons) == 3 and all(f"{i}.mp4: " in reason for i, reason in enumerate(reasons))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", json.dumps({"recipe": {"epoch": 3}})])

@@ -31,7 +31,7 @@ def test_the_average_in_last_keras_is_that_of_best_keras(tmp_path, monkeypatch, 
         np.testing.assert_allclose(value, expected[path], rtol=1e-5, atol=1e-6, err_msg=path)
     assert any(np.abs(value - raw[path]).max() > 1e-4 for path, value in average.items())
     with pytest.raises(
-        ValueError, match=r"in the last\.keras of a run .*Received: .*best\.keras, with ema_momentum=0\.9"
+        ValueError, match=r"Only the last\.keras of a run .*Received: .*best\.keras, with ema_momentum=0\.9"
     ):
         load_average(best)
 
