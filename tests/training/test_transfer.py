@@ -83,10 +83,10 @@ def test_a_causal_model_starts_from_one_that_is_not(model, tmp_path):
     ("there", "here", "message"),
     [
         ({"model": "tsm"}, {}, "it has no layer 'branch_action'"),
-        ({}, {"model": "tsn"}, "it has a layer 'branch_action' too many"),
+        ({}, {"model": "tsn"}, "it has an extra layer 'branch_action'"),
         ({"paths": ("ste", "ce")}, {}, "layer 'branch_action' has"),
         ({"shift": "fixed"}, {"shift": None}, "has shift fixed, where None is needed"),
-        ({"causal": True}, {}, "'branch_action' looks only back, and is to look ahead"),
+        ({"causal": True}, {}, "'branch_action' is causal, where one that is not is needed"),
         ({"backbone": "mobilenet_v2", "alpha": 0.35}, {}, "it has no layer 'stem'"),
     ],
 )
