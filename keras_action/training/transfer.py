@@ -90,7 +90,7 @@ def take_weights(model, start, path, labels=None, start_labels=None):
     if same:
         model.get_layer(CLASSIFIER).set_weights(start.get_layer(CLASSIFIER).get_weights())
     if is_main_process():
-        new = f"a new classifier for {count} classes (there are others, {old_count}, in the file)"
+        new = f"a new classifier for {count} classes, other than the {old_count} in the file"
         classes = "the same classes" if same else new
         print(f"Starting with the weights of {path}: {classes}.")
 

@@ -255,7 +255,7 @@ def test_reversed_pairs_stand_in_summary_and_json():
     ("changes", "message"),
     [
         ({"groups": ["a"]}, "group for each of 2 clips. Received: 1"),
-        ({"reversed_pairs": [("left", "up")]}, r"Received: \('left', 'up'\)"),
+        ({"reversed_pairs": [("left", "up")]}, r"Received: pair=\('left', 'up'\)"),
     ],
 )
 def test_groups_and_pairs_must_fit(changes, message):

@@ -278,7 +278,9 @@ def test_the_checkpoint_of_something_else_is_refused(annotations, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(folder / "last.keras")
-    with pytest.raises(ValueError, match=r"last\.keras of that run, or none\. Received: .*which no run has written"):
+    with pytest.raises(
+        ValueError, match=r"must be of that run\. Received: .*last\.keras, which was not written by a run"
+    ):
         keras_action.train(tiny.recipe(), annotations, annotations, folder)
     assert [path.name for path in folder.iterdir()] == ["last.keras"]
 

@@ -37,7 +37,7 @@ def test_all_weights_are_taken_where_the_classes_are_as_many(tmp_path):
 def test_other_classes_get_a_new_classifier(tmp_path, capsys):
     start, path = save(tmp_path, num_classes=5)
     model = build_model(tiny.recipe(start_from=path), 2)
-    line = f"Starting with the weights of {path}: a new classifier for 2 classes, other than the 5 there."
+    line = f"Starting with the weights of {path}: a new classifier for 2 classes, other than the 5 in the file."
     assert line in capsys.readouterr().out
     ours, theirs = named(model), named(start)
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours if not name.startswith("classifier"))
