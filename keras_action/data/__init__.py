@@ -15,7 +15,6 @@ from keras_action.data.decoding import (
     iter_frames,
     read_frames,
     video_info,
-    write_video,
 )
 from keras_action.data.failures import FailureLog, TooManyFailuresError
 from keras_action.data.flips import (
@@ -68,6 +67,7 @@ from keras_action.data.transforms import (
     resize_short_side,
     three_crops,
 )
+from keras_action.data.video_writing import write_video
 from keras_action.utils.intervals import Interval
 
 __all__ = [

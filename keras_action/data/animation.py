@@ -9,15 +9,15 @@ import numpy as np
 from keras_action.utils.files import write_whole
 
 ANIMATIONS = (".gif", ".webp")
-_LOOKED_AT = 64  # frames that a GIF's palette is made from
+_PALETTE_FRAMES = 64  # from which a GIF's palette is made
 
 
 def write_animation(path, frames, fps):
-    """Writes frames as an animated picture that goes on for ever. What `write_video` does for a file of these endings.
+    """Writes frames as an animated picture that loops. `write_video` calls it for files with these suffixes.
 
-    A GIF has 256 colours, one palette for all frames, chosen from the first 64: colours that change from frame to frame
-    would flicker. It counts in hundredths of a second, to which the time of a frame is rounded. A WebP has all colours
-    and is many times smaller where there is noise. All frames are held in memory: for films there are videos.
+    A GIF has one palette of 256 colours for all frames, made from the first 64, because colours would flicker with a
+    palette for each frame. The duration of its frames is rounded to hundredths of a second. A WebP has all colours and
+    is many times smaller for noisy frames. All frames are held in memory.
 
     Args:
         path: The file to write, `.gif` or `.webp`. It appears whole or not at all.
@@ -36,7 +36,7 @@ def write_animation(path, frames, fps):
     except ImportError as error:
         raise ImportError("An animated picture needs Pillow. Install it with: pip install pillow") from error
     frames = iter(frames)
-    head = list(islice(frames, _LOOKED_AT))
+    head = list(islice(frames, _PALETTE_FRAMES))
     if not head:
         raise ValueError(f"There must be at least one frame. Received: none, for {path}")
     pictures = map(Image.fromarray, chain(head, frames))

@@ -7,7 +7,7 @@ DECODERS = {"pyav": read_frames, "tensorflow-io": read_frames_by_tensorflow_io}
 
 
 def frame_decoder(name):
-    """A decoder of video files: a function with the arguments and result of `read_frames`.
+    """Returns a decoder of video files: a function with the arguments and result of `read_frames`.
 
     Args:
         name: `"pyav"`, or `"tensorflow-io"` where its libraries load: see `read_frames_by_tensorflow_io`.
@@ -17,8 +17,8 @@ def frame_decoder(name):
 
     Raises:
         ValueError: If there is no such decoder.
-        ImportError: If TensorFlow I/O was asked for, and it or something that it needs is missing: the message
-            says what. PyAV is looked for when the first video is read, as frame folders do without.
+        ImportError: If `name` is `"tensorflow-io"`, and it or one of its libraries is missing; the message names
+            it. PyAV is imported when the first video is read, because frame folders don't need it.
 
     Example:
 

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 
 from keras_action.data.clips import Annotations
-from keras_action.data.decoding import write_video
 from keras_action.data.sources import open_clip
+from keras_action.data.video_writing import write_video
 from keras_action.utils.intervals import IGNORED_LABELS, Interval, intervals_path, is_ignored, write_intervals
 
 PAUSES = ("hold", "background")

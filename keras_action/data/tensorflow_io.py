@@ -1,7 +1,7 @@
-"""Decoding by TensorFlow I/O, where it can be had: with TensorFlow 2.17 or older, and the libraries of FFmpeg 4.
+"""Decoding by TensorFlow I/O, which needs TensorFlow 2.17 or older and the libraries of FFmpeg 4.
 
-TensorFlow I/O gives the frames that it could decode, all of them and at full size. When they are shown, how many there
-should be and how the picture is turned it does not say, nor that a file is damaged. So PyAV reads the container for it.
+TensorFlow I/O returns all frames that it can decode, at full size. It reports neither timestamps, nor the expected
+number of frames, nor the display matrix, nor damage. PyAV reads these.
 """
 
 import ctypes
@@ -13,8 +13,9 @@ import warnings
 
 import numpy as np
 
-from keras_action.data import decoding
-from keras_action.data.decoding import DecodingError
+from keras_action.data.decoding import DecodingError, chosen_frames, first_frame
+from keras_action.data.orientation import orientation, turn
+from keras_action.data.timeline import import_av, open_video, read_timeline
 
 # Each needs those before it. TensorFlow I/O would take FFmpeg 3.4 and 2.8 too, but then one frame was seen in place of
 # all (github.com/tensorflow/io, issue 1471).
@@ -22,11 +23,11 @@ _FFMPEG = ("libavutil.so.56", "libswscale.so.5", "libavcodec.so.58", "libavforma
 
 
 def read_frames_by_tensorflow_io(path, indices=None, start=None, end=None, short_side=None):
-    """Decodes some frames of a video by TensorFlow I/O; the same as `read_frames`, which see for the arguments.
+    """Decodes some frames of a video by TensorFlow I/O. The arguments are those of `read_frames`.
 
-    All frames are decoded at full size, also those that were not chosen: a long video takes time and memory.
-    Colours differ by a little from PyAV's, as another FFmpeg converts and scales them. A truncated file is
-    an error as with PyAV; of damage inside a frame less is noticed, as FFmpeg's word on it gets lost.
+    All frames are decoded at full size, also those that are not returned: a long video takes time and memory. Colours
+    differ slightly from PyAV's, because another version of FFmpeg converts and scales them. A truncated file is an
+    error as with PyAV; damage inside a frame may go unnoticed.
 
     Returns:
         A uint8 array of shape (len(indices), height, width, 3), RGB, rotation tags applied.
@@ -39,11 +40,11 @@ def read_frames_by_tensorflow_io(path, indices=None, start=None, end=None, short
     import tensorflow as tf
 
     decode_video = load_tensorflow_io()
-    timeline = decoding._timeline(path)
-    indices = decoding._chosen(path, timeline, indices, start, end)
-    with decoding._open(path) as (container, stream):
+    timeline = read_timeline(path)
+    indices = chosen_frames(path, timeline, indices, start, end)
+    with open_video(path) as (container, stream):
         track = [other.index for other in container.streams.video].index(stream.index)
-    turns = decoding._quarter_turns(decoding._first_frame(path))
+    turned = orientation(first_frame(path))
     with tf.device("CPU:0"):
         try:
             frames = decode_video(tf.io.read_file(os.fspath(path)), track)
@@ -59,18 +60,18 @@ def read_frames_by_tensorflow_io(path, indices=None, start=None, end=None, short
             scale = short_side / min(height, width)
             frames = tf.image.resize(frames, (round(height * scale), round(width * scale)), method="area")
             frames = tf.cast(tf.round(frames), tf.uint8)
-        return np.ascontiguousarray(np.rot90(frames.numpy(), turns, axes=(1, 2)))
+        return np.stack([turn(frame, turned) for frame in frames.numpy()])
 
 
 @functools.cache
 def load_tensorflow_io():
-    """The operator with which TensorFlow I/O decodes videos.
+    """Loads the operator with which TensorFlow I/O decodes videos.
 
     Returns:
-        A function from the content of a file and the number of a video stream in it to all frames.
+        A function of the content of a file and the index of a video stream that returns all frames.
 
     Raises:
-        ImportError: If it can't be loaded; the message says all that is missing.
+        ImportError: If it can't be loaded; the message names everything that is missing.
     """
     import tensorflow as tf
 
@@ -80,11 +81,11 @@ def load_tensorflow_io():
             "decoder='tensorflow-io' needs the package tensorflow-io. Install it beside TensorFlow 2.17 or older, on "
             "Python 3.12 or older, with: pip install tensorflow-io==0.37.1"
         )
-    decoding._import_av()
+    import_av()
     version = importlib.metadata.version("tensorflow-io")
     missing = []
     try:
-        # Not the operators for video, but what all of it needs: it loads or not whatever FFmpeg is there.
+        # The core library, which does not depend on FFmpeg.
         tf.load_op_library(os.path.join(os.path.dirname(spec.origin), "python", "ops", "libtensorflow_io.so"))
     except tf.errors.NotFoundError as error:
         missing.append(
@@ -101,20 +102,20 @@ def load_tensorflow_io():
         raise ImportError("decoder='tensorflow-io' can't be used:\n" + "\n".join(f"- {line}" for line in missing))
     _keep_ffmpeg_in_bounds()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of file systems that it offers too
+        warnings.simplefilter("ignore")  # about its file systems
         from tensorflow_io.python.ops import ffmpeg_ops
     return ffmpeg_ops.io_ffmpeg_decode_video
 
 
 def _keep_ffmpeg_in_bounds():
-    """Makes FFmpeg use its plain code.
+    """Turns off FFmpeg's SIMD code.
 
-    That with SSSE3 writes up to 24 bytes more than a picture has, where the width is no multiple of 16, and TensorFlow
-    I/O has no room for them: the process dies some time later. So decoding takes 1.9 times as long.
+    With SSSE3 it writes up to 24 bytes beyond a picture whose width is no multiple of 16. TensorFlow I/O allocates no
+    room for them, and the process crashes later. Decoding takes 1.9 times as long without.
     """
     library = ctypes.CDLL("libavutil.so.56")
     library.av_force_cpu_flags(0)
-    library.av_log_set_level(-8)  # or it says for each video that plain code is slower
+    library.av_log_set_level(-8)  # no warning for each video
 
 
 def _loads(library):
@@ -126,5 +127,5 @@ def _loads(library):
 
 
 def _reason(message):
-    # "/long/path/libtensorflow_io.so: undefined symbol: _ZNK…": the path says nothing new.
+    # "/long/path/libtensorflow_io.so: undefined symbol: _ZNK…": without the path.
     return message.partition(".so: ")[2] or message

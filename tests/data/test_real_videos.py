@@ -169,11 +169,27 @@ def test_edit_lists(tmp_path, suffix, b_frames, edits, expected):
     check(path, expected)
 
 
-def test_an_edit_at_half_speed_shows_all_frames(tmp_path):
-    path = with_edits(write_numbered(tmp_path / "slow.mp4", options={"crf": "10", "bf": "0"}), [(48, 0, (0, -32768))])
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [(48, 0, (0, -32768))],
+        [(20, 5, (0, -32768))],
+        [(12, 0, (2, 0))],
+        [(6, 16, ONE), (6, 3, ONE)],
+        [(6, 3, ONE), (6, 3, ONE)],
+        [(4, 2, ONE), (4, None, ONE), (6, 16, ONE)],
+        [(3, 2, ONE), (5, 9, ONE), (4, 17, ONE)],
+    ],
+    ids=["half speed", "part, half speed", "double speed", "backwards", "twice", "a gap", "three pieces"],
+)
+def test_rare_edit_lists_show_what_ffmpeg_shows(tmp_path, b_frames, edits):
+    options = {"crf": "10", "bf": str(b_frames), "g": "12"}
+    path = with_edits(write_numbered(tmp_path / "edited.mp4", options=options), edits)
     with av.open(str(path)) as container:
         shown = numbers(frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
     check(path, shown)
+    assert len(shown) >= 12 or edits[0] == (20, 5, (0, -32768))
 
 
 @pytest.mark.parametrize("edits", [[(12, 0, ONE)], [(8, 8, ONE)]])
@@ -198,6 +214,53 @@ def test_avi_with_dropped_frames(tmp_path, empty):
     assert video_info(path).duration == pytest.approx(2.0, abs=0.01)
 
 
+def with_empty_chunks(path, places):
+    """Inserts empty chunks into an AVI, each before the chunk of that number."""
+    data = path.read_bytes()
+    movie = data.index(b"movi")
+    end = movie - 4 + struct.unpack("<I", data[movie - 4 : movie])[0] + 4
+    chunks, place = [], movie + 4
+    while place < end:
+        size = struct.unpack("<I", data[place + 4 : place + 8])[0]
+        chunks.append(data[place : place + 8 + size + size % 2])
+        place += len(chunks[-1])
+    flags = [entry[0] for entry in struct.iter_unpack("<4xI8x", data[end + 8 : end + 8 + 16 * len(chunks)])]
+    for place in sorted(places, reverse=True):
+        chunks.insert(place, b"00dc" + bytes(4))
+        flags.insert(place, 0)
+    content, index = b"movi", b""
+    for chunk, flag in zip(chunks, flags, strict=True):
+        index += chunk[:4] + struct.pack("<II", flag, len(content)) + chunk[4:8]
+        content += chunk
+    head = bytearray(data[12 : movie - 8])
+    for name, field in ((b"avih", 24), (b"strh", 40)):  # the numbers of frames
+        at = head.index(name) + field
+        head[at : at + 4] = struct.pack("<I", len(chunks))
+    parts = bytes(head)
+    for name, part in ((b"LIST", content), (b"idx1", index)):
+        parts += name + struct.pack("<I", len(part)) + part
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(parts) + 4) + b"AVI " + parts)
+    return path
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+@pytest.mark.parametrize(
+    "places",
+    [(0,), (0, 0, 0), (24,), (24, 24, 24), (0, 5, 5, 24)],
+    ids=["first", "three first", "last", "three", "all"],
+)
+def test_avi_with_empty_chunks_anywhere(tmp_path, codec, places):
+    options = {"qscale": "2"} if codec == "mpeg4" else {"crf": "10", "bf": "0"}
+    path = with_empty_chunks(write_numbered(tmp_path / "empty.avi", codec=codec, options=options), places)
+    shift = np.array([sum(0 < place <= number for place in places) for number in range(24)])
+    check(path, range(24), times=(np.arange(24) + shift) / FPS)
+    assert video_info(path).duration == pytest.approx((24 + sum(place > 0 for place in places)) / FPS, abs=0.01)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 8 // 10])
+    with pytest.raises(DecodingError, match="truncated"):
+        count_frames(path)
+
+
 @pytest.mark.parametrize("empty", [(), (10,), (5, 6, 7)])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_cut_avi_is_refused(tmp_path, empty, share):
@@ -212,9 +275,9 @@ def test_a_cut_avi_is_refused(tmp_path, empty, share):
 # --- Videos that begin later than 0 ---
 
 
-def remux(source, target, first=0, shift=0.0):
+def remux(source, target, first=0, shift=0.0, **container_options):
     """Copies the packets from number `first` on, in the order of decoding, later by `shift` seconds."""
-    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+    with av.open(str(source)) as old, av.open(str(target), "w", options=container_options) as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         packets = [packet for packet in old.demux(video=0) if packet.size]
         for packet in packets[first:]:
@@ -234,6 +297,14 @@ def test_videos_that_begin_later(tmp_path, suffix, shift):
     path = remux(source, tmp_path / f"later.{suffix}", shift=shift)
     check(path, range(24), times=np.arange(24) / FPS)
     assert video_info(path).duration == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize("shift", [-0.75, -0.2])
+def test_matroska_files_that_begin_before_0(tmp_path, b_frames, shift):
+    source = write_numbered(tmp_path / "source.mp4", options={"crf": "10", "bf": str(b_frames)})
+    path = remux(source, tmp_path / "early.mkv", shift=shift, avoid_negative_ts="disabled")
+    check(path, range(24), times=np.arange(24) / FPS)
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.5])
@@ -266,6 +337,74 @@ def test_leading_frames_without_a_reference_are_no_part_of_the_video(tmp_path, c
     path = remux(source, tmp_path / f"cut.{suffix}", first=second, shift=1.0)
     first = count_frames(source) - (len(packets) - second) + len(leading)
     check(path, range(numbers(read_frames(source, [first]))[0], 48))
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts"])
+def test_frames_before_a_picture_is_renewed_are_no_part_of_the_video(tmp_path, suffix):
+    parameters = "keyint=12:min-keyint=12:scenecut=0:intra-refresh=1:bframes=0:repeat-headers=1"
+    source = write_numbered(tmp_path / "source.mkv", count=48, options={"x264-params": parameters})
+    path = remux(source, tmp_path / f"cut.{suffix}", first=12, shift=1.0)
+    with av.open(str(path)) as container:
+        shown = numbers(frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
+    assert 24 <= len(shown) < 36
+    check(path, shown)
+
+
+# --- Files that end too early ---
+
+
+@pytest.mark.parametrize("with_sound", [False, True], ids=["silent", "with sound"])
+@pytest.mark.parametrize("share", [0.4, 0.7, 0.9, 0.97])
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        ("mp4", "libx264"),
+        ("mov", "libx264"),
+        ("mkv", "libx264"),
+        ("ts", "libx264"),
+        ("m2ts", "libx264"),
+        ("flv", "flv"),
+        ("avi", "mpeg4"),
+        ("webm", "libvpx"),
+        ("ogv", "libvpx"),
+        ("gif", "gif"),
+    ],
+)
+def test_cut_files_of_all_containers_are_refused(tmp_path, suffix, codec, share, with_sound):
+    sounds = {"gif": None, "webm": "libopus", "ogv": "libopus", "avi": "mp2"}
+    sound = sounds.get(suffix, "aac")
+    for name in [codec, sound] if with_sound else [codec]:
+        try:
+            av.Codec(name, "w")
+        except (ValueError, av.FFmpegError, TypeError):
+            pytest.skip(f"PyAV can't write {codec} with {sound}")
+    path = tmp_path / f"cut.{suffix}"
+    options = {"movflags": "+faststart"} if suffix in ("mp4", "mov") else {}  # frames at the end
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=FPS)
+        stream.width, stream.height = WIDTH, HEIGHT
+        stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+        voice = container.add_stream(sound, rate=48000) if with_sound else None
+        for number in range(24):
+            frame = av.VideoFrame.from_ndarray(numbered_frame(number), "rgb24").reformat(format=stream.pix_fmt)
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+            if with_sound:
+                noise = np.random.default_rng(number).integers(-9999, 9999, (1, 2 * 48000 // FPS), np.int16)
+                samples = av.AudioFrame.from_ndarray(noise, format="s16", layout="stereo")
+                samples.sample_rate, samples.pts, samples.time_base = 48000, number * 48000 // FPS, Fraction(1, 48000)
+                container.mux(voice.encode(samples))
+        container.mux(stream.encode(None))
+        if with_sound:
+            container.mux(voice.encode(None))
+    assert count_frames(path) == 24
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data)) | 1])
+    try:
+        frames = read_frames(path)
+    except DecodingError:
+        return
+    assert with_sound and suffix in ("mp4", "mov") and numbers(frames) == list(range(24))  # only sound is missing
 
 
 # --- Display matrices ---

@@ -71,7 +71,7 @@ def test_files_without_logits(content, tmp_path):
 
 def test_the_model_runs_once_for_a_video(tmp_path):
     pytest.importorskip("av", reason="the extra video is not installed")
-    from keras_action.data.decoding import write_video
+    from keras_action.data.video_writing import write_video
 
     video, model, cache = tmp_path / "video.mp4", tmp_path / "model.tflite", tmp_path / "cache"
     write_video(video, [picture for _, picture in frames(np.arange(40) / 10, [(1, 2)])], fps=10)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_action.data.decoding import write_video
 from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS, DrawingMotion, drawing_motion
 from keras_action.data.synthetic.hand import Hand
 from keras_action.data.synthetic.motion import random_motion
 from keras_action.data.synthetic.paths import random_paths
 from keras_action.data.synthetic.scene import Scene
+from keras_action.data.video_writing import write_video
 from keras_action.utils.files import write_csv
 from keras_action.utils.intervals import Interval, intervals_path, write_intervals
 
