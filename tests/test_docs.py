@@ -38,7 +38,7 @@ FILES = {
     "docs/own_data.md": ("videos", "jester"),
     "docs/recognition.md": ("videos", "some.mp4", "streams", "gesture.tflite", "events.json"),
     "docs/torch_checkpoints.md": ("checkpoint.pth.tar", "resnet50.pth", "videos", "labels.txt"),
-    "docs/training.md": ("shards/jester",),
+    "docs/training.md": ("shards/jester", "runs/mine"),
 }
 # What they find under another name than the maker's.
 COPIES = {

@@ -98,7 +98,7 @@ def test_two_mirrored_replicas_and_one_give_the_same_losses(csv):
     (text,) = end(begin(csv, runs))
     check_same_losses(csv, "one", "two")
     assert "Training on 2 device(s)" in text
-    assert "The 2 devices must get equally many clips of a batch. Received: batch_size=3" in text
+    assert "The clips of a batch must be a multiple of the 2 devices. Received: batch_size=3" in text
     assert not (csv.parent / "odd").exists()
 
 
