@@ -36,7 +36,7 @@ def make_parser():
     )
     parser.add_argument("--output", metavar="FILE", help="the .tflite file to write")
     parser.add_argument(
-        "--describe", metavar="FILE", help="print what a .tflite file holds and says of itself, and end"
+        "--describe", metavar="FILE", help="print the metadata, tensors and operators of a .tflite file, and exit"
     )
     parser.add_argument("--clip-seconds", type=float, help="the time that a clip spans (default: the run's)")
     parser.add_argument("--author", default="", help="who made the model, for the file's metadata")

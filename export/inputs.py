@@ -2,18 +2,12 @@
 
 import dataclasses
 
-from keras_action.programs.arguments import DATA_FORMS, read_labels
+from keras_action.programs.arguments import DATA_FORMS, add_checkpoint_arguments, read_labels
 
 
 def add_model_arguments(parser):
     """Adds the arguments that `read_model` takes."""
-    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
-    parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
-    parser.add_argument(
-        "--kind",
-        choices=("action_net", "tsm", "tsn", "tsm_online"),
-        help="what a PyTorch checkpoint is, where its keys do not tell",
-    )
+    add_checkpoint_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the clips that are drawn at random (default: 0)")
 
 

@@ -6,8 +6,8 @@ examples:
       --learning-rate 1e-4
 
 Then convert and check the new run as any other, with keras-action convert. Its folder holds best.keras, a plain
-model with the new weights, run.json and log.csv, whose accuracies are those of the rounded model. A fine-tuning that
-was killed cannot be gone on with: delete its folder, or choose another.
+model with the new weights, run.json and log.csv, whose accuracies are those of the rounded model. An
+interrupted fine-tuning cannot be resumed: delete its folder, or choose another.
 """
 
 import argparse

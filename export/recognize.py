@@ -28,7 +28,7 @@ import sys
 import time
 from pathlib import Path
 
-from keras_action.programs.arguments import add_windows_argument, read_labels
+from keras_action.programs.arguments import add_labels_argument, add_windows_argument, read_labels
 
 
 def make_parser():
@@ -48,11 +48,15 @@ def make_parser():
         "--show", action=argparse.BooleanOptionalAction, help="a window (default: if live, on a screen)"
     )
     output.add_argument("--json", metavar="FILE", help="write all events as one JSON document; - for standard output")
-    output.add_argument("--json-lines", metavar="FILE", help="write each event as a line of JSON, as it comes; or -")
+    output.add_argument(
+        "--json-lines",
+        metavar="FILE",
+        help="write each event as a line of JSON; - for standard output",
+    )
     output.add_argument("--output-video", metavar="FILE", help="write the video with the labels drawn in")
     output.add_argument("--record", metavar="FILE", help="write what a window would show, as .mp4, .gif, .webp, …")
     output.add_argument("--record-height", type=int, default=480, help="pixels (default: 480)")
-    output.add_argument("--truth", metavar="CSV", help="true gestures (label,start,end): print found, missed and false")
+    output.add_argument("--truth", metavar="CSV", help="true gestures (label,start,end), to compare events with")
     actions = parser.add_argument_group("actions")
     actions.add_argument(
         "--on",
@@ -71,7 +75,7 @@ def make_parser():
         help="press a key: Left, page_down, ctrl+s",
     )
     settings = parser.add_argument_group("recognition")
-    settings.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
+    add_labels_argument(settings)
     settings.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
     add_windows_argument(settings)
     settings.add_argument(

@@ -5,8 +5,9 @@ examples:
   make demo
 
 Trains ACTION-Net and TSN with MobileNetV2 from scratch, small enough for two CPU cores. The gestures come in pairs
-that are each other played backwards: TSN, which looks at each frame alone, can only guess within a pair. Interrupted,
-the same command resumes. The output folder gets report.html, the videos, the runs and the LiteRT files.
+that are each other played backwards: TSN, which looks at each frame alone, can only guess within a pair. An
+interrupted demo resumes with the same command. The output folder gets report.html, the videos, the runs and the
+LiteRT files.
 """
 
 import argparse
@@ -159,7 +160,7 @@ def write_report(
         f"{recipe.input_size} pixels) was trained from scratch on {len(training)} synthetic videos of "
         f"{len(training.labels)} classes for {recipe.epochs} epochs, once with ACTION modules and once without "
         "(TSN). Swipe left is swipe right played backwards, and so with up and down, the two rotations and the two "
-        "zooms: whoever looks at the frames without their order can only guess which of the two it is, and cannot pass "
+        "zooms: a model that ignores the order of frames can only guess which of the two it is, and cannot exceed "
         "5 / 9 = 56 % of the clips. TSN was trained for a third as many epochs."
     )
     report.table(

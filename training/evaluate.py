@@ -19,7 +19,7 @@ import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS, add_windows_argument, read_labels
+from keras_action.programs.arguments import DATA_FORMS, add_checkpoint_arguments, add_windows_argument, read_labels
 
 from .streams import add_stream_arguments, read_streams
 
@@ -43,15 +43,7 @@ def make_parser():
         "--output",
         help="where to write (default: the run's folder; of another file, a folder MODEL_evaluation beside it)",
     )
-    parser.add_argument(
-        "--labels", metavar="FILE", help="names of the classes, one a line (default: the model's, or DATA's)"
-    )
-    parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
-    parser.add_argument(
-        "--kind",
-        choices=("action_net", "tsm", "tsn", "tsm_online"),
-        help="what a PyTorch checkpoint is, where its keys do not tell",
-    )
+    add_checkpoint_arguments(parser, labels_default="the model's, or those of DATA")
 
     protocol = parser.add_argument_group("how each video is seen")
     protocol.add_argument(
@@ -159,7 +151,7 @@ def _write_figures(report, folder):
 
 
 def _draw(report, annotations, folder, model, data):
-    """Writes the pictures and the page that holds them, if Matplotlib is there to draw; what was written."""
+    """Writes the figures and the page with them, if Matplotlib is installed. Returns the paths."""
     from keras_action import plots
     from keras_action.plots.evaluation_html import evaluation_page, worst_clips_figure
 

@@ -6,9 +6,9 @@ examples:
   keras-action experiments locations --train train.csv --val val.csv --rows "location 1" --output runs/locations
   keras-action experiments table1 --train train.csv --val val.csv --start-from runs/made_up --output runs/real
 
-Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. Killed
-and run again, it resumes. OUTPUT gets the table, table1.md and table1.json for table1, and with Matplotlib
-the curves, table1.png. Several experiments can share an OUTPUT, and with it the rows of the same name.
+Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. An
+interrupted experiment resumes with the same command. OUTPUT gets the table, table1.md and table1.json for table1, and
+with Matplotlib the curves, table1.png. Several experiments can share an OUTPUT, and with it the rows of the same name.
 """
 
 import argparse

@@ -7,8 +7,8 @@ examples:
   keras-action join --data videos/train.csv --output train.mp4 --max-pause 3 --pauses background \\
       --windows windows.csv --window-seconds 1.2 1.7 2.4 3.4 4.8
 
---windows writes an annotation CSV of what a sliding window over the videos shows: the gestures, parts of them with
-what is around, and the background; a model trained on it knows such windows.
+--windows writes an annotation CSV of sliding windows over the videos: gestures, parts of gestures with their
+surroundings, and background. A model trained on it has seen such windows.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def make_parser():
         "--parts", type=int, default=1, help="write so many videos, OUTPUT_0 …, the clips dealt out (default: 1)"
     )
     parser.add_argument("--fps", type=float, default=15, help="frames a second (default: 15)")
-    parser.add_argument("--folder-fps", type=float, help="frames a second of frame folders that do not say it")
+    parser.add_argument("--folder-fps", type=float, help="frames a second of frame folders without a rate")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the clips (default: 0)")
     parser.add_argument("--ignore", nargs="*", help="labels that mean nothing (default: none and its like)")
     parser.add_argument("--min-pause", type=float, default=0, help="least seconds between clips (default: 0)")

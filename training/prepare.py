@@ -1,4 +1,4 @@
-"""Turn a data set into shards once, so that training decodes no videos; run it again to go on after an interruption.
+"""Turn a data set into shards once, so that training decodes no videos; the same command resumes after an interruption.
 
 examples:
   keras-action prepare --data videos.csv --output shards/videos
@@ -44,7 +44,7 @@ def make_parser():
         "--max-failed-share", type=float, default=0.1, metavar="SHARE", help="stop if more fail (default: 0.1)"
     )
     parser.add_argument(
-        "--retry-failures", action="store_true", help="make shards again that lack clips, as after a disk was away"
+        "--retry-failures", action="store_true", help="write shards that lack clips again, as after a failure of a disk"
     )
     parser.add_argument(
         "--beam",
@@ -101,7 +101,7 @@ def main(argv=None):
     except (ImportError, OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit(f"Interrupted. The same command goes on where it was, in {output}.")
+        sys.exit(f"Interrupted. The same command resumes in {output}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make videos of gestures by a program: to try things on, or to train on before one's own few videos.
+"""Make a data set of synthetic gesture videos, for trials and for pre-training.
 
 examples:
   keras-action synthesize --output gestures

@@ -31,7 +31,7 @@ def make_parser():
     add_strategy_argument(parser)
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")
     parser.add_argument(
-        "--preview", metavar="PATH", help="write a picture (PNG) of the first clips as the model is fed them, and end"
+        "--preview", metavar="PATH", help="write a picture (PNG) of the first clips as the model gets them, and exit"
     )
     parser.add_argument("--preview-clips", type=int, default=12, metavar="N", help="clips in it (default: 12)")
     return parser

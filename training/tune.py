@@ -10,7 +10,7 @@ examples:
 Each VIDEO has its truth beside it, VIDEO.csv (label,start,end). The model runs once over each; the search looks at its
 logits only. Beside the settings comes a picture of detections over false alarms. With several streams each is also
 judged by settings found on the others, which is the figure to trust: but streams of the model's own training clips
-flatter it all the same.
+are easier than new ones.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import parse_lengths, read_labels
+from keras_action.programs.arguments import add_labels_argument, parse_lengths, read_labels
 
 from .streams import add_stream_arguments, read_streams
 
@@ -46,7 +46,7 @@ def make_parser():
         help="lengths of windows to try, each one length or several that compete (default: the model's clips)",
     )
     parser.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
-    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the model's)")
+    add_labels_argument(parser)
     parser.add_argument("--ignore", nargs="*", help="labels that mean nothing (default: none and its like)")
     add_stream_arguments(parser)
     return parser

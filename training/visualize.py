@@ -17,6 +17,8 @@ import argparse
 import os
 import sys
 
+from keras_action.programs.arguments import add_checkpoint_arguments, read_labels
+
 METHODS = ("cam", "grad-cam", "masks")
 
 
@@ -55,13 +57,7 @@ def make_parser():
         metavar="FILE",
         help=".png, .svg or .pdf; or, in motion, .gif, .webp or .mp4 (default: activation.png)",
     )
-    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line (default: the models')")
-    parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
-    parser.add_argument(
-        "--kind",
-        choices=("action_net", "tsm", "tsn", "tsm_online"),
-        help="what a PyTorch checkpoint is, where its keys do not tell",
-    )
+    add_checkpoint_arguments(parser, labels_default="the models'")
     return parser
 
 
@@ -70,7 +66,6 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
     from keras_action.data import DecodingError
-    from keras_action.programs.arguments import read_labels
 
     try:
         labels = read_labels(arguments.labels)
@@ -102,7 +97,7 @@ def named_models(texts):
         if not separator or os.path.exists(text):
             name, path = os.path.basename(os.path.normpath(text)), text
         if name in dict(pairs):
-            raise ValueError(f"Each model must have a name of its own, NAME=CHECKPOINT. Received: {name} twice")
+            raise ValueError(f"The models must have different names: NAME=CHECKPOINT. Received: {name} twice")
         pairs.append((name, path))
     return pairs
 

@@ -22,7 +22,7 @@ def make_parser():
     )
     parser.add_argument("models", metavar="MODEL", nargs="+", help="a .tflite file, of clips or of frames")
     parser.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
-    parser.add_argument("--output", metavar="FOLDER", help="write the page there and end")
+    parser.add_argument("--output", metavar="FOLDER", help="write the page there and exit")
     parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, where there is no network")
     parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")
     parser.add_argument("--port", type=int, default=8000, help="0 for any that is free (default: 8000)")

@@ -1,4 +1,4 @@
-"""What the programs' arguments have in common."""
+"""Arguments that several programs take."""
 
 import argparse
 
@@ -6,6 +6,22 @@ DATA_FORMS = (
     "annotation CSV (path,label[,start,end]), folder of classes, folder of shards, or NAME:SPLIT:ROOT, where NAME is "
     "jester, something_something or egogesture, and SPLIT train, validation or test"
 )
+
+
+def add_labels_argument(parser, default="the model's"):
+    """Adds `--labels`, a file for `read_labels`; `default` describes the labels without it."""
+    parser.add_argument("--labels", metavar="FILE", help=f"names of the classes, one a line (default: {default})")
+
+
+def add_checkpoint_arguments(parser, labels_default="the model's"):
+    """Adds `--labels`, `--num-segments` and `--kind`, the arguments of `keras_action.load_model`."""
+    add_labels_argument(parser, labels_default)
+    parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
+    parser.add_argument(
+        "--kind",
+        choices=("action_net", "tsm", "tsn", "tsm_online"),
+        help="the model of a PyTorch checkpoint, where its keys do not determine it",
+    )
 
 
 def add_recipe_arguments(parser):
@@ -39,7 +55,7 @@ def add_strategy_argument(parser):
 
 
 def add_windows_argument(parser):
-    """Adds `--windows`, what a recogniser looks at."""
+    """Adds `--windows`, the lengths of a recogniser's windows."""
     parser.add_argument(
         "--windows",
         type=parse_lengths,
@@ -49,12 +65,12 @@ def add_windows_argument(parser):
 
 
 def parse_lengths(text):
-    """The lengths of windows that a recogniser looks at together, from seconds with commas between."""
+    """The lengths of the windows that a recogniser combines, from seconds separated by commas."""
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"expected seconds with commas between, like 1.7,3.4; received {text!r}"
+            f"expected seconds separated by commas, like 1.7,3.4. Received: {text!r}"
         ) from error
 
 

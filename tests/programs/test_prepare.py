@@ -67,7 +67,7 @@ def test_interrupted(tmp_path, monkeypatch):
     csv = tiny.write_videos(tmp_path, per_class=2)
     monkeypatch.setattr("keras_action.data.shards.worker.open_clip", interrupt)
     message = failure(["--data", str(csv), "--output", str(tmp_path / "shards"), "--workers", "1"])
-    assert message == f"Interrupted. The same command goes on where it was, in {tmp_path / 'shards'}."
+    assert message == f"Interrupted. The same command resumes in {tmp_path / 'shards'}."
 
 
 def interrupt(*arguments):
