@@ -282,3 +282,17 @@ def test_links_lead_somewhere(page):
         assert target.exists(), file
         if anchor and target.suffix == ".md":
             assert anchor in documentation.anchors(target.relative_to(ROOT).as_posix()), f"{file}#{anchor}"
+
+
+def test_files_named_in_contributing_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:keras_action|training|export|benchmarks|tests|docs)/[\w./]*)`", text)
+    assert len(paths) > 15
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_citation_is_of_this_version():
+    from keras_action.version import __version__
+
+    lines = (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()
+    assert f"version: {__version__}" in lines

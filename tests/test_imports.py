@@ -1,6 +1,7 @@
 """The direction of imports: rooms import only those below them, and files go in no circle."""
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -114,3 +115,8 @@ def test_programs_share_nothing_but_the_package(name):
     own = name.partition(".")[0]
     wrong = {other for other in IMPORTS[name] if other.partition(".")[0] not in (own, "keras_action")}
     assert not wrong, f"{name} imports {sorted(wrong)}"
+    # Relative within the folder: installed, it is below `keras_action.programs`.
+    absolute = re.findall(
+        rf"^ *(?:from|import) (?:{'|'.join(FOLDERS)})\b.*", FILES[name].read_text("utf-8"), re.MULTILINE
+    )
+    assert not absolute, f"{name}: {absolute}"
