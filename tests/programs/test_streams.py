@@ -45,7 +45,7 @@ def test_windows_of_several_lengths(color_run, color_streams, tmp_path, capsys):
     assert (content["detected"], content["duplicates"]) == (6, 0)
     with pytest.raises(SystemExit):
         evaluate.main([str(color_run), "--stream", str(color_streams[0]), "--windows", "0.6;1.2"])
-    assert "expected seconds with commas between, like 1.7,3.4; received '0.6;1.2'" in capsys.readouterr().err
+    assert "expected seconds separated by commas, like 1.7,3.4. Received: '0.6;1.2'" in capsys.readouterr().err
 
 
 def test_a_run_has_its_evaluation_in_its_folder(color_run, color_streams):
