@@ -39,7 +39,7 @@ format: $(VENV)/extra-dev
 test: lint
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n $(WORKERS)
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/layers \
-		$(addprefix tests/models/test_,blocks.py bn_inception.py builder.py insertion.py streaming.py)
+		$(addprefix tests/models/test_,blocks.py builder.py insertion.py streaming.py)
 
 test-slow: $(VENV)/extra-dev
 	$(BIN)/python -m pytest -m slow

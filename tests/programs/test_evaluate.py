@@ -10,6 +10,8 @@ from training import evaluate
 
 pytest.importorskip("matplotlib", reason="Matplotlib is not installed")
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 FILES = {"evaluation.json", "evaluation.html", "confusion.png", "worst.png"}
 
 

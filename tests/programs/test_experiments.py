@@ -16,6 +16,7 @@ from tests import tiny
 from training import experiments
 
 
+@pytest.mark.usefixtures("eager")
 def test_rows_and_seeds(tiny_backbone, tmp_path, capsys):
     csv, output = str(tiny.write_videos(tmp_path, per_class=4)), tmp_path / "runs"
     arguments = ["table1", "--train", csv, "--val", csv, "--recipe", tiny.__file__, "--rows", "TSN", "ACTION"]

@@ -50,6 +50,7 @@ def test_help_reads_well_and_needs_no_tensorflow(program, helps):
     assert imported == []
 
 
+@pytest.mark.usefixtures("eager")
 def test_train_then_evaluate(tiny_backbone, tmp_path, capsys):
     csv = str(tiny.write_videos(tmp_path, per_class=8, broken=(5,)))
     run = tmp_path / "run"

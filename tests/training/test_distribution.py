@@ -47,6 +47,7 @@ def begin(csv, runs, devices=2, backend="tensorflow", **environment):
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": backend,
         "JAX_PLATFORMS": "cpu",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # to compile takes longer than these runs
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         **environment,
     }

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,24 +21,43 @@ from keras_action.training.recipe import Recipe
 from keras_action.training.run import digest, write_run
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("eager")
 
-@pytest.fixture(autouse=True)
-def eager(request):
-    """Runs the steps of most tests eagerly, as tracing takes longer than a tiny run. `graph` marks the others."""
-    if request.node.get_closest_marker("graph"):
-        yield
-        return
-    import tensorflow as tf
 
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory):
+    return tiny.write_videos(tmp_path_factory.mktemp("videos"))
 
 
 @pytest.fixture
-def annotations(tmp_path, monkeypatch):
+def annotations(csv, monkeypatch):
     tiny.register(monkeypatch)
-    return read_annotations(tiny.write_videos(tmp_path))
+    return read_annotations(csv)
+
+
+@pytest.fixture(scope="module")
+def whole_run(csv, tmp_path_factory):
+    """A run of the tiny recipe that nothing interrupted."""
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.register(patch)
+        clips = read_annotations(csv)
+        return keras_action.train(tiny.recipe(), clips, clips, tmp_path_factory.mktemp("runs") / "whole")
+
+
+@pytest.fixture(scope="module")
+def one_epoch(csv, tmp_path_factory):
+    """The folder of a finished run of one epoch, without validation."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.register(patch)
+        keras_action.train(tiny.recipe(epochs=1), read_annotations(csv), None, folder, tensorboard=False)
+    return folder
+
+
+@pytest.fixture
+def finished(one_epoch, tmp_path):
+    """A copy of that folder."""
+    return Path(shutil.copytree(one_epoch, tmp_path / "run"))
 
 
 class Kill(keras.callbacks.Callback):
@@ -60,10 +80,10 @@ def losses(folder):
 
 
 @pytest.mark.graph
-def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, tmp_path, capsys):
+def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, whole_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run")
+    run = whole_run
     assert {path.name for path in run.folder.iterdir()} >= {"best.keras", "last.keras", "run.json", "log.csv"}
     assert run.labels == ("bright", "dark")
     assert run.clip_seconds == pytest.approx(1.0)
@@ -100,7 +120,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, tmp_path
 
 
 @pytest.mark.graph
-def test_a_killed_process_goes_on(annotations, tmp_path):
+def test_a_killed_process_goes_on(annotations, csv, whole_run, tmp_path):
     """A real kill, between the epochs' files, in a process of its own."""
     program = f"""
 import os, signal, sys
@@ -117,16 +137,15 @@ class Die(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 tiny.register(pytest.MonkeyPatch())
-clips = read_annotations({str(tmp_path / "clips.csv")!r})
+clips = read_annotations({str(csv)!r})
 keras_action.train(tiny.recipe(), clips, clips, {str(tmp_path / "run")!r}, tensorboard=False, callbacks=[Die()])
 """
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run([sys.executable, "-c", program], cwd=root, env=environment, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    for name in ("run", "whole"):
-        keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / name, tensorboard=False)
-    logs = [read_log(tmp_path / name) for name in ("run", "whole")]
+    keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False)
+    logs = [read_log(folder) for folder in (tmp_path / "run", whole_run.folder)]
     for name in ("epoch", "loss", "val_loss", "val_accuracy", "learning_rate"):
         values = [[row[name] for row in rows] for rows in logs]
         np.testing.assert_allclose(*values, rtol=2e-3, err_msg=name)
@@ -183,27 +202,23 @@ def test_a_kill_between_the_best_and_the_last_file_repeats_the_epoch(annotations
     assert [row["val_accuracy"] for row in read_log(folder)] == [0.5, 0.9, 0.7]
 
 
-def test_a_finished_run_is_not_trained_again(annotations, tmp_path):
-    recipe = tiny.recipe(epochs=1)
-    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False)
-    before = (tmp_path / "run" / "log.csv").read_text()
-    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False)
-    assert (tmp_path / "run" / "log.csv").read_text() == before
+def test_a_finished_run_is_not_trained_again(annotations, finished):
+    before = (finished / "log.csv").read_text()
+    keras_action.train(tiny.recipe(epochs=1), annotations, None, finished, tensorboard=False)
+    assert (finished / "log.csv").read_text() == before
 
 
-def test_another_recipe_in_the_same_folder_is_an_error(annotations, tmp_path):
-    keras_action.train(tiny.recipe(epochs=1), annotations, None, tmp_path / "run", tensorboard=False)
+def test_another_recipe_in_the_same_folder_is_an_error(annotations, finished):
     with pytest.raises(ValueError, match=r"holds another run.*Received: learning_rate=0.5, there learning_rate=0.02"):
-        keras_action.train(tiny.recipe(epochs=1, learning_rate=0.5), annotations, None, tmp_path / "run")
+        keras_action.train(tiny.recipe(epochs=1, learning_rate=0.5), annotations, None, finished)
 
 
-def test_other_clips_in_the_same_folder_are_an_error(annotations, tmp_path):
-    keras_action.train(tiny.recipe(epochs=1), annotations, None, tmp_path / "run", tensorboard=False)
+def test_other_clips_in_the_same_folder_are_an_error(annotations, finished):
     fewer = type(annotations)(annotations.clips[:-1], annotations.labels)
     with pytest.raises(ValueError, match=r"training_set='11 clips, .*there training_set='12 clips"):
-        keras_action.train(tiny.recipe(epochs=1), fewer, None, tmp_path / "run", tensorboard=False)
+        keras_action.train(tiny.recipe(epochs=1), fewer, None, finished, tensorboard=False)
     with pytest.raises(ValueError, match=r"Received: validation_set='11 clips, .*there validation_set=None"):
-        keras_action.train(tiny.recipe(epochs=1), annotations, fewer, tmp_path / "run", tensorboard=False)
+        keras_action.train(tiny.recipe(epochs=1), annotations, fewer, finished, tensorboard=False)
 
 
 def test_a_run_that_never_began_does_not_lock_its_folder(annotations, tmp_path):
@@ -371,10 +386,12 @@ def test_batches_are_as_the_recipe_says(annotations):
         taken = training_batches(tiny.recipe(**fields), annotations).take(3).as_numpy_iterator()
         return [labels for _, labels in taken]
 
-    def swapped(**fields):
-        return sum((a != b).any(1).sum() for a, b in zip(batches(), batches(**fields), strict=True))
+    plain = batches()
 
-    for labels in batches():
+    def swapped(**fields):
+        return sum((a != b).any(1).sum() for a, b in zip(plain, batches(**fields), strict=True))
+
+    for labels in plain:
         assert labels.shape == (4, 2) and labels.dtype == "float32" and set(labels.ravel()) == {0, 1}
     assert swapped(rand_augment_ops=2, color_jitter=0.5, sampling="dense") == 0
     assert 0 < swapped(flip=True, flip_pairs=["bright:dark"]) < 12
@@ -400,7 +417,7 @@ FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True}
     [
         pytest.param(FLOAT16, 1, id="float16", marks=SLOW_GRAPH),
         pytest.param(MIXED, 2, id="mixed", marks=SLOW_GRAPH),
-        pytest.param(PHASES, 1, id="phases-1", marks=pytest.mark.graph),
+        pytest.param(PHASES, 1, id="phases-1"),
         pytest.param(PHASES, 2, id="phases-2", marks=SLOW_GRAPH),
         pytest.param(PARTS, 1, id="parts", marks=SLOW_GRAPH),
         pytest.param({**FROZEN_NORMS, "frozen_epochs": 1, "ema_momentum": 0.9}, 2, id="norms"),
@@ -431,6 +448,7 @@ def best_weights(folder):
     return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights}
 
 
+@pytest.mark.graph  # in which a model that is not compiled again would train as before
 def test_frozen_epochs_leave_the_backbone_alone(annotations, tmp_path):
     seen = []
 

@@ -123,6 +123,7 @@ def checkpoint(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_checkpoint_and_the_keras_file_made_of_it_give_the_same_numbers(checkpoint, tmp_path):
     from keras_action.data import read_annotations
 

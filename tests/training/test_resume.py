@@ -8,6 +8,8 @@ from keras_action.training.build import build_model, compile_model
 from keras_action.training.resume import load_average, restore
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def arrays(model):
     return {variable.path: np.array(variable) for variable in model.weights}
@@ -17,7 +19,7 @@ def arrays(model):
     "fields",
     [
         pytest.param({"backbone": "tiny_norm", "partial_batch_norm": True, "frozen_epochs": 1}, id="norms"),
-        pytest.param({"mixed_precision": "mixed_float16"}, id="float16", marks=pytest.mark.slow),
+        pytest.param({"mixed_precision": "mixed_float16"}, id="float16", marks=[pytest.mark.slow, pytest.mark.graph]),
     ],
 )
 def test_the_average_in_last_keras_is_that_of_best_keras(tmp_path, monkeypatch, fields):

@@ -11,6 +11,12 @@ from keras_action.utils.processes import run_on_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# What a worker uses of TensorFlow, whose import takes longer than these tests. tests/data/shards has the real one.
+TENSORFLOW = """
+class config:
+    set_visible_devices = staticmethod(lambda devices, kind: None)
+"""
+
 # Two workers that note their numbers and then work for longer than any test lasts.
 ENDLESS = """
 import os, sys, time
@@ -23,6 +29,13 @@ def work(folder):
 if __name__ == "__main__":
     list(run_on_cores(work, sys.argv[1:] * 2, 2))
 """
+
+
+@pytest.fixture(autouse=True)
+def light_workers(tmp_path, monkeypatch):
+    (tmp_path / "light").mkdir()
+    (tmp_path / "light" / "tensorflow.py").write_text(TENSORFLOW)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path / "light"), str(ROOT))))
 
 
 def test_one_worker_is_this_process():
@@ -46,10 +59,9 @@ def test_no_worker_is_left_behind(number, tmp_path):
     script, notes = tmp_path / "script.py", tmp_path / "notes"
     script.write_text(ENDLESS)
     notes.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     # A shell's background jobs, and so their children, are started with interrupts turned off.
     own = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    parent = subprocess.Popen([sys.executable, script, notes], env=environment, stderr=subprocess.DEVNULL, **own)
+    parent = subprocess.Popen([sys.executable, script, notes], stderr=subprocess.DEVNULL, **own)
     wait(lambda: len(list(notes.iterdir())) == 2, parent)
     parent.send_signal(number)
     assert parent.wait(timeout=300) != 0

@@ -160,7 +160,7 @@ def test_plain_tensorflow_reads_them(annotations, shards):
 
 
 def test_read_annotations_takes_them(annotations, shards, tmp_path):
-    with pytest.raises(AnnotationError, match=r"no clips of none of these\. Pass allow_empty_classes"):
+    with pytest.raises(AnnotationError, match=r"no clips of none of these\. Add clips"):
         read_annotations(shards)
     read = read_annotations(shards, allow_empty_classes=True)
     assert read == read_shards(shards)
