@@ -41,8 +41,9 @@ def test_logits_are_the_original_models(name):
     model, clips, arrays = load(name)
     modules = [layer for layer in model.layers if layer.name.endswith("_action")]
     # Both in one pass: most of the time goes into tracing it.
-    outputs = [model.output, *(layer.output for layer in modules)]
-    logits, *features = keras.Model(model.input, outputs).predict(clips, batch_size=1, verbose=0)
+    outputs = {"logits": model.output, "features": [layer.output for layer in modules]}
+    predicted = keras.Model(model.input, outputs).predict(clips, batch_size=1, verbose=0)
+    logits, features = predicted["logits"], predicted["features"]
     assert np.abs(logits - arrays["logits"]).max() < 1e-4 * np.ptp(arrays["logits"])
     kind = name.split("_")[0]
     assert model.name == {"action": "action_net"}.get(kind, kind)
