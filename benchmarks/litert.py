@@ -34,7 +34,7 @@ import tempfile
 import time
 from pathlib import Path
 
-FORMATS = {"float32": None, "float16": "float16", "dynamic": "dynamic", "int8": "int8", "int16x8": "int16x8"}
+FORMATS = ("float32", "float16", "dynamic", "int8", "int16x8")
 METHODS = ("TSN", "TSM", "ACTION")
 FORM_NAMES = ("deployment", "plain", "normalisation", "slices", "narrow", "mean")
 
@@ -169,7 +169,7 @@ def convert_files(backbone, methods, forms, formats, folder, **size):
                 model = model or build_model(backbone, method, **size)
                 clips = _clips(model, 2) if name in ("int8", "int16x8") else None
                 # The steps between are no files for users: they may fall into several parts.
-                convert(FORMS[form](model), path, FORMATS[name], clips, max_partitions=None)
+                convert(FORMS[form](model), path, name, clips, max_partitions=None)
     return files
 
 
@@ -178,9 +178,9 @@ def make_run(path, num_threads):
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
-    from keras_action.litert.quiet import quiet
+    from keras_action.litert.silence import silenced_output
 
-    with quiet():
+    with silenced_output():
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         interpreter.allocate_tensors()
     (clip,) = interpreter.get_input_details()

@@ -89,9 +89,9 @@ def _time(file, seconds):
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
-    from keras_action.litert.quiet import quiet
+    from keras_action.litert.silence import silenced_output
 
-    with quiet():
+    with silenced_output():
         interpreter = Interpreter(model_content=file, num_threads=1)
         interpreter.allocate_tensors()
     rng = np.random.default_rng(0)

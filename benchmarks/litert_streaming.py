@@ -29,7 +29,7 @@ MODELS = {
     "ACTION, fixed shift": ("action_net", {"shift": "fixed"}),
     "TSM": ("tsm", {}),
 }
-FORMATS = {"float32": None, "int8": "int8"}
+FORMATS = ("float32", "int8")
 
 
 def make_files(folder, backbone, models, formats, input_size=224, num_classes=27, frames=8):
@@ -76,7 +76,7 @@ def make_files(folder, backbone, models, formats, input_size=224, num_classes=27
         for form in missing:
             _note(f"converting {name}, {form}")
             keras_action.litert.convert(
-                stream, files[name, form], FORMATS[form], representative_clips=clips if FORMATS[form] else None
+                stream, files[name, form], form, representative_clips=clips if form == "int8" else None
             )
     return files
 

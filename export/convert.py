@@ -1,17 +1,17 @@
-"""Convert a trained model to a LiteRT file, and check the file against the model.
+"""Convert a trained model to a LiteRT file, and compare the file with the model.
 
 examples:
   keras-action convert runs/mine --output gesture.tflite
   keras-action convert runs/mine --quantization int8 --representative videos/train.csv --output gesture.tflite
-  keras-action convert runs/mine --quantization int8 --representative train.csv --check val.csv \\
-      --check-clips 100000 --max-accuracy-drop 0.01 --noise noise.png --output gesture.tflite
+  keras-action convert runs/mine --quantization int8 --representative train.csv --eval-data val.csv \\
+      --eval-clips 100000 --max-accuracy-drop 0.01 --error-report error.png --output gesture.tflite
   keras-action convert runs/causal --streaming --average-over T --output gesture.tflite
   keras-action convert model.keras --labels labels.txt --clip-seconds 2 --output gesture.tflite
   keras-action convert tsm_bninception.pth.tar --num-segments 8 --kind tsm --output gesture.tflite
   keras-action convert --describe gesture.tflite
 
-With labelled clips the top-1 accuracy of model and file is printed side by side. The exit status is 1 if the conversion
-fails, or if the file disagrees with the model; 2 for wrong arguments.
+With labelled clips the top-1 accuracy of the model and of the file is printed. The exit status is 1 if the conversion
+fails or the file does not agree with the model, and 2 for wrong arguments.
 """
 
 import argparse
@@ -38,62 +38,71 @@ def make_parser():
     parser.add_argument(
         "--describe", metavar="FILE", help="print the metadata, tensors and operators of a .tflite file, and exit"
     )
-    parser.add_argument("--clip-seconds", type=float, help="the time that a clip spans (default: the run's)")
-    parser.add_argument("--author", default="", help="who made the model, for the file's metadata")
-    parser.add_argument("--description", default="", help="what it is for, for the file's metadata")
+    parser.add_argument("--clip-seconds", type=float, help="length of a clip in seconds (default: the run's)")
+    parser.add_argument("--author", default="", help="author of the model, for the file's metadata")
+    parser.add_argument("--description", default="", help="what the model is for, for the file's metadata")
     add_model_arguments(parser)
 
     formats = parser.add_argument_group("format")
     formats.add_argument("--quantization", choices=QUANTIZATIONS, default="float32", help="default: float32")
     formats.add_argument(
-        "--streaming", action="store_true", help="a file that takes frame by frame, of a run trained with causal=True"
+        "--streaming", action="store_true", help="a file that takes single frames, of a run trained with causal=True"
     )
     formats.add_argument(
         "--average-over",
         type=_frames,
         metavar="N",
-        help="frames over which a streaming file takes the mean of its logits, T for those of a clip (default: 1)",
+        help="number of frames over which a streaming file averages its logits, or T for those of a clip (default: 1)",
     )
     formats.add_argument(
         "--representative",
         metavar="DATA",
-        help=f"the training clips, on which int8 and int16x8 measure their ranges. One of: {DATA_FORMS}",
+        help=f"training clips, on which the ranges of int8 and int16x8 are measured. One of: {DATA_FORMS}",
     )
-    formats.add_argument("--clips", type=int, default=128, help="clips for the ranges (default: 128)")
+    formats.add_argument("--clips", type=int, default=128, help="number of clips for the ranges (default: 128)")
     formats.add_argument("--input-dtype", choices=("uint8", "float32"), help="default: uint8 of int8 files")
     formats.add_argument("--output-dtype", choices=("float32", "uint8"), default="float32", help="default: float32")
     formats.add_argument(
-        "--keep-float", nargs="+", action="extend", default=[], metavar="LAYER", help="names or regular expressions"
+        "--keep-float",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="LAYER",
+        help="layers that stay float in a file of integers: names or regular expressions",
     )
     formats.add_argument(
-        "--float-budget",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="of the multiply-adds, for the layers that integers harm most (default: 0)",
-    )
-    formats.add_argument(
-        "--max-partitions", type=_partitions, default=1, metavar="N", help="of XNNPACK, or any (default: 1)"
+        "--max-partitions",
+        type=_partitions,
+        default=1,
+        metavar="N",
+        help="parts in which XNNPACK may compute the file, or any (default: 1)",
     )
 
-    checks = parser.add_argument_group("check")
-    checks.add_argument("--check", metavar="DATA", help="clips on which file and model are compared (default: those of "
-                        "--representative; without it, random pixels)")  # fmt: skip
-    checks.add_argument("--check-clips", type=int, default=128, help="how many of them (default: 128)")
+    checks = parser.add_argument_group("comparison with the model")
+    checks.add_argument(
+        "--eval-data",
+        metavar="DATA",
+        help="clips on which file and model are compared (default: those of --representative, or random pixels)",
+    )
+    checks.add_argument("--eval-clips", type=int, default=128, help="largest number of them (default: 128)")
     checks.add_argument(
         "--min-agreement",
         type=float,
         default=0.9,
-        help="the least share of the clips for which file and model must name the same class (default: 0.9)",
+        help="smallest share of the clips for which file and model must predict the same class (default: 0.9)",
     )
     checks.add_argument(
         "--max-accuracy-drop",
         type=float,
         metavar="SHARE",
-        help="the most that the file's top-1 may be below the model's, 0.01 being a point (default: not checked)",
+        help="largest difference of the model's top-1 and the file's, such as 0.01 (default: not checked)",
     )
-    checks.add_argument("--noise", metavar="FILE", help="of each layer of an integer file: a figure (.png …) or .json")
-    checks.add_argument("--num-threads", type=int, default=1, help="threads for the timing (default: 1)")
+    checks.add_argument(
+        "--error-report",
+        metavar="FILE",
+        help="write the quantisation error of each layer of an integer file: a figure (.png, .svg, …) or .json",
+    )
+    checks.add_argument("--num-threads", type=int, default=1, help="threads of the timed runs (default: 1)")
     return parser
 
 
@@ -104,11 +113,11 @@ def main(argv=None):
         parser.error("RUN and --output are required, or --describe")
     if arguments.quantization in INTEGER and arguments.representative is None:
         parser.error(f"--quantization {arguments.quantization} needs --representative")
-    if arguments.noise and (arguments.quantization not in INTEGER or arguments.streaming):
-        parser.error("--noise is for --quantization int8 and int16x8, without --streaming")
+    if arguments.error_report and (arguments.quantization not in INTEGER or arguments.streaming):
+        parser.error("--error-report is for --quantization int8 and int16x8, without --streaming")
     if arguments.average_over is not None and not arguments.streaming:
         parser.error("--average-over is for --streaming")
-    for name in ("clips", "check_clips"):
+    for name in ("clips", "eval_clips"):
         if getattr(arguments, name) < 1:
             option = name.replace("_", "-")
             parser.error(f"--{option} must be positive. Received: --{option} {getattr(arguments, name)}")
@@ -136,7 +145,7 @@ def _describe(path):
 
 
 def _convert(arguments):
-    """Converts, checks, prints, and returns what is wrong with the file."""
+    """Converts, compares, prints, and returns how the file does not agree with the model."""
     from keras_action import litert
 
     from . import inputs
@@ -147,18 +156,18 @@ def _convert(arguments):
     if integer:
         clips = inputs.training_clips(opened, arguments.representative, arguments.seed)
         ranges = list(itertools.islice(clips, arguments.clips))
-    data = arguments.check or arguments.representative
+    data = arguments.eval_data or arguments.representative
 
     def clips():
         if data is None:
             return inputs.noise_clips(opened, arguments.seed)
-        return inputs.evaluation_clips(opened, data, arguments.check_clips)
+        return inputs.evaluation_clips(opened, data, arguments.eval_clips)
 
-    checks = clips()  # before the conversion: a list that can't be read is known now
+    evaluation = clips()  # before the conversion, so that a list that can't be read fails at once
     report = litert.convert(
         _model(arguments, opened),
         arguments.output,
-        quantization=None if arguments.quantization == "float32" else arguments.quantization,
+        quantization=arguments.quantization,
         representative_clips=ranges,
         labels=opened.labels,
         clip_seconds=arguments.clip_seconds or opened.clip_seconds,
@@ -166,17 +175,16 @@ def _convert(arguments):
         input_dtype=arguments.input_dtype,
         output_dtype=arguments.output_dtype,
         keep_float=arguments.keep_float,
-        float_budget=arguments.float_budget,
         max_partitions=arguments.max_partitions,
     )
     print(report)
-    verification = litert.verify(report.path, opened.model, checks)
-    print(verification.gap_table())
+    verification = litert.verify(report.path, opened.model, evaluation)
+    print(verification.error_table())
     print(f"latency           {litert.benchmark(report.path, num_threads=arguments.num_threads, runs=30)}")
-    if arguments.noise:
-        _write_noise(arguments.noise, litert.quantization_error(report.path, opened.model, clips()))
+    if arguments.error_report:
+        _write_error_report(arguments.error_report, litert.quantization_error(report.path, opened.model, clips()))
     return verification.failures(
-        min_agreement=None if data is None else arguments.min_agreement,  # random pixels are of no class
+        min_agreement=None if data is None else arguments.min_agreement,  # random pixels have no class
         max_accuracy_drop=arguments.max_accuracy_drop,
     )
 
@@ -188,7 +196,7 @@ def _metadata(arguments, opened):
     return {**values, "source": opened.path.name}
 
 
-def _write_noise(path, report):
+def _write_error_report(path, report):
     from keras_action import plots
     from keras_action.utils.files import write_whole
 
@@ -197,11 +205,11 @@ def _write_noise(path, report):
         write_whole(path, json.dumps(report.to_dict(), indent=2) + "\n")
     else:
         plots.save_figure(plots.quantization_error_figure(report), path)
-    print(f"noise             {path}")
+    print(f"error report      {path}")
 
 
 def _model(arguments, opened):
-    """What is converted."""
+    """The Keras model to convert."""
     if not arguments.streaming:
         return opened.model
     from keras_action.models import streaming_model
@@ -214,7 +222,7 @@ def _frames(text):
     if text == "T":
         return text
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"a positive number, or T, is expected. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a positive number, or T. Received: {text!r}")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""What the programs that convert and verify read: a trained model, and clips."""
+"""Reads a trained model and clips for the programs that convert and verify."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from keras_action.programs.arguments import DATA_FORMS, add_checkpoint_arguments
 def add_model_arguments(parser):
     """Adds the arguments that `read_model` takes."""
     add_checkpoint_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the clips that are drawn at random (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random clips and crops (default: 0)")
 
 
 def read_model(path, arguments):
@@ -26,7 +26,7 @@ def read_model(path, arguments):
 
 
 def training_clips(opened, data, seed):
-    """Clips cut as in training, by the run's recipe, one at a time and without end; mixtures of clips are left out."""
+    """Clips as in training, by the run's recipe, one at a time, endless; without mixup and cutmix."""
     from keras_action.data import read_data_set, training_dataset
 
     recipe, settings = opened.recipe, {}
@@ -46,9 +46,9 @@ def training_clips(opened, data, seed):
 
 
 def evaluation_clips(opened, data, count):
-    """At most `count` clips with labels, cut as in evaluation, evenly from the whole set, which may be sorted by class.
+    """At most `count` labelled clips as in evaluation, evenly from the whole set, which may be sorted by class.
 
-    Those that can't be decoded have weight 0.
+    Clips that can't be decoded have weight 0.
     """
     from keras_action.data import Cropping, evaluation_dataset, read_data_set
 

@@ -1,4 +1,4 @@
-"""Compare a LiteRT file with the model it came from, on given clips.
+"""Compare a LiteRT file with the model that it was converted from.
 
 examples:
   keras-action verify gesture.tflite --model runs/mine --data videos/val.csv
@@ -6,9 +6,9 @@ examples:
       --max-accuracy-drop 0.01 --max-partitions 1 --json report.json
   keras-action verify gesture.tflite --model checkpoint.pth.tar --num-segments 8
 
-It prints the gap of the logits, how often both name the same class, the top-1 accuracy of both, operators, ranks,
-XNNPACK's partitions, size and latency. Without --data the clips are random pixels. The exit status is 1 if a threshold
-is crossed, 2 if the file, the model or the clips can't be read, or are not of one another.
+It prints the error of the logits, the share of clips for which both predict the same class, the top-1 accuracy of both,
+operators, ranks, XNNPACK's partitions, size and latency. Without --data the clips are random pixels. The exit status is
+1 if a threshold is crossed, and 2 if the file, the model or the clips can't be read or do not fit each other.
 """
 
 import argparse
@@ -23,30 +23,32 @@ def make_parser():
     parser = argparse.ArgumentParser(
         prog="keras-action verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", metavar="FILE", help="a .tflite file that takes clips")
+    parser.add_argument("file", metavar="FILE", help="a .tflite file")
     parser.add_argument(
         "--model",
         required=True,
         metavar="RUN",
-        help="what it came from: a training run's folder, a .keras file, or a PyTorch checkpoint",
+        help="the model: a training run's folder, a .keras file, or a PyTorch checkpoint",
     )
     parser.add_argument("--data", help=DATA_FORMS)
-    parser.add_argument("--clips", type=int, default=128, help="at most, evenly from all of DATA (default: 128)")
+    parser.add_argument(
+        "--clips", type=int, default=128, help="largest number of clips, evenly from DATA (default: 128)"
+    )
     add_model_arguments(parser)
-    parser.add_argument("--num-threads", type=int, default=1, help="threads for the timing (default: 1)")
-    parser.add_argument("--runs", type=int, default=30, help="runs that are timed; 0 for none (default: 30)")
+    parser.add_argument("--num-threads", type=int, default=1, help="threads of the timed runs (default: 1)")
+    parser.add_argument("--runs", type=int, default=30, help="number of timed runs; 0 for none (default: 30)")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output, alone")
 
-    limits = parser.add_argument_group("thresholds", "each is checked only if it is given")
-    limits.add_argument("--max-gap", type=float, metavar="SHARE", help="between logits, of the model's spread")
-    limits.add_argument("--min-agreement", type=float, metavar="SHARE", help="of the clips with the same class")
-    limits.add_argument("--max-accuracy-drop", type=float, metavar="SHARE", help="of top-1, 0.01 being a point")
+    limits = parser.add_argument_group("thresholds", "only those that are given are checked")
+    limits.add_argument("--max-error", type=float, metavar="SHARE", help="of the logits, relative to their range")
+    limits.add_argument("--min-agreement", type=float, metavar="SHARE", help="clips with the same class")
+    limits.add_argument("--max-accuracy-drop", type=float, metavar="SHARE", help="top-1 of the model − of the file")
     limits.add_argument("--min-accuracy", type=float, metavar="SHARE", help="top-1 of the file")
-    limits.add_argument("--max-rank", type=int, help="of a tensor")
-    limits.add_argument("--max-partitions", type=int, help="in which XNNPACK takes the file, and at least one")
+    limits.add_argument("--max-rank", type=int, help="rank of a tensor")
+    limits.add_argument("--max-partitions", type=int, help="XNNPACK's partitions; there must be at least one")
     limits.add_argument("--max-float-operators", type=int, help="0 for a file of integers alone")
-    limits.add_argument("--max-size-mb", type=float, help="of the file")
-    limits.add_argument("--max-latency-ms", type=float, help="median of a clip")
+    limits.add_argument("--max-size-mb", type=float, help="size of the file")
+    limits.add_argument("--max-latency-ms", type=float, help="median latency of a clip")
     return parser
 
 
@@ -73,7 +75,7 @@ def main(argv=None):
 
 
 def _verify(arguments):
-    """Prints the report, and returns which thresholds are crossed."""
+    """Prints the report, and returns the thresholds that are crossed."""
     from keras_action import litert
 
     from . import inputs
@@ -88,7 +90,7 @@ def _verify(arguments):
     if arguments.runs:
         latency = litert.benchmark(arguments.file, num_threads=arguments.num_threads, runs=arguments.runs)
     failures = report.failures(
-        max_gap=arguments.max_gap,
+        max_error=arguments.max_error,
         min_agreement=arguments.min_agreement,
         max_accuracy_drop=arguments.max_accuracy_drop,
         min_accuracy=arguments.min_accuracy,

@@ -69,7 +69,6 @@ TINY = (*TINY, "schedule=cosine", "dropout=0", "jit_compile=false", "color_jitte
 QUICK = {
     "benchmarks.litert_streaming": ("--rounds", "2", "--input-size", "64", "--threads", "1", "--formats", "float32"),
     "benchmarks.prepare": ("--clips", "2"),
-    "quantize-aware": ("--epochs", "1"),
     "convert": ("--min-agreement", "0"),  # of a model that has hardly been trained
     "experiments": ("--seeds", "0", "--set", *TINY),
     "synthesize": ("--clips-per-class", "4", "--size", "48", "64"),

@@ -24,7 +24,7 @@ REASONS = {
     "it needs a video": "frame_decoder read_frames video_info LogitSequence match_events StreamReport tune_events "
     "events_figure",
     "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mixup evaluate train "
-    "evaluation_page HtmlReport visualize compare activation_figure quantization_aware fine_tune ParameterGroupSGD "
+    "evaluation_page HtmlReport visualize compare activation_figure ParameterGroupSGD "
     "Complexity",
     "it needs a file": "load_torch_checkpoint read_torch_file load_run load_model convert verify quantization_error "
     "LiteRTModel LiteRTStream describe inspect_file GestureRecognizer",

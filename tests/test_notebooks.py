@@ -29,7 +29,7 @@ OUTCOMES = {
     "rows = {row['name']: row['mean'] for row in json.loads((WORK / 'tables/table1.json').read_text())}\n"
     "assert list(rows) == ['TSN', 'TSM', 'ACTION'] and rows['TSN'] < 0.7, rows",
     "04_activation_maps": "assert set(masks) == {'ste', 'ce', 'me'} and (WORK / 'grad_cam.gif').is_file()",
-    "05_export_and_streaming": "assert gap < 1e-3 and verified['float32'].top1_agreement == 1, (gap, verified)\n"
+    "05_export_and_streaming": "assert error < 1e-3 and verified['float32'].top1_agreement == 1, (error, verified)\n"
     "assert verified['int8'].size_bytes < verified['float32'].size_bytes",
     "06_live_recognition": "assert match.detection_rate > 0.3 and (WORK / 'labelled.mp4').is_file(), match",
 }

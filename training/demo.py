@@ -83,7 +83,7 @@ def main(argv=None):
         run = runs["action_net"]
         files, verifications = export(run, training, validation, folder)
         for file, verification in verifications.items():
-            print(f"{file}:\n{verification.gap_table()}")
+            print(f"{file}:\n{verification.error_table()}")
         latencies = {name: litert.benchmark(file, num_threads=1) for name, file in files.items()}
 
         say(f"Recognising {len(STREAM)} gestures in one long video, with the int8 file")
@@ -113,12 +113,12 @@ def export(run, training, validation, folder):
     checks = [clips for clips, *_ in data.evaluation_dataset(validation, **sizes).take(8).as_numpy_iterator()]
     model = run.load_model()
     files, verifications = {}, {}
-    for name, quantization in (("float32", None), ("int8", "int8")):
+    for name in ("float32", "int8"):
         files[name] = folder / f"gesture_{name}.tflite"
         litert.convert(
             model,
             files[name],
-            quantization=quantization,
+            quantization=name,
             representative_clips=ranges,
             labels=run.labels,
             clip_seconds=run.clip_seconds,
@@ -190,14 +190,14 @@ def write_report(
     report.columns([(plots.curves_figure(runs[model].folder / "log.csv"), names[model]) for model in names])
     report.heading("On the device")
     report.table(
-        ["LiteRT file", "MB", "latency", "same class as Keras", "largest gap of logits"],
+        ["LiteRT file", "MB", "latency", "same class as Keras", "largest error of logits"],
         [
             [
                 name,
                 f"{file.stat().st_size / 1e6:.2f}",
                 str(latencies[name]),
                 f"{verifications[name].top1_agreement:.1%}",
-                f"{verifications[name].max_abs_gap:.3g}",
+                f"{verifications[name].max_abs_error:.3g}",
             ]
             for name, file in files.items()
         ],

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 
 def describe_model(path, settings=None):
     """The entry of a LiteRT file in `models.json`.
@@ -20,31 +18,27 @@ def describe_model(path, settings=None):
         ValueError: If it is not such a file, or the settings don't fit it.
         ImportError: If ai-edge-litert is not installed.
     """
-    from keras_action.litert.extras import require
-    from keras_action.litert.metadata import read_file, read_metadata
-    from keras_action.litert.quiet import quiet
-    from keras_action.litert.signature import SIGNATURE
+    from keras_action.litert import LiteRTFile
+    from keras_action.litert.metadata import metadata_of
     from keras_action.recognition import EventSettings, load_settings
     from keras_action.recognition.detectors import make_detector
     from keras_action.recognition.loading import crops_to_aspect_ratio
+    from keras_action.utils.signature import CLIP, FRAME, LOGITS, SIGNATURE
 
     path = Path(path)
-    metadata = read_metadata(path)
+    file = LiteRTFile.read(path)
+    metadata = metadata_of(file)
     if metadata is None or metadata.labels is None or metadata.clip_seconds is None:
         raise ValueError(
             f"{path} must carry its labels and the length of its clips: convert the model with --labels and "
             f"--clip-seconds. Received: {metadata}"
         )
-    with quiet():  # the delegate prints a message
-        interpreter = require("ai_edge_litert.interpreter").Interpreter(model_content=read_file(path))
-        runner = interpreter.get_signature_runner(SIGNATURE) if SIGNATURE in interpreter.get_signature_list() else None
-    inputs, outputs = ({}, {}) if runner is None else (runner.get_input_details(), runner.get_output_details())
-    if not {"clip", "frame"} & set(inputs) or "logits" not in outputs:
+    if not {CLIP, FRAME} & set(file.inputs) or LOGITS not in file.outputs:
         raise ValueError(
             f"{path} must have the signature {SIGNATURE} from `clip` or `frame` to `logits`. "
-            f"Received: {interpreter.get_signature_list()}"
+            f"Received: from {list(file.inputs)} to {list(file.outputs)}"
         )
-    kind = "stream" if "frame" in inputs else "clip"
+    kind = "stream" if FRAME in file.inputs else "clip"
     settings = EventSettings.for_clips(metadata.clip_seconds) if settings is None else load_settings(settings)
     if kind == "stream" and (settings.window_seconds is not None or settings.stride is not None):
         raise ValueError(
@@ -64,18 +58,17 @@ def describe_model(path, settings=None):
         "input_size": list(metadata.input_size),
         "crop_to_aspect_ratio": crops_to_aspect_ratio(metadata),
         "quantization": metadata.quantization,
-        "inputs": [_tensor(name, details) for name, details in inputs.items()],
-        "outputs": [_tensor(name, details) for name, details in outputs.items()],
+        "inputs": [_tensor(name, file.tensor(index)) for name, index in file.inputs.items()],
+        "outputs": [_tensor(name, file.tensor(index)) for name, index in file.outputs.items()],
         "settings": settings.to_dict(),
     }
 
 
-def _tensor(name, details):
-    scale, zero_point = details["quantization"]
+def _tensor(name, tensor):
     return {
         "name": name,
-        "dtype": np.dtype(details["dtype"]).name,
-        "shape": [int(side) for side in details["shape"]],
-        "scale": float(scale),
-        "zero_point": int(zero_point),
+        "dtype": tensor.dtype,
+        "shape": list(tensor.shape),
+        "scale": tensor.scale or 0.0,
+        "zero_point": tensor.zero_point or 0,
     }

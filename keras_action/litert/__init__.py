@@ -1,16 +1,16 @@
-"""LiteRT files: convert, describe, run, verify and time them."""
+"""LiteRT files: conversion, inspection, execution, verification and latency."""
 
-from keras_action.litert.arguments import QUANTIZATIONS
-from keras_action.litert.benchmark import LatencyReport, benchmark
-from keras_action.litert.convert import ConversionReport, convert
-from keras_action.litert.describe import describe
+from keras_action.litert.conversion import ConversionReport, convert
+from keras_action.litert.description import describe
+from keras_action.litert.error_report import QuantizationErrorReport, quantization_error
+from keras_action.litert.file import LiteRTFile
 from keras_action.litert.inspection import FileSummary, inspect_file
+from keras_action.litert.latency import LatencyReport, benchmark
 from keras_action.litert.metadata import Metadata, read_metadata, write_metadata
 from keras_action.litert.model import LiteRTModel
-from keras_action.litert.quantization_error import QuantizationErrorReport, quantization_error
-from keras_action.litert.requirements import ConversionError
+from keras_action.litert.requirements import QUANTIZATIONS, ConversionError
 from keras_action.litert.stream import LiteRTStream
-from keras_action.litert.verify import VerificationReport, verify
+from keras_action.litert.verification import VerificationReport, verify
 
 __all__ = [
     "QUANTIZATIONS",
@@ -18,6 +18,7 @@ __all__ = [
     "ConversionReport",
     "FileSummary",
     "LatencyReport",
+    "LiteRTFile",
     "LiteRTModel",
     "LiteRTStream",
     "Metadata",

@@ -1,4 +1,4 @@
-"""Clips in the forms in which they come: an array, a dataset, a list."""
+"""Clips of an array, a dataset or a list."""
 
 import itertools
 
@@ -6,20 +6,19 @@ import numpy as np
 
 
 def has_an_end(clips):
-    """Whether clips lie in memory, and all of them may be used; of anything else it is not known how many there are."""
+    """Whether clips are in memory; other iterables may be endless."""
     return isinstance(clips, (np.ndarray, list, tuple))
 
 
 def iterate_clips(clips, shape, limit=None):
-    """Yield clips one by one, as float32 `(1, T, H, W, 3)` in 0..255.
+    """Yields clips one by one, float32 `(1, T, H, W, 3)` in 0..255.
 
     Args:
-        clips: An array `(N, T, H, W, 3)`, or an iterable of clips `(T, H, W, 3)` or
-            batches `(B, T, H, W, 3)`, or of tuples that begin with one, as a
-            `tf.data.Dataset` of clips and labels gives them. It may be endless
-            if there is a limit.
-        shape: `(T, H, W, 3)`, which every clip must have.
-        limit: How many clips to yield at most.
+        clips: An array `(N, T, H, W, 3)`, or an iterable of clips `(T, H, W, 3)` or batches `(B, T, H, W, 3)`, or of
+            tuples that begin with one, as of a `tf.data.Dataset` of clips and labels. It may be endless if there is a
+            limit.
+        shape: `(T, H, W, 3)`, the shape of every clip; T may be `None`, for any number.
+        limit: Largest number of clips.
 
     Raises:
         ValueError: If there is no clip, or one is not RGB in 0..255 of this shape.
@@ -29,10 +28,10 @@ def iterate_clips(clips, shape, limit=None):
 
 
 def iterate_labelled_clips(clips, shape, limit=None):
-    """As `iterate_clips`, but yields clips and their classes' ids, which are `None` where `clips` has none.
+    """As `iterate_clips`, but yields clips and their classes' ids, which are `None` if there are no labels.
 
-    A tuple's second part holds the ids, or one-hot rows or mixtures, of which the greatest counts; its third, if there
-    is one, weights: clips of weight 0 are left out.
+    The second item of a tuple is the ids, or one-hot or mixed rows, of which the largest counts. The third one is
+    weights: clips of weight 0 are left out.
     """
     count = 0
     for clip, label in itertools.islice(_split(clips, shape), limit):
@@ -49,13 +48,15 @@ def _split(clips, shape):
     for item in clips:
         parts = item if isinstance(item, (tuple, list)) else (item,)
         parts = [np.asarray(part) for part in parts]
+        received = parts[0].shape
         if parts[0].ndim == len(shape):
             parts = [part[None] for part in parts]
         batch, labels, weights = (*parts, None, None)[:3]
-        if batch.shape[1:] != tuple(shape):
+        if batch.ndim != len(shape) + 1 or any(
+            size not in (None, actual) for size, actual in zip(shape, batch.shape[1:], strict=True)
+        ):
             raise ValueError(
-                f"Clips must have the shape {tuple(shape)}, or that with a batch before it. "
-                f"Received: {np.shape(item[0] if isinstance(item, (tuple, list)) else item)}"
+                f"Clips must have the shape {tuple(shape)}, or a batch of them. Received: a clip of shape {received}"
             )
         for place, clip in enumerate(batch):
             if weights is None or weights[place]:

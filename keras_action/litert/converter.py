@@ -1,28 +1,29 @@
-"""A Keras model of fixed shapes becomes a LiteRT file with float activations."""
+"""Converts Keras models of fixed shapes to LiteRT files with float activations."""
 
 import re
 
-from keras_action.litert.quiet import quiet
 from keras_action.litert.requirements import ConversionError
+from keras_action.litert.silence import silenced_output
 
-# One name for all, as the converter puts it before the names of all tensors: two files of a model can be compared.
+# The converter puts this name before the names of all tensors. It is always the same, so that tensors of two files of a
+# model can be compared.
 WRAPPER = "litert"
 
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 _SCOPE = re.compile(r'"([^"@]+/[^"@]+)@')
 
 
-def float_file(inputs, outputs, names, quantization=None):
+def float_bytes(inputs, outputs, names, quantization="float32"):
     """Convert a graph of Keras tensors.
 
     Args:
-        inputs: A `keras.Input` or a list of them, with a batch of one and the names they shall have in the signature.
-        outputs: Keras tensors by the names they shall have in the signature.
+        inputs: List of `keras.Input`, with a batch of one and their names in the signature.
+        outputs: A dict of Keras tensors, by their names in the signature.
         names: The `LayerNames` of the model, for errors.
-        quantization: `None`, `"float16"` or `"dynamic"`.
+        quantization: `"float32"`, `"float16"` or `"dynamic"`; formats of integers begin with `"float32"`.
 
     Returns:
-        The bytes of the file, variables frozen.
+        The bytes of the file.
 
     Raises:
         ConversionError: If the converter fails.
@@ -30,21 +31,21 @@ def float_file(inputs, outputs, names, quantization=None):
     import keras
     import tensorflow as tf
 
-    with quiet():
+    with silenced_output():
         try:
             model = keras.Model(inputs, outputs, name=WRAPPER)
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
-            if quantization is not None:
+            if quantization in ("float16", "dynamic"):
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if quantization == "float16":
                 converter.target_spec.supported_types = [tf.float16]
             return converter.convert()
-        except Exception as error:  # the converter raises whatever it likes
+        except Exception as error:  # the converter raises errors of many types
             raise ConversionError(_reason(str(error), names) or f"The LiteRT converter failed: {error!r}") from error
 
 
 def in_float32(model):
-    """The same model, computing in float32 even if it was trained in mixed precision."""
+    """The same model in float32; a copy if it is in mixed precision."""
     import keras
 
     from keras_action.models.insertion import finalize_normalizations, uncompiled
@@ -67,7 +68,7 @@ def in_float32(model):
 
 
 def _reason(message, names):
-    """What the converter's error comes down to: the operators that only TensorFlow has, and their layers."""
+    """The converter's error in a sentence: the operators that LiteRT does not have, and their layers."""
     missing = {}
     for line in message.splitlines():
         operator, scope = _MISSING.search(line), _SCOPE.search(line)

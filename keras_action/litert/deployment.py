@@ -1,4 +1,4 @@
-"""The form of a model that becomes a LiteRT file: the same function, in operators that run fast there."""
+"""Rebuilds a model for LiteRT: the same function in operators that run fast there."""
 
 import keras
 import numpy as np
@@ -15,23 +15,23 @@ _TEMPORAL = (Action, Excitation, StreamingStep, TemporalShift)
 
 
 def deployment_model(model):
-    """A model of the same function as `model` at inference, for the LiteRT converter.
+    """A model for the LiteRT converter that computes the same function as `model` at inference.
 
-    - Temporal layers become `InferenceAction`, those of a streaming model `InferenceStep`, which have their constants
-      computed before.
-    - Where RGB frames are normalised just before a convolution, its kernel takes over the scale and the order of the
-      channels; what is left is to add a constant to each channel, in long rows.
+    - Temporal layers become `InferenceAction`, those of a streaming model `InferenceStep`, whose constants are
+      precomputed.
+    - If RGB frames are normalised before a convolution, the scale and the order of the channels become part of its
+      kernel; only the addition of a constant to each channel is left, over long rows.
 
-    All other layers are copied. `model` stays as it is.
+    All other layers are copied. `model` does not change.
 
     Args:
-        model: A functional Keras model, as `build_action_net`, `build_tsm`, `build_tsn` or `streaming_model` give.
+        model: A functional Keras model, of `build_action_net`, `build_tsm`, `build_tsn` or `streaming_model`.
 
     Returns:
-        A functional `keras.Model` of the same inputs, outputs and layer names, for inference only, not compiled.
+        A functional `keras.Model` with the same inputs, outputs and layer names, for inference only, not compiled.
 
     Raises:
-        ValueError: where `model` is not functional.
+        ValueError: If `model` is not functional.
 
     Example:
 
@@ -62,10 +62,9 @@ def deployment_model(model):
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class AddToChannels(keras.layers.Layer):
-    """Adds a constant to each channel of frames `(N, H, W, C)`, row by row.
+    """Adds a constant to each channel of frames `(N, H, W, C)`, in rows of W·C values.
 
-    A row of W·C values meets a row of constants. Channel by channel the delegate would call its kernel once for each
-    pixel, to add three numbers.
+    With C constants, the delegate would call its kernel for each pixel, to add three numbers.
 
     Args:
         values: List of C floats.
@@ -89,10 +88,10 @@ class AddToChannels(keras.layers.Layer):
 
 
 def _fold_normalisation(model):
-    """New layers in place of [ReverseChannels,] Rescaling, …, Conv2D: name → (layer, weights).
+    """New layers for [ReverseChannels,] Rescaling, …, Conv2D: a dict from names to (layer, weights).
 
-    Identity: (s x + o) ∗ K = (x + o / s) ∗ (s K). The sum stays before the convolution, so that zeros at the border
-    are still what they were: the mean colour.
+    Identity: (s x + o) ∗ K = (x + o / s) ∗ (s K). The sum stays before the convolution, so that its zero padding is
+    still the mean colour.
     """
     graph = Graph(model)
     folded = {}
@@ -118,7 +117,7 @@ def _fold_normalisation(model):
 
 
 def _only_convolution(graph, name):
-    """The convolution that alone takes what an operation gives, padded or not; or `None`."""
+    """The convolution that is the only reader of an operation's output, padded or not; or `None`."""
     while len(graph.takers[name]) == 1:
         (name,) = graph.takers[name]
         operation = graph.operations[name]

@@ -1,4 +1,4 @@
-"""ACTION as a LiteRT file computes it: few operators, and as few as can be over the big tensor."""
+"""ACTION for LiteRT: few operators, and few passes over the large tensor."""
 
 import keras
 import numpy as np
@@ -16,15 +16,15 @@ from keras_action.layers.fold_time import check_frames_shape, check_num_segments
 from keras_action.layers.motion_excitation import mean_of_depthwise_conv, pixel_shares
 from keras_action.layers.spatio_temporal_excitation import banded_kernel
 
-# Below this the delegate's kernels, which are called once for each pixel, have little to do in a call.
+# With fewer channels, a call of the delegate's kernels, which is one for each pixel, has little work.
 _FEW_CHANNELS = 64
 
 
 def squeezed_means(x, mean, kernel):
     """The means of the squeezed `x` over all pixels, its first and last row, first and last column, and its corners.
 
-    A strided 1×1 convolution picks the border and squeezes it, in one operator. To cut rows and columns out by index
-    costs one for each, and the delegate leaves STRIDED_SLICE to a slow kernel of the interpreter.
+    A strided 1×1 convolution selects the border and squeezes it, in one operator. Indexing would take one for each row
+    and column, and the delegate leaves STRIDED_SLICE to a slow kernel of the interpreter.
 
     Args:
         x: Tensor `(N, H, W, C)`.
@@ -42,7 +42,7 @@ def squeezed_means(x, mean, kernel):
 
 
 def _border(x, kernel, axes):
-    """The first and the last row, or column, or of both, squeezed; where there is but one, it is first and last."""
+    """The first and the last row, or column, or both, squeezed; a single one is first and last."""
     lengths = x.shape[1:3]
     strides = [max(length - 1, 1) if border else 1 for length, border in zip(lengths, axes, strict=True)]
     x = ops.conv(x, ops.reshape(kernel, (1, 1, *kernel.shape)), strides=strides, padding="valid")
@@ -70,22 +70,22 @@ def motion_kernel(kernel, height, width):
 
 
 def temporal_kernel(kernel, causal):
-    """A kernel `(3, …)` as one for zero padding of both ends alike, the only padding that LiteRT's operators have.
+    """A kernel `(3, …)` for equal zero padding of both ends, the only padding of LiteRT's operators.
 
-    A causal one, over t − 2 … t, gets zeros for t + 1 and t + 2: that costs less than to pad the tensor.
+    A causal kernel, over t − 2 … t, gets zeros for t + 1 and t + 2: that costs less than padding the tensor.
     """
     return np.concatenate([kernel, np.zeros_like(kernel[:2])]) if causal else kernel
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class InferenceAction(keras.layers.Layer):
-    """`Action`, a part of it, or `TemporalShift`, with constants that were computed before.
+    """`Action`, a part of it, or `TemporalShift`, with precomputed constants.
 
-    It gives what these give at inference, but for rounding.
+    The outputs are those of these layers at inference, except for rounding.
 
-    - The mask of all paths is added up at its small size, the constant with it; the frames are multiplied once.
+    - The masks of all paths and the constant are added at their small size; the frames are multiplied once.
     - STE's banded kernel is a constant.
-    - In ME the batch normalisation's scale is a part of the squeeze, its offset of a bias; the convolution, the
+    - In ME the batch normalisation's scale is part of the squeeze, and its offset of a bias; the convolution, the
       difference of frames and the spatial mean are one small depthwise convolution (`motion_kernel`).
 
     Args:
@@ -99,7 +99,7 @@ class InferenceAction(keras.layers.Layer):
     Output shape: the same.
 
     Raises:
-        ValueError: where T does not divide the batch.
+        ValueError: If T does not divide the batch.
 
     Example:
 
@@ -155,7 +155,7 @@ class InferenceAction(keras.layers.Layer):
         setattr(self, name, self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False))
 
     def take_weights(self, layer):
-        """Computes the constants from the weights of the built layer that this one is like."""
+        """Computes the constants from the weights of the layer that was given to `like`."""
         parts = layer_parts(layer)
         if self.shift:
             kernel = parts["shift"].kernel if parts["shift"].mode == "learnable" else parts["shift"]._initial_kernel
@@ -201,7 +201,7 @@ class InferenceAction(keras.layers.Layer):
             return ops.reshape(x, (-1, height, width, channels))
 
     def _pixels_at_once(self, height, width, channels):
-        """How many pixels of few channels count as one of many: the kernels work on 16 or 32 channels at once."""
+        """Number of pixels of few channels that are computed as one: the kernels work on 16 or 32 channels at once."""
         return 4 if channels < _FEW_CHANNELS and height * width % 4 == 0 else 1
 
     def _pixel_mask(self, x):
@@ -214,7 +214,7 @@ class InferenceAction(keras.layers.Layer):
             return ops.reshape(x, (-1, height, width, 1))
 
     def _channel_mean(self, x):
-        """The mean over C; over few channels the delegate is faster by a convolution."""
+        """The mean over C; with few channels the delegate is faster with a convolution."""
         channels = x.shape[-1]
         if channels >= _FEW_CHANNELS:
             return ops.mean(x, axis=-1)
@@ -233,7 +233,7 @@ class InferenceAction(keras.layers.Layer):
         """ME's mask `(B·T, 1, 1, C)`."""
         time = (-1, self.num_segments, 9, self.squeezed_channels)
         with keras.name_scope("me"):
-            if self.num_segments == 1:  # nothing before, nothing after
+            if self.num_segments == 1:  # there is no other frame
                 return ops.full((1, *mean.shape[1:]), 0.5, dtype=x.dtype)
             means = ops.reshape(self._squeezed_means(x, mean), time)
             motion = ops.depthwise_conv(means, self.me_motion, padding="valid") + self.me_bias
@@ -262,7 +262,7 @@ class InferenceAction(keras.layers.Layer):
 
 
 def layer_parts(layer):
-    """The built layers that a temporal layer consists of, itself among them, by the names of `Action`'s parts."""
+    """The built layers that a temporal layer consists of, or itself, by the names of `Action`'s parts."""
     if isinstance(layer, Action):
         return {part.name: part for part in layer.parts}
     kinds = {
@@ -275,12 +275,12 @@ def layer_parts(layer):
 
 
 def squeezed_channels_of(parts):
-    """The channels of CE and ME inside, of what `layer_parts` gives; 1 where there is neither."""
+    """The squeezed channels of CE and ME among the result of `layer_parts`; 1 if there is neither."""
     return max((part.squeezed_channels for name, part in parts.items() if name in ("ce", "me")), default=1)
 
 
 def scale_and_offset(norm):
-    """What a batch normalisation with its stored statistics multiplies by, and what it adds then."""
+    """The factor and the summand of a batch normalisation with its stored statistics."""
     scale = as_array(norm.gamma) / np.sqrt(as_array(norm.moving_variance) + norm.epsilon)
     return scale, as_array(norm.beta) - as_array(norm.moving_mean) * scale
 

@@ -1,4 +1,4 @@
-"""One frame through ACTION or a shift as a LiteRT file computes it: few operators, constants computed before."""
+"""ACTION or a shift of a single frame for LiteRT: few operators, precomputed constants."""
 
 import keras
 import numpy as np
@@ -12,8 +12,8 @@ from keras_action.litert.inference_action import as_array, layer_parts, scale_an
 def strip_kernel(kernel, height, width):
     """The spatial mean of a zero-padded depthwise 3×3 convolution as a depthwise kernel `(3, W, C, 1)` over strips.
 
-    Identity: the mean is a weighted sum of nine sums of the input F (`mean_of_depthwise_conv`), and all nine are in
-    three rows of pixels: the mean row of F, its first and its last row. One sum over them does it.
+    Identity: the mean is a weighted sum of nine sums of the input F (`mean_of_depthwise_conv`), and all nine are sums
+    over three rows of pixels: the mean row of F, its first and its last row.
 
     Args:
         kernel: `(3, 3, C, 1)`.
@@ -36,9 +36,9 @@ def strip_kernel(kernel, height, width):
 def row_kernel(kernel, width):
     """A 3D kernel `(3, 3, 3, 1, 1)` over (T, H, W) as a 2D kernel `(3, 1, 3·W, W)` over rows of pixels.
 
-    Identity: a row of a picture as the channels of one place makes the convolution along it a product with a banded
-    matrix, as in `banded_kernel` for time. Three pictures side by side are 3·W channels. Rows are copied and computed
-    in one go, where pictures of one or three channels are pixel by pixel.
+    Identity: with the pixels of a row as channels, the convolution along the row is a product with a banded matrix, as
+    in `banded_kernel` for time. Three images side by side are 3·W channels. Rows are copied and computed at once,
+    images of one or three channels pixel by pixel.
 
     Args:
         kernel: The kernel.
@@ -51,16 +51,16 @@ def row_kernel(kernel, width):
 
 @keras.saving.register_keras_serializable(package="keras_action")
 class InferenceStep(keras.layers.Layer):
-    """`keras_action.layers.StreamingStep` with constants that were computed before.
+    """`keras_action.layers.StreamingStep` with precomputed constants.
 
-    It takes and gives what that does, but for rounding, and for ME's state, which lacks the batch normalisation's
-    offset: that is a part of a bias. Both begin with zeros.
+    Inputs and outputs are the same except for rounding, and for ME's state, which does not contain the batch
+    normalisation's offset: it is part of a bias. All states begin with zeros.
 
     Args:
         states: Names of the states, in their order.
-        paths: Which excitations, any of `"ste"`, `"ce"`, `"me"`, or none.
+        paths: Excitations, any of `"ste"`, `"ce"`, `"me"`, or none.
         squeezed_channels: Integer, the channels of CE and ME inside.
-        past_channels: As of `TemporalShift`; a fixed shift depends on it.
+        past_channels: As of `TemporalShift`, for a fixed shift.
 
     Call arguments:
         inputs: List of the frame `(B, H, W, C)` and the states after the frame before.
@@ -91,7 +91,7 @@ class InferenceStep(keras.layers.Layer):
     def build(self, input_shape):
         (_, self._height, self._width, channels), *states = input_shape
         shapes, squeezed = dict(zip(self.states, states, strict=True)), self.squeezed_channels
-        # A fixed shift remembers a picture of some channels, a learnable one two pictures of all.
+        # The state of a fixed shift is some channels of a frame, that of a learnable one two whole frames.
         if "shift" in shapes and shapes["shift"][-1] == channels:
             self._constant("shift_kernel", (3, 1, channels, 1))
         if "ste" in self.paths:
@@ -110,7 +110,7 @@ class InferenceStep(keras.layers.Layer):
         setattr(self, name, self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False))
 
     def take_weights(self, step):
-        """Computes the constants from the weights of the built layer that this one is like."""
+        """Computes the constants from the weights of the layer that was given to `like`."""
         parts, squeezed = layer_parts(step.layer), self.squeezed_channels
         if hasattr(self, "shift_kernel"):
             self.shift_kernel.assign(parts["shift"].kernel)
@@ -125,7 +125,7 @@ class InferenceStep(keras.layers.Layer):
             me = parts["me"]
             scale, offset = scale_and_offset(me.norm)
             kernel, size = as_array(me.spatial_kernel), (self._height, self._width)
-            ones = np.repeat(pixel_shares(*size)[None], squeezed, axis=2)  # the nine sums of a picture of ones
+            ones = np.repeat(pixel_shares(*size)[None], squeezed, axis=2)  # the nine sums of an image of ones
             self.me_squeeze.assign(as_array(me.squeeze_kernel) * scale)
             self.me_convolution.assign(strip_kernel(kernel, *size))
             self.me_bias.assign(offset * (as_array(mean_of_depthwise_conv(ones, kernel))[0] - 1))
@@ -157,7 +157,7 @@ class InferenceStep(keras.layers.Layer):
         _, height, _, channels = x.shape
         with keras.name_scope("shift"):
             if hasattr(self, "shift_kernel"):
-                # Three pictures, one below the other: a kernel as high reads a pixel of each, and nothing is reshaped.
+                # Three frames, one below the other: a dilated kernel reads a pixel of each, without a reshape.
                 frames = ops.concatenate([before, x], axis=1)
                 x = ops.depthwise_conv(frames, self.shift_kernel, padding="valid", dilation_rate=(height, 1))
                 return x, _part(frames, 1, height, 2 * height)
@@ -189,7 +189,7 @@ class InferenceStep(keras.layers.Layer):
         with keras.name_scope("me"):
             kernel = ops.expand_dims(self.me_squeeze, (0, 1))
             row = ops.conv(row, kernel, padding="valid")
-            # Strided, it squeezes the first and the last row alone.
+            # With this stride it squeezes the first and the last row only.
             ends = ops.conv(x, kernel, strides=(max(height - 1, 1), 1), padding="valid")
             strips = ops.concatenate([row, ends] if height > 1 else [row, ends, ends], axis=1)
             convolved = ops.depthwise_conv(strips, self.me_convolution, padding="valid") + self.me_bias
@@ -212,7 +212,7 @@ class InferenceStep(keras.layers.Layer):
 
 
 def _part(x, axis, start, length):
-    """A part of one axis, by `ops.slice`: a Python index would become STRIDED_SLICE, which the delegate leaves out."""
+    """A part of one axis, with `ops.slice`: an index would become STRIDED_SLICE, which the delegate leaves out."""
     size = [*ops.shape(x)]
     size[axis] = length
     return ops.slice(x, [start * (i == axis) for i in range(len(size))], size)

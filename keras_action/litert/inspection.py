@@ -1,4 +1,4 @@
-"""What is inside a LiteRT file, read from the file itself."""
+"""What a LiteRT file consists of."""
 
 import collections
 import dataclasses
@@ -6,36 +6,14 @@ import dataclasses
 import numpy as np
 
 from keras_action.litert.extras import require
-from keras_action.litert.metadata import read_file
+from keras_action.litert.file import LiteRTFile, TensorSummary, tensor_shape
 from keras_action.litert.partitions import Partitions, find_partitions
-from keras_action.litert.signature import SIGNATURE
 
-# These only change the type or the shape of what is there.
+# Operators that only change the type.
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "CAST")
 _VARIABLE_OPERATORS = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
-# Operators with a kernel for each output channel, and the axis of the kernel on which the channels lie.
+# Operators with a kernel, and the axis of its output channels.
 _CHANNEL_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
-
-
-@dataclasses.dataclass(frozen=True)
-class TensorSummary:
-    """An input or output of a file.
-
-    Args:
-        shape: Its shape.
-        dtype: The name of its type, as `"uint8"`.
-        scale: A quantised value less the zero point, times this, is the real value; `None` for floats.
-        zero_point: See `scale`.
-    """
-
-    shape: tuple[int, ...]
-    dtype: str
-    scale: float | None = None
-    zero_point: int | None = None
-
-    def __str__(self):
-        quantized = "" if self.scale is None else f", (value − {self.zero_point}) · {self.scale:.4g}"
-        return f"{self.dtype} {self.shape}{quantized}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +22,13 @@ class OperatorSummary:
 
     Args:
         name: As `"CONV_2D"`; of a custom or TensorFlow ("Flex") operator its own name.
-        tensors: The names of the tensors it gives.
-        inputs: The names of the activations it takes: neither weights nor other constants.
-        shape: The shape of the first tensor it gives.
-        is_float: Whether it computes with floats; what only changes between floats and integers does not.
-        is_foreign: Whether a plain interpreter does not have it.
-        multiply_adds: How many it takes; of operators without a kernel, one for each value that they give.
-        per_channel: Whether its quantised kernel has a scale for each channel; `None` where it has no such kernel.
+        tensors: Names of its outputs.
+        inputs: Names of its inputs that are activations: neither weights nor other constants.
+        shape: Shape of its first output.
+        is_float: Whether it computes with floats. Conversions between floats and integers do not count.
+        is_foreign: Whether it is not one of LiteRT's built-in operators.
+        multiply_adds: Number of multiply-adds; of an operator without a kernel, the number of output values.
+        per_channel: Whether its quantised kernel has a scale for each channel; `None` without such a kernel.
     """
 
     name: str
@@ -65,14 +43,14 @@ class OperatorSummary:
 
 @dataclasses.dataclass(frozen=True)
 class FileSummary:
-    """What is inside a LiteRT file.
+    """What a LiteRT file consists of.
 
     Args:
-        size_bytes: The size of the file.
-        inputs: The inputs by their names in the signature.
-        outputs: The outputs, likewise.
-        graph: The `OperatorSummary` of each operator, in the order in which they run.
-        dynamic_tensors: The names of tensors whose shape is not known before the file runs.
+        size_bytes: Size of the file.
+        inputs: Inputs by their names in the signature.
+        outputs: Outputs by their names in the signature.
+        graph: The `OperatorSummary` of each operator, in the order of execution.
+        dynamic_tensors: Names of tensors whose shape is not known before the file runs.
         partitions: The `Partitions` of XNNPACK, or `None` if the file can't be prepared to run.
     """
 
@@ -90,32 +68,32 @@ class FileSummary:
 
     @property
     def float_operators(self):
-        """Of these, the ones that compute with floats."""
+        """The number of operators that compute with floats, by name."""
         return _count(operator for operator in self.graph if operator.is_float)
 
     @property
     def foreign_operators(self):
-        """The names of custom and TensorFlow ("Flex") operators, which a plain interpreter does not have."""
+        """The names of custom and TensorFlow ("Flex") operators, which are not built into LiteRT."""
         return tuple(sorted({operator.name for operator in self.graph if operator.is_foreign}))
 
     @property
     def variable_operators(self):
-        """The names of operators that keep variables, which should have been frozen into constants."""
+        """The names of operators that read or write variables."""
         return tuple(sorted({operator.name for operator in self.graph if operator.name in _VARIABLE_OPERATORS}))
 
     @property
     def max_rank(self):
-        """The highest rank of a tensor inside: inputs, and what only changes their type, are not counted."""
+        """The highest rank of an operator's output; conversions of the inputs' types are not counted."""
         return max((len(operator.shape) for operator in self.graph if operator.name not in CONVERSIONS), default=0)
 
     @property
     def kernels_per_channel(self):
-        """How many quantised kernels have a scale for each channel, and how many there are."""
+        """The number of quantised kernels with a scale for each channel, and of all quantised kernels."""
         kernels = [operator.per_channel for operator in self.graph if operator.per_channel is not None]
         return sum(kernels), len(kernels)
 
     def to_dict(self):
-        """The summary as a dict that JSON can hold."""
+        """The summary as a dict for JSON."""
         return {
             "size_bytes": self.size_bytes,
             "inputs": {name: dataclasses.asdict(tensor) for name, tensor in self.inputs.items()},
@@ -130,7 +108,7 @@ class FileSummary:
         }
 
     def table(self):
-        """The summary as text, one line a figure."""
+        """The summary as text, one line for each figure."""
         partitions = "the file can't be prepared to run"
         if self.partitions is not None:
             outside = _listed(self.partitions.outside_operators) or "nothing"
@@ -155,16 +133,16 @@ class FileSummary:
 
 
 def inspect_file(path):
-    """Say what is inside a LiteRT file.
+    """List what a LiteRT file consists of.
 
     Args:
-        path: The `.tflite` file.
+        path: Path of the `.tflite` file.
 
     Returns:
         A `FileSummary`.
 
     Raises:
-        ValueError: If it is not a LiteRT file.
+        ValueError: If it is not a LiteRT file, or it is damaged or truncated.
         OSError: If it can't be read.
 
     Example:
@@ -173,45 +151,47 @@ def inspect_file(path):
     >>> summary.max_rank, summary.partitions.count
     (4, 1)
     """
-    return inspect_bytes(read_file(path))
+    return summarize(LiteRTFile.read(path))
 
 
-def inspect_bytes(data):
-    """`inspect_file`, of a file in memory."""
-    flatbuffer = require("ai_edge_litert.tools.flatbuffer_utils")
-    model = flatbuffer.read_model_from_bytearray(bytearray(data))
-    operators, dynamic = [], []
-    for graph in model.subgraphs:
-        operators.extend(_describe(model, graph, operator) for operator in graph.operators)
-        dynamic.extend(
-            tensor.name.decode()
-            for tensor in graph.tensors
-            if tensor.shapeSignature is not None and -1 in np.asarray(tensor.shapeSignature)
-        )
-    inputs, outputs = _signature(model)
-    return FileSummary(len(data), inputs, outputs, tuple(operators), tuple(dynamic), find_partitions(data))
+def summarize(file):
+    """The `FileSummary` of a `LiteRTFile`."""
+    inputs, outputs = (
+        {name: file.tensor(index) for name, index in edge.items()} for edge in (file.inputs, file.outputs)
+    )
+    dynamic = (
+        tensor.name.decode()
+        for graph in file.model.subgraphs
+        for tensor in graph.tensors
+        if tensor.shapeSignature is not None and -1 in np.asarray(tensor.shapeSignature)
+    )
+    return FileSummary(
+        len(file.data), inputs, outputs, list_operators(file), tuple(dynamic), find_partitions(file.data)
+    )
 
 
-def _describe(model, graph, operator):
-    flatbuffer = require("ai_edge_litert.tools.flatbuffer_utils")
+def list_operators(file):
+    """The `OperatorSummary` of each operator of a `LiteRTFile`, a tuple."""
+    return tuple(
+        _summarize_operator(file, graph, operator) for graph in file.model.subgraphs for operator in graph.operators
+    )
+
+
+def _summarize_operator(file, graph, operator):
     schema = require("ai_edge_litert.schema_py_generated")
-    code = model.operatorCodes[operator.opcodeIndex]
-    name = flatbuffer.opcode_to_name(model, operator.opcodeIndex)
-    if code.customCode:
-        name = bytes(code.customCode).decode()
+    name = file.operator_name(operator)
     outputs = [graph.tensors[index] for index in operator.outputs]
     inputs = [graph.tensors[index] for index in operator.inputs if index >= 0]
-    constants = [tensor for tensor in inputs if model.buffers[tensor.buffer].data is not None]
-    shape = _shape(outputs[0]) if outputs else ()
+    shape = tensor_shape(outputs[0]) if outputs else ()
     floats = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
     kernel = inputs[1] if name in _CHANNEL_AXES else None
     return OperatorSummary(
         name=name,
         tensors=tuple(tensor.name.decode() for tensor in outputs),
-        inputs=tuple(tensor.name.decode() for tensor in inputs if tensor not in constants),
+        inputs=tuple(tensor.name.decode() for tensor in inputs if not file.is_constant(tensor)),
         shape=shape,
         is_float=name not in CONVERSIONS and any(tensor.type in floats for tensor in outputs),
-        is_foreign=bool(code.customCode),
+        is_foreign=bool(file.model.operatorCodes[operator.opcodeIndex].customCode),
         multiply_adds=_multiply_adds(name, shape, kernel),
         per_channel=_is_per_channel(name, kernel),
     )
@@ -221,41 +201,13 @@ def _multiply_adds(name, shape, kernel):
     values = int(np.prod(shape, dtype=np.int64))
     if kernel is None:
         return values
-    return values * int(np.prod(_shape(kernel), dtype=np.int64)) // _shape(kernel)[_CHANNEL_AXES[name]]
+    return values * int(np.prod(tensor_shape(kernel), dtype=np.int64)) // tensor_shape(kernel)[_CHANNEL_AXES[name]]
 
 
 def _is_per_channel(name, kernel):
     if kernel is None or kernel.quantization is None or kernel.quantization.scale is None:
         return None
-    return len(kernel.quantization.scale) == _shape(kernel)[_CHANNEL_AXES[name]]
-
-
-def _signature(model):
-    """The inputs and the outputs of the file's signature; of a file without one, by the tensors' own names."""
-    graph = model.subgraphs[0]
-    for signature in model.signatureDefs or ():
-        if signature.signatureKey.decode() == SIGNATURE:
-            return tuple(
-                {entry.name.decode(): _tensor(graph.tensors[entry.tensorIndex]) for entry in entries or ()}
-                for entries in (signature.inputs, signature.outputs)
-            )
-    return tuple(
-        {graph.tensors[index].name.decode(): _tensor(graph.tensors[index]) for index in indices}
-        for indices in (graph.inputs, graph.outputs)
-    )
-
-
-def _tensor(tensor):
-    flatbuffer = require("ai_edge_litert.tools.flatbuffer_utils")
-    dtype = flatbuffer.type_to_name(tensor.type).lower()
-    quantization = tensor.quantization
-    if quantization is None or quantization.scale is None or not len(quantization.scale):
-        return TensorSummary(_shape(tensor), dtype)
-    return TensorSummary(_shape(tensor), dtype, float(quantization.scale[0]), int(quantization.zeroPoint[0]))
-
-
-def _shape(tensor):
-    return () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
+    return len(kernel.quantization.scale) == tensor_shape(kernel)[_CHANNEL_AXES[name]]
 
 
 def _count(operators):

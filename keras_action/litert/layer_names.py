@@ -4,16 +4,15 @@ import difflib
 import re
 
 _NUMBER = re.compile(r"_\d+$")
-# What the converter calls an output's tensor.
+# Name of an output's tensor.
 _OUTPUT = "StatefulPartitionedCall"
 
 
 class LayerNames:
     """Finds a model's layers in the names that the converter gives to tensors.
 
-    A tensor is named by the path of the scopes in which it was computed, as `functional_1/tsm_1/Conv1_1/convolution`:
-    each scope is a layer's name with a number behind it. An operator into which others were fused has the paths of all
-    of them, with semicolons between.
+    A tensor's name is the path of the scopes in which it was computed, as `functional_1/tsm_1/Conv1_1/convolution`:
+    each scope is a layer's name and a number. Fused operators have the paths of all of them, separated by semicolons.
 
     Args:
         model: The Keras model that was converted.
@@ -31,9 +30,9 @@ class LayerNames:
         self._output = layers[-1].name if layers else model.name
 
     def of(self, tensors):
-        """The layers of an operator, by the names of its tensors: `"layer"` or `"layer/sublayer"`, each once.
+        """The layers of an operator, by the names of its outputs: `"layer"` or `"layer/sublayer"`, each once.
 
-        A path whose beginning was cut off, as the converter does with long names, counts as far as it is known.
+        The converter cuts off the beginning of long paths; their unknown scopes are ignored.
         """
         found = []
         for path in ";".join(tensors).split(";"):
@@ -44,7 +43,7 @@ class LayerNames:
         return tuple(found)
 
     def main(self, tensors):
-        """The one layer that an operator is best known by: the one with its kernel, if there is one."""
+        """The layer that an operator is reported as: the one with its kernel, otherwise the first."""
         names = self.of(tensors)
         for name in names:
             if self._with_kernel & set(name.split("/")):
@@ -58,17 +57,17 @@ class LayerNames:
         return plain if plain in self._names else scope if scope in self._names else None
 
     def matching(self, patterns, graph):
-        """The operators of layers that are named by patterns.
+        """The operators of layers whose names match patterns.
 
         Args:
-            patterns: Names of layers, or regular expressions for whole names. A layer stands for all inside it.
+            patterns: Names of layers, or regular expressions for whole names. A layer includes its sublayers.
             graph: The `OperatorSummary` of each operator of the file.
 
         Returns:
             A list of `OperatorSummary`.
 
         Raises:
-            ValueError: If a pattern is for no operator, or is no regular expression.
+            ValueError: If a pattern matches no operator, or is not a regular expression.
         """
         named = [(operator, self.of(operator.tensors)) for operator in graph]
         chosen = {}
@@ -82,8 +81,7 @@ class LayerNames:
                 known = sorted({name for _, names in named for name in names})
                 close = difflib.get_close_matches(pattern, known, n=3, cutoff=0.3) or known[:3]
                 raise ValueError(
-                    f"No operator of the file comes from such a layer; there are {', '.join(close)}, … "
-                    f"Received: {pattern!r}"
+                    f"No operator of the file is of such a layer; known are {', '.join(close)}, … Received: {pattern!r}"
                 )
             chosen.update((place, named[place][0]) for place in places)
         return [chosen[place] for place in sorted(chosen)]

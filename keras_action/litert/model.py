@@ -1,29 +1,40 @@
-"""A LiteRT file as a function of clips. It needs NumPy and ai-edge-litert, no TensorFlow."""
+"""A LiteRT file as a function of clips. TensorFlow is not needed."""
 
 import numpy as np
 
-from keras_action.litert.metadata import parse_metadata, read_file
-from keras_action.litert.signature import LOGITS, SIGNATURE, prepare, real_values
+from keras_action.litert.file import LiteRTFile
+from keras_action.litert.metadata import metadata_of
+from keras_action.litert.runtime import open_runtime
+from keras_action.utils.signature import CLIP, LOGITS, SIGNATURE
 
 
 class LiteRTModel:
-    """A LiteRT file that can be called like a Keras model.
+    """A LiteRT file that is called like a Keras model.
 
     Args:
-        path: A `.tflite` file that takes clips, written by `keras_action.litert.convert`.
-        num_threads: The number of threads that the interpreter may use.
+        path: Path of a `.tflite` file that takes clips, written by
+            `keras_action.litert.convert`; or a `LiteRTFile`.
+        num_threads: Number of threads.
+        runtime: `"compiled"` for LiteRT's `CompiledModel`, `"interpreter"` for its
+            `Interpreter`, or `None` for the first if it can run the file, otherwise
+            the second. Both give the same values.
+
+    Attributes:
+        path: As given.
+        metadata: The `Metadata` of the file, or `None`.
+        dtype: Type of the clips that the file takes.
 
     Call arguments:
         clips: RGB in 0..255, `(B, T, H, W, 3)`, uint8 or float. The file takes one
-            clip at a time, so that more of them are run one after the other.
+            clip at a time, so that clips are run one after the other.
 
     Input shape: `(B, T, H, W, 3)`.
     Output shape: `(B, classes)`, float32.
 
     Raises:
         ValueError: If it is not a LiteRT file with an input `clip` and an output
-            `logits`, or if clips are not of its shape.
-        RuntimeError: If the interpreter can't prepare the file.
+            `logits`, if it is damaged or truncated, or if clips do not have its shape.
+        RuntimeError: If the runtime can't prepare the file.
         OSError: If the file can't be read.
         ImportError: If ai-edge-litert is not installed.
 
@@ -35,32 +46,35 @@ class LiteRTModel:
     'swipe_left'
     """
 
-    def __init__(self, path, num_threads=1):
-        self.path = path
-        file = read_file(path)
-        self.metadata = parse_metadata(file, path)
-        self._run = signature_runner(file, path, num_threads)
-        clip, logits = self._run.get_input_details()["clip"], self._run.get_output_details()["logits"]
-        self.dtype = np.dtype(clip["dtype"])
-        self._quantization = logits["quantization"]
-        self.input_shape = (None, *map(int, clip["shape"][1:]))
-        self.output_shape = (None, int(logits["shape"][-1]))
+    def __init__(self, path, num_threads=1, runtime=None):
+        file = path if isinstance(path, LiteRTFile) else LiteRTFile.read(path)
+        self.path = file.name
+        self.metadata = metadata_of(file)
+        if (list(file.inputs), list(file.outputs)) != ([CLIP], [LOGITS]):
+            raise ValueError(
+                f"{file.name} must have the signature {SIGNATURE} from `clip` to `logits`. "
+                f"Received: from {list(file.inputs)} to {list(file.outputs)}"
+            )
+        self._runtime = open_runtime(file, num_threads, runtime)
+        clip, self._logits = file.tensor(file.inputs[CLIP]), file.tensor(file.outputs[LOGITS])
+        self.dtype = np.dtype(clip.dtype)
+        self.input_shape = (None, *clip.shape[1:])
+        self.output_shape = (None, self._logits.shape[-1])
 
     def __call__(self, clips):
         clips = np.asarray(clips)
         if clips.shape[1:] != self.input_shape[1:] or not len(clips):
             raise ValueError(f"Expected clips of shape {self.input_shape}. Received: clips.shape={clips.shape}")
-        if self.dtype == np.uint8 and clips.dtype != np.uint8:
-            clips = np.clip(np.rint(clips), 0, 255)
-        clips = clips.astype(self.dtype, copy=False)
-        logits = np.concatenate([self._run(clip=clip[None])["logits"] for clip in clips])
-        return real_values(logits, self._quantization)
+        return np.concatenate([self._run(clip[None]) for clip in as_pixels(clips, self.dtype)])
+
+    def _run(self, clip):
+        self._runtime.write(CLIP, clip)
+        self._runtime.run()
+        return self._logits.real(self._runtime.read(LOGITS))
 
 
-def signature_runner(file, name, num_threads=1):
-    """Prepare a file, given as bytes, to be run. Errors speak of it by `name`."""
-    _, signatures, runner = prepare(file, name, num_threads)
-    names = signatures.get(SIGNATURE)
-    if names is None or (names["inputs"], names["outputs"]) != (["clip"], [LOGITS]):
-        raise ValueError(f"{name} must have the signature {SIGNATURE} from `clip` to `logits`. Received: {signatures}")
-    return runner
+def as_pixels(values, dtype):
+    """Pixels in 0..255 as the type that a file takes: rounded if it is of integers."""
+    if dtype == np.uint8 and values.dtype != np.uint8:
+        values = np.clip(np.rint(values), 0, 255)
+    return values.astype(dtype, copy=False)

@@ -1,21 +1,21 @@
-"""How XNNPACK, the delegate that LiteRT uses on a CPU by default, takes a file: in one piece, or in several."""
+"""The partitions of a file that XNNPACK computes, LiteRT's delegate for CPUs."""
 
 import collections
 import dataclasses
 
 from keras_action.litert.extras import require
-from keras_action.litert.quiet import quiet
+from keras_action.litert.silence import silenced_output
 
 _DELEGATE = "DELEGATE"
 
 
 @dataclasses.dataclass(frozen=True)
 class Partitions:
-    """The parts of a graph that the delegate takes.
+    """The partitions of a graph that the delegate computes.
 
     Args:
-        count: The number of parts. Between two of them tensors are handed to the interpreter's own kernels and back.
-        outside: The operators that the delegate leaves to the interpreter: their name and the tensor they give.
+        count: Number of partitions. Between two of them, the interpreter's own kernels compute.
+        outside: Operators that the delegate leaves to the interpreter: pairs of their name and their output's.
     """
 
     count: int
@@ -27,22 +27,22 @@ class Partitions:
         return dict(collections.Counter(name for name, _ in self.outside).most_common())
 
 
-def find_partitions(file):
-    """Prepare a file and see what the delegate takes of it.
+def find_partitions(data):
+    """Prepares a file, and finds the partitions that the delegate computes.
 
-    The interpreter lists the operators of the graph, delegated or not, and after them a node for each partition with
-    the tensors that enter and leave it. What lies between these is inside.
+    The interpreter lists all operators of the graph, and after them a node for each partition with its inputs and
+    outputs. The operators between these are in the partition.
 
     Args:
-        file: The bytes of a LiteRT file.
+        data: Bytes of a LiteRT file.
 
     Returns:
         `Partitions`, or `None` if the interpreter can't prepare the file.
     """
     interpreter_module = require("ai_edge_litert.interpreter")
     try:
-        with quiet():
-            interpreter = interpreter_module.Interpreter(model_content=bytes(file))
+        with silenced_output():
+            interpreter = interpreter_module.Interpreter(model_content=data)
             interpreter.allocate_tensors()
             nodes = interpreter._get_ops_details()
             names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}

@@ -1,30 +1,38 @@
-"""A LiteRT file that takes a video frame by frame. It needs NumPy and ai-edge-litert, no TensorFlow."""
+"""A LiteRT file that takes a video frame by frame. TensorFlow is not needed."""
 
 import numpy as np
 
-from keras_action.litert.metadata import parse_metadata, read_file
-from keras_action.litert.signature import FRAME, LOGITS, SIGNATURE, STATE, prepare, real_values
+from keras_action.litert.file import LiteRTFile
+from keras_action.litert.metadata import metadata_of
+from keras_action.litert.model import as_pixels
+from keras_action.litert.runtime import open_runtime
+from keras_action.utils.signature import FRAME, LOGITS, SIGNATURE, STATE, is_state
 
-# Bytes from which on it is faster to copy a state in place than to take it out and put it in.
-_LARGE = 32768
-# The state of a model of `streaming_model(…, average_over=n)`.
-_MEAN = STATE + LOGITS
+# State of a model of `streaming_model(…, average_over=n)`: the logits of the n − 1 frames before.
+_LAST_LOGITS = STATE + LOGITS
 
 
 class LiteRTStream:
-    """A streaming LiteRT file and its memory: a frame in, its logits out.
+    """A streaming LiteRT file and its states: a frame in, logits out.
 
-    The states that the file gives for a frame go back into it with the next one, as the bytes they are. They are
-    zeros at first and after `reset`.
+    The states that the file gives for a frame go back into it with the next frame, bit by bit. They are zeros at the
+    start and after `reset`.
 
     Args:
-        path: A `.tflite` file written by `keras_action.litert.convert` from a model of
-            `keras_action.streaming_model`.
-        num_threads: The number of threads that the interpreter may use.
+        path: Path of a `.tflite` file written by `keras_action.litert.convert` from a model of
+            `keras_action.streaming_model`; or a `LiteRTFile`.
+        num_threads: Number of threads.
+        runtime: `"compiled"` for LiteRT's `CompiledModel`, `"interpreter"` for its
+            `Interpreter`, or `None` for the first if it can run the file, otherwise
+            the second. Both give the same values.
 
     Attributes:
-        average_over: The number of frames over whose logits the file itself takes the mean; 1 where its logits are
-            those of the frame.
+        path: As given.
+        metadata: The `Metadata` of the file, or `None`.
+        dtype: Type of the frames that the file takes.
+        frame_shape: `(H, W, 3)`.
+        num_classes: Number of logits.
+        average_over: Number of frames over which the file averages its logits; 1 if they are those of the frame.
 
     Call arguments:
         frame: RGB in 0..255, `(H, W, 3)` or `(1, H, W, 3)`, uint8 or float.
@@ -32,8 +40,8 @@ class LiteRTStream:
     Output shape: `(classes,)`, float32.
 
     Raises:
-        ValueError: If it is not such a file, or a frame is not of its shape.
-        RuntimeError: If the interpreter can't prepare the file.
+        ValueError: If it is not such a file, if it is damaged or truncated, or a frame does not have its shape.
+        RuntimeError: If the runtime can't prepare the file.
         OSError: If the file can't be read.
         ImportError: If ai-edge-litert is not installed.
 
@@ -42,87 +50,55 @@ class LiteRTStream:
     >>> stream = LiteRTStream("gesture.tflite")
     >>> for frame in video:
     ...     logits = stream(frame)
-    >>> stream.reset()  # another video begins
+    >>> stream.reset()  # before another video
     """
 
-    def __init__(self, path, num_threads=1):
-        file = read_file(path)
-        self._prepare(file, path, num_threads)
-        self.metadata = parse_metadata(file, path)
-
-    @classmethod
-    def from_bytes(cls, file, name, num_threads=1):
-        """The same of a file in memory, without its metadata; errors speak of it by `name`."""
-        stream = cls.__new__(cls)
-        stream._prepare(file, name, num_threads)
-        stream.metadata = None
-        return stream
-
-    def _prepare(self, file, name, num_threads):
-        self.path = name
-        self._interpreter, signatures, runner = prepare(file, name, num_threads)
-        inputs, outputs = ({}, {}) if runner is None else (runner.get_input_details(), runner.get_output_details())
-        states = [key for key in inputs if key.startswith(STATE)]
-        if set(inputs) != {FRAME, *states} or set(outputs) != {LOGITS, *states}:
+    def __init__(self, path, num_threads=1, runtime=None):
+        file = path if isinstance(path, LiteRTFile) else LiteRTFile.read(path)
+        self.path = file.name
+        self.metadata = metadata_of(file)
+        names = [name for name in file.inputs if is_state(name)]
+        if set(file.inputs) != {FRAME, *names} or set(file.outputs) != {LOGITS, *names}:
             raise ValueError(
-                f"{name} must have the signature {SIGNATURE} from `frame` and states to `logits` and the same states. "
-                f"Received: {signatures}"
+                f"{file.name} must have the signature {SIGNATURE} from `frame` and states to `logits` and the same "
+                f"states. Received: from {list(file.inputs)} to {list(file.outputs)}"
             )
-        for state in states:
-            taken, given = ([x[k] for k in ("dtype", "quantization")] for x in (inputs[state], outputs[state]))
-            if taken != given or list(inputs[state]["shape"]) != list(outputs[state]["shape"]):
+        self._states = {name: file.tensor(file.inputs[name]) for name in names}
+        for name, taken in self._states.items():
+            given = file.tensor(file.outputs[name])
+            if taken != given:
                 raise ValueError(
-                    f"{name} must take and give a state in the same form. "
-                    f"Received: {state}, {taken} taken, {given} given"
+                    f"{file.name} must take and give a state in the same form. Received: {name}, {taken} as input, "
+                    f"{given} as output"
                 )
-        self._inputs, self._outputs, self._states = inputs, outputs, states
-        self._small, self._large = [], []
-        for state in states:
-            pair = inputs[state]["index"], outputs[state]["index"]
-            if _num_bytes(inputs[state]) < _LARGE:
-                self._small.append(pair)
-            else:
-                self._large.append(tuple(map(self._interpreter.tensor, pair)))
-        self.dtype = np.dtype(inputs[FRAME]["dtype"])
-        self.frame_shape = tuple(map(int, inputs[FRAME]["shape"][1:]))
-        self.num_classes = int(outputs[LOGITS]["shape"][-1])
-        # It keeps the logits of the frames before.
-        self.average_over = 1 + int(inputs[_MEAN]["shape"][1]) if _MEAN in inputs else 1
+        self._runtime = open_runtime(file, num_threads, runtime)
+        frame, self._logits = file.tensor(file.inputs[FRAME]), file.tensor(file.outputs[LOGITS])
+        self.dtype = np.dtype(frame.dtype)
+        self.frame_shape = frame.shape[1:]
+        self.num_classes = self._logits.shape[-1]
+        self.average_over = 1 + self._states[_LAST_LOGITS].shape[1] if _LAST_LOGITS in self._states else 1
         self.reset()
 
     @property
     def state_bytes(self):
-        """How many bytes the states take."""
-        return sum(_num_bytes(self._inputs[state]) for state in self._states)
+        """Size of the states in bytes."""
+        return sum(tensor.num_bytes for tensor in self._states.values())
 
     def reset(self):
-        """Forgets all frames: what comes next is the first one of a video."""
-        for state in self._states:
-            details = self._inputs[state]
-            # Of an integer tensor the zero point stands for zero.
-            self._interpreter.tensor(details["index"])()[...] = details["quantization"][1]
+        """Forgets all frames: the next one is the first of a video."""
+        for name, tensor in self._states.items():
+            self._runtime.write(name, tensor.zeros())
 
     def states(self):
-        """A copy of the states that go in with the next frame, by their names."""
-        return {state: self._interpreter.get_tensor(self._inputs[state]["index"]) for state in self._states}
+        """A copy of the states before the next frame, by their names."""
+        return {name: self._runtime.read_input(name) for name in self._states}
 
     def __call__(self, frame):
         frame = np.asarray(frame)
         frame = frame[None] if frame.ndim == 3 else frame
         if frame.shape != (1, *self.frame_shape):
             raise ValueError(f"Expected a frame of shape {self.frame_shape}. Received: frame.shape={frame.shape}")
-        if self.dtype == np.uint8 and frame.dtype != np.uint8:
-            frame = np.clip(np.rint(frame), 0, 255)
-        interpreter = self._interpreter
-        interpreter.set_tensor(self._inputs[FRAME]["index"], frame.astype(self.dtype, copy=False))
-        interpreter.invoke()
-        for taken, given in self._large:  # functions that give views of the interpreter's memory: one copy, not two
-            np.copyto(taken(), given())
-        for taken, given in self._small:
-            interpreter.set_tensor(taken, interpreter.get_tensor(given))
-        logits = interpreter.get_tensor(self._outputs[LOGITS]["index"])[0]
-        return real_values(logits, self._outputs[LOGITS]["quantization"])
-
-
-def _num_bytes(details):
-    return int(np.prod(details["shape"])) * np.dtype(details["dtype"]).itemsize
+        self._runtime.write(FRAME, as_pixels(frame, self.dtype))
+        self._runtime.run()
+        self._runtime.feed_back(self._states)
+        return self._logits.real(self._runtime.read(LOGITS)[0])

@@ -11,8 +11,7 @@ from keras_action.layers import FoldTime, StreamingStep, UnfoldTime
 from keras_action.layers.streaming_step import TEMPORAL
 from keras_action.models.graph import Graph
 from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations, uncompiled
-
-FRAME, LOGITS, STATE = "frame", "logits", "state_"
+from keras_action.utils.signature import FRAME, LOGITS, STATE
 
 _SHARED = "started"  # one state for all layers: 0 before the first frame, then 1
 

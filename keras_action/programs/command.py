@@ -21,7 +21,6 @@ PROGRAMS = {
     "Deploy": {
         "convert": ("export.convert", "convert a model to a LiteRT file and check it"),
         "verify": ("export.verify", "compare a LiteRT file with its model; exit status for CI"),
-        "quantize-aware": ("export.quantize_aware", "fine-tune a run with the rounding of an int8 file"),
     },
     "Recognise gestures": {
         "recognize": ("export.recognize", "report the gestures of a video, a camera or a network stream"),

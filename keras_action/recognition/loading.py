@@ -69,8 +69,8 @@ def _with_metadata(model):
 
 
 def _load_litert(path, num_threads):
-    from keras_action.litert import LiteRTModel, LiteRTStream
-    from keras_action.litert.metadata import read_file
-    from keras_action.litert.signature import takes_frames
+    from keras_action.litert import LiteRTFile, LiteRTModel, LiteRTStream
+    from keras_action.utils.signature import FRAME
 
-    return (LiteRTStream if takes_frames(read_file(path)) else LiteRTModel)(path, num_threads=num_threads)
+    file = LiteRTFile.read(path)
+    return (LiteRTStream if FRAME in file.inputs else LiteRTModel)(file, num_threads=num_threads)

@@ -19,11 +19,11 @@ def test_converts_a_run_and_checks_the_file(run, clips, tmp_path, capsys, quanti
     main([str(run), "--quantization", quantization, "--representative", str(clips), "--output", str(path)])
     text = capsys.readouterr().out
     assert "same class        100.0% of 24 clips" in text  # the broken one is left out
-    for part in ("size ", "operators ", "gap of logits ", "latency ", quantization):
+    for part in ("size ", "operators ", "error of logits ", "latency ", quantization):
         assert part in text
     metadata = read_metadata(path)
     assert (metadata.labels, metadata.clip_seconds) == (LABELS, pytest.approx(1.0))
-    assert metadata.quantization == (None if quantization == "float32" else quantization)
+    assert metadata.quantization == quantization
     inputs, ids = color_clips(4)
     assert (LiteRTModel(path)(inputs).argmax(axis=-1) == ids).all()
 
@@ -48,11 +48,11 @@ def test_streaming_file_of_a_causal_run(clips, tmp_path, capsys, quantization):
 @pytest.mark.parametrize(("option", "count"), [("T", 4), ("3", 3)])
 def test_streaming_file_with_the_mean_inside(clips, tmp_path, capsys, option, count):
     path, causal = tmp_path / "stream.tflite", write_color_run(tmp_path / "causal", causal=True)
-    options = ["--check", str(clips), "--average-over", option, "--output", str(path)]
+    options = ["--eval-data", str(clips), "--average-over", option, "--output", str(path)]
     main([str(causal), "--streaming", *options])
     text = capsys.readouterr().out
     assert "same class        100.0% of 24 clips" in text
-    assert float(re.search(r"gap of logits +(\S+) at most", text)[1]) < 1e-4
+    assert float(re.search(r"error of logits +maximum (\S+) ", text)[1]) < 1e-4
     assert LiteRTStream(path).average_over == count
 
 
@@ -76,8 +76,8 @@ def test_keras_file_without_a_run(run, tmp_path, capsys):
 def test_options_of_integer_files(run, clips, tmp_path, capsys):
     path, noise = tmp_path / "model.tflite", tmp_path / "noise.json"
     arguments = [str(run), "--quantization", "int8", "--representative", str(clips), "--output", str(path)]
-    options = ["--output-dtype", "uint8", "--keep-float", "action/me", "--noise", str(noise), "--author", "Ada"]
-    main([*arguments, *options, "--check", str(clips), "--check-clips", "8"])
+    options = ["--output-dtype", "uint8", "--keep-float", "action/me", "--error-report", str(noise), "--author", "Ada"]
+    main([*arguments, *options, "--eval-data", str(clips), "--eval-clips", "8"])
     text = capsys.readouterr().out
     for part in ("kept in float     ", "action/me", "top-1 ", "of 8 clips", "signal to noise", "uint8 (1, 4)"):
         assert part in text
@@ -140,8 +140,8 @@ def test_bad_input(run, clips, tmp_path):
         (["--quantization", "int8"], "needs --representative"),
         (["--quantization", "int16x8"], "int16x8 needs --representative"),
         (["--clips", "0"], "Received: --clips 0"),
-        (["--check-clips", "0"], "Received: --check-clips 0"),
-        (["--noise", "noise.png"], "--noise is for"),
+        (["--eval-clips", "0"], "Received: --eval-clips 0"),
+        (["--error-report", "error.png"], "--error-report is for"),
         (["--average-over", "T"], "--average-over is for --streaming"),
         (["--streaming", "--average-over", "0"], "a positive number, or T"),
         (["--quantization", "int4"], "invalid choice"),
@@ -152,7 +152,7 @@ def test_wrong_arguments(options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("program", ["convert", "recognize", "verify", "quantize_aware"])
+@pytest.mark.parametrize("program", ["convert", "recognize", "verify"])
 def test_help_does_without_tensorflow(program):
     code = f"import sys; from export.{program} import make_parser; make_parser(); print('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

@@ -25,7 +25,7 @@ def run_main(arguments):
 def test_report_and_status(file, run, clips, tmp_path, capsys):
     report = tmp_path / "report.json"
     limits = ["--min-accuracy", "1", "--max-accuracy-drop", "0.01", "--max-partitions", "1", "--max-rank", "4"]
-    limits += ["--max-float-operators", "0", "--max-size-mb", "1", "--max-gap", "0.2", "--max-latency-ms", "10000"]
+    limits += ["--max-float-operators", "0", "--max-size-mb", "1", "--max-error", "0.2", "--max-latency-ms", "10000"]
     arguments = [file, "--model", str(run), "--data", str(clips)]
     assert run_main([*arguments, *limits, "--json", str(report)]) == 0
     text = capsys.readouterr().out
@@ -40,10 +40,10 @@ def test_report_and_status(file, run, clips, tmp_path, capsys):
     assert (values["accuracy"], values["failures"], values["summary"]["partitions"]) == (1, [], 1)
     assert values["latency"]["median_ms"] > 0
 
-    assert run_main([*arguments, "--max-gap", "0", "--max-latency-ms", "0", "--clips", "4", "--json", "-"]) == 1
+    assert run_main([*arguments, "--max-error", "0", "--max-latency-ms", "0", "--clips", "4", "--json", "-"]) == 1
     out, err = capsys.readouterr()
     assert len(json.loads(out)["failures"]) == 2
-    assert "failed: the gap of logits is" in err and "failed: latency is" in err
+    assert "failed: the error of the logits is" in err and "failed: latency is" in err
 
 
 def test_random_pixels_where_there_is_no_data(file, run, capsys):

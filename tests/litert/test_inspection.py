@@ -7,23 +7,25 @@ from keras_action.litert import inspect_file
 def test_tells_formats_apart(reports):
     summaries = {name: inspect_file(report.path) for name, report in reports.items()}
     assert all(summary.max_rank == 4 and summary.foreign_operators == () for summary in summaries.values())
-    assert "CONV_2D" in summaries[None].operators
+    assert "CONV_2D" in summaries["float32"].operators
     assert summaries["int8"].operators["DEQUANTIZE"] == 1
     assert summaries["int8"].float_operators == {}
-    assert summaries["float16"].float_operators == summaries[None].float_operators
-    assert list(summaries[None].operators.values()) == sorted(summaries[None].operators.values(), reverse=True)
+    assert summaries["float16"].float_operators == summaries["float32"].float_operators
+    assert list(summaries["float32"].operators.values()) == sorted(
+        summaries["float32"].operators.values(), reverse=True
+    )
 
 
 def test_finds_tensorflow_operators(tmp_path):
     import tensorflow as tf
 
-    from keras_action.litert.quiet import quiet
+    from keras_action.litert.silence import silenced_output
 
     @tf.function(input_signature=[tf.TensorSpec((1, 2, 2, 2, 2), tf.float32)])
     def inverse(clip):
         return tf.linalg.inv(clip)
 
-    with quiet():
+    with silenced_output():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([inverse.get_concrete_function()])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.SELECT_TF_OPS]
         data = converter.convert()

@@ -4,13 +4,13 @@ import subprocess
 import sys
 import zipfile
 
+import flatbuffers
 import numpy as np
 import pytest
 
 import keras_action
 from keras_action import GestureRecognizer
-from keras_action.litert import LiteRTModel, Metadata, describe, inspect_file, read_metadata, write_metadata
-from keras_action.litert.standard_metadata import read_standard_metadata
+from keras_action.litert import LiteRTFile, LiteRTModel, Metadata, describe, inspect_file, read_metadata, write_metadata
 from tests.litert.color_model import LABELS, color_clips
 
 FULL = Metadata(
@@ -33,7 +33,7 @@ FULL = Metadata(
 @pytest.fixture
 def path(reports, tmp_path):
     path = tmp_path / "model.tflite"
-    path.write_bytes(reports[None].path.read_bytes())
+    path.write_bytes(reports["float32"].path.read_bytes())
     return path
 
 
@@ -59,7 +59,7 @@ def test_writing_twice_leaves_one_archive_and_the_model_works(path):
 
 
 def test_usual_tools_read_it(reports):
-    with zipfile.ZipFile(reports[None].path) as archive:
+    with zipfile.ZipFile(reports["float32"].path) as archive:
         assert archive.testzip() is None
         assert archive.read("labels.txt").decode().split() == list(LABELS)
 
@@ -91,34 +91,90 @@ def test_missing_file(tmp_path):
 
 def test_metadata_of_another_kind(path):
     write_metadata(path, FULL)
-    path.write_bytes(path.read_bytes().replace(b"num_segments", b"num_sigments"))
-    with pytest.raises(ValueError, match=r"model.tflite: its metadata can't be read"):
+    file = LiteRTFile.read(path)
+    file.attachments["keras_action.json"] = file.attachments["keras_action.json"].replace(b"num_segm", b"num_sigm")
+    file.edited()
+    path.write_bytes(file.data)
+    with pytest.raises(ValueError, match=r"model.tflite: the metadata can't be read"):
         read_metadata(path)
+
+
+def test_metadata_with_other_bytes(path):
+    write_metadata(path, FULL)
+    path.write_bytes(path.read_bytes().replace(b"num_segments", b"num_sigments"))
+    with pytest.raises(ValueError, match=r"model.tflite: the metadata of the LiteRT file is damaged"):
+        read_metadata(path)
+
+
+class Table:
+    """A table of TFLite's metadata, by the places of the schema's fields."""
+
+    def __init__(self, data, position):
+        self.table = flatbuffers.table.Table(data, position)
+
+    def _position(self, place):
+        return self.table.Pos + self.table.Offset(4 + 2 * place)
+
+    def has(self, place):
+        return bool(self.table.Offset(4 + 2 * place))
+
+    def string(self, place):
+        return self.table.String(self._position(place)).decode()
+
+    def number(self, place, flags):
+        return self.table.Get(flags, self._position(place))
+
+    def child(self, place):
+        return Table(self.table.Bytes, self.table.Indirect(self._position(place)))
+
+    def children(self, place):
+        offset = self.table.Offset(4 + 2 * place)
+        start = self.table.Vector(offset)
+        return [
+            Table(self.table.Bytes, self.table.Indirect(start + 4 * i)) for i in range(self.table.VectorLen(offset))
+        ]
+
+    def floats(self, place):
+        return self.table.GetVectorAsNumpy(flatbuffers.number_types.Float32Flags, self.table.Offset(4 + 2 * place))
+
+
+def standard_metadata(path):
+    """The root table, and those of the inputs and the outputs."""
+    file = LiteRTFile.read(path)
+    (entry,) = (entry for entry in file.model.metadata if entry.name == b"TFLITE_METADATA")
+    data = bytes(bytearray(file.model.buffers[entry.buffer].data))
+    assert data[4:8] == b"M001"
+    root = Table(data, flatbuffers.encode.Get(flatbuffers.packer.uoffset, data, 0))
+    (graph,) = root.children(3)
+    return root, graph.children(2), graph.children(3)
 
 
 def test_metadata_of_tflite(path):
     write_metadata(path, FULL)
-    standard = read_standard_metadata(path.read_bytes())
-    assert (standard["name"], standard["description"], standard["author"]) == ("gestures", "Two gestures.", "Ada")
-    (graph,) = standard["subgraph_metadata"]
-    (clip,), (logits,) = graph["input_tensor_metadata"], graph["output_tensor_metadata"]
-    assert (clip["name"], logits["name"]) == ("clip", "logits")
-    assert clip["content"]["content_properties"][1] == {
-        "color_space": 1,
-        "default_size": {"width": 96, "height": 112},
-    }
-    assert clip["process_units"] == [{"options": ("NormalizationOptions", {"mean": [0.0], "std": [1.0]})}]
-    assert [file["name"] for file in logits["associated_files"]] == ["labels.txt"]
+    root, (clip,), (logits,) = standard_metadata(path)
+    assert [root.string(place) for place in (0, 1, 2)] == ["gestures", "Two gestures.", "1.2.3"]
+    assert [root.string(place) for place in (4, 5)] == ["Ada", "Apache-2.0"]
+    assert (clip.string(0), logits.string(0)) == ("clip", "logits")
+    types = flatbuffers.number_types
+    image = clip.child(3).child(1)
+    assert clip.child(3).number(0, types.Uint8Flags) == 2  # ImageProperties
+    assert image.number(0, types.Int8Flags) == 1  # RGB
+    assert [image.child(1).number(place, types.Uint32Flags) for place in (0, 1)] == [96, 112]
+    (unit,) = clip.children(4)
+    assert unit.number(0, types.Uint8Flags) == 1  # NormalizationOptions
+    assert [unit.child(1).floats(place) for place in (0, 1)] == [[0.0], [1.0]]
+    assert [clip.child(5).floats(place) for place in (0, 1)] == [[255.0], [0.0]]
+    (labels,) = logits.children(6)
+    assert labels.string(0) == "labels.txt" and labels.number(2, types.Int8Flags) == 2  # TENSOR_AXIS_LABELS
     write_metadata(path, dataclasses.replace(FULL, labels=None, name="other"))
-    standard = read_standard_metadata(path.read_bytes())
-    assert standard["name"] == "other"
-    assert "associated_files" not in standard["subgraph_metadata"][0]["output_tensor_metadata"][0]
+    root, _, (logits,) = standard_metadata(path)
+    assert root.string(0) == "other" and not logits.has(6)
 
 
 def test_description(path):
     write_metadata(path, FULL)
     text = describe(path)
-    for part in ("operators", "XNNPACK", "none, Wink nach links", "one each 0.2 s", "TFLite\n{", "Ada", "mobilenet_v2"):
+    for part in ("operators", "XNNPACK", "none, Wink nach links", "one each 0.2 s", "Ada", "mobilenet_v2"):
         assert part in text
     path.write_bytes(path.read_bytes()[: path.read_bytes().index(b"PK\x03\x04")])
     assert "metadata of keras_action: none" in describe(path)
@@ -162,13 +218,25 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("share", [0.0005, 0.01, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.0005, 0.01, 0.3, 0.6, 0.9, 0.99])
 @pytest.mark.parametrize("name", READERS)
 def test_a_truncated_file_is_named(path, name, share):
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(ValueError, match=r"model\.tflite.*(truncated|not a LiteRT file)"):
         READERS[name](path)
+
+
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+def test_a_file_cut_anywhere(reports, path, quantization):
+    """But between the model and the archive behind it, where a whole model is left."""
+    data = reports[quantization].path.read_bytes()
+    end = data.index(b"PK\x03\x04")
+    cuts = [*range(0, 64, 3), *range(64, end - 1, end // 40), *range(end + 60, len(data) - 1, 97), len(data) - 1]
+    for cut in cuts:
+        path.write_bytes(data[:cut])
+        with pytest.raises(ValueError, match=r"model\.tflite.*(truncated|not a LiteRT file)"):
+            describe(path)
 
 
 @pytest.mark.parametrize("seed", range(4))

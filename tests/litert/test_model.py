@@ -9,7 +9,7 @@ from keras_action.litert import LiteRTModel
 from tests.litert.color_model import color_clips
 
 
-@pytest.mark.parametrize("quantization", [None, "int8"])
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 def test_takes_clips_of_any_type(reports, quantization, dtype):
     model = LiteRTModel(reports[quantization].path, num_threads=2)
@@ -18,7 +18,7 @@ def test_takes_clips_of_any_type(reports, quantization, dtype):
 
 
 def test_a_batch_is_its_clips_one_by_one(reports):
-    model = LiteRTModel(reports[None].path)
+    model = LiteRTModel(reports["float32"].path)
     clips, _ = color_clips(3)
     logits = model(clips)
     assert logits.shape == (3, *model.output_shape[1:])
@@ -28,7 +28,7 @@ def test_a_batch_is_its_clips_one_by_one(reports):
 @pytest.mark.parametrize("shape", [(1, 5, 16, 16, 3), (4, 16, 16, 3), (0, 4, 16, 16, 3), (1, 4, 16, 16, 4)])
 def test_wrong_clips(reports, shape):
     with pytest.raises(ValueError, match=r"Expected clips of shape .*Received: clips.shape="):
-        LiteRTModel(reports[None].path)(np.zeros(shape))
+        LiteRTModel(reports["float32"].path)(np.zeros(shape))
 
 
 @pytest.mark.parametrize("content", [b"", b"this is a text, not a model"])
@@ -36,15 +36,6 @@ def test_no_model(tmp_path, content):
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"model.tflite is not a LiteRT file"):
-        LiteRTModel(path)
-
-
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.9])
-def test_truncated_file(reports, tmp_path, share):
-    path = tmp_path / "model.tflite"
-    data = reports[None].path.read_bytes()
-    path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises((ValueError, RuntimeError), match=r"model.tflite"):
         LiteRTModel(path)
 
 
@@ -65,10 +56,14 @@ def test_says_what_to_install(reports, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(builtins, "__import__", fake_import)
     with pytest.raises(ImportError, match=r"ai-edge-litert.*pip install 'keras_action\[litert\]'"):
-        LiteRTModel(reports[None].path)
+        LiteRTModel(reports["float32"].path)
 
 
 def test_says_nothing(reports):
-    code = f"from keras_action.litert import LiteRTModel; LiteRTModel({str(reports[None].path)!r})"
+    path = str(reports["float32"].path)
+    code = (
+        "import numpy as np\nfrom keras_action.litert import LiteRTModel\n"
+        f"model = LiteRTModel({path!r})\nmodel(np.zeros((1, 4, 16, 16, 3)))"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "XNNPACK" not in result.stdout + result.stderr
+    assert result.stdout + result.stderr == ""

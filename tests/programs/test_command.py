@@ -29,7 +29,7 @@ def test_version(capsys):
     [
         ([], r"usage: keras-action"),
         (["trian"], r"error: .*Did you mean 'train'\? Programs: prepare, .*, demo\. Received: trian"),
-        (["quantize_aware"], r"Did you mean 'quantize-aware'\?"),
+        (["conver"], r"Did you mean 'convert'\?"),
         (["zzz"], r"Unknown program\. Programs: "),
         (["--verbose"], r"Received: --verbose"),
     ],

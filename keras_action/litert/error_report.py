@@ -1,34 +1,32 @@
-"""How much noise the integers of a quantised file add, layer by layer."""
+"""The quantisation error of each operator of an integer file."""
 
 import dataclasses
 import math
 
-from keras_action.litert.arguments import check_model
-from keras_action.litert.clip_graph import float_clip_file
 from keras_action.litert.clips import iterate_clips
 from keras_action.litert.extras import require
-from keras_action.litert.inspection import CONVERSIONS, inspect_bytes
-from keras_action.litert.layer_names import LayerNames
-from keras_action.litert.metadata import read_file
-from keras_action.litert.quiet import quiet
-from keras_action.litert.signature import SIGNATURE, real_values
+from keras_action.litert.file import LiteRTFile
+from keras_action.litert.forms import ClipForm
+from keras_action.litert.inspection import CONVERSIONS, list_operators
+from keras_action.litert.silence import silenced_output
+from keras_action.utils.signature import CLIP
 
-# Their values are those of their input, at other places.
+# Operators that only move data.
 _MOVES = (*CONVERSIONS, "RESHAPE", "TRANSPOSE", "STRIDED_SLICE", "SLICE", "PAD", "PACK", "SPLIT", "CONCATENATION")
 
 
 @dataclasses.dataclass(frozen=True)
 class OperatorError:
-    """The noise in what an operator gives: the difference between the integers' values and the floats'.
+    """The noise of an operator's output: the difference of the integer file's values from the float file's.
 
     Args:
-        layer: The Keras layer it comes from, or the tensor's name where that is not known.
-        operator: As `"CONV_2D"`.
-        tensor: The name of the tensor it gives.
-        signal: The sum of the squares of the float values.
-        noise: The sum of the squares of the differences.
-        entering: The highest share of noise in what it takes.
-        multiply_adds: How many it takes.
+        layer: Name of its Keras layer, or of the tensor if the layer is not known.
+        operator: Name of the operator, as `"CONV_2D"`.
+        tensor: Name of its output.
+        signal: Sum of squares of the float values.
+        noise: Sum of squares of the differences.
+        entering: Largest share of noise of its inputs.
+        multiply_adds: Number of multiply-adds.
         is_float: Whether it computes with floats in the integer file.
     """
 
@@ -48,7 +46,7 @@ class OperatorError:
 
     @property
     def added(self):
-        """The share of noise that was not there in any of what it takes."""
+        """The share of noise that none of its inputs has."""
         return max(self.share - self.entering, 0.0)
 
     @property
@@ -59,11 +57,11 @@ class OperatorError:
 
 @dataclasses.dataclass(frozen=True)
 class QuantizationErrorReport:
-    """The noise of all operators that compute something, in the order in which they run.
+    """The quantisation error of all operators that compute, in the order of execution.
 
     Args:
         operators: The `OperatorError` of each.
-        num_clips: The number of clips on which it was measured.
+        num_clips: Number of clips on which it was measured.
     """
 
     operators: tuple[OperatorError, ...]
@@ -71,15 +69,15 @@ class QuantizationErrorReport:
 
     @property
     def layers(self):
-        """The signal-to-noise ratio, in decibels, of what each layer gives: that of its last operator."""
+        """The signal-to-noise ratio of each layer's output in decibels: that of its last operator."""
         return {operator.layer: operator.snr_db for operator in self.operators}
 
     def worst(self, count=10):
-        """The operators that add most noise, the worst first."""
+        """The operators that add most noise, in descending order."""
         return sorted(self.operators, key=lambda operator: operator.added, reverse=True)[:count]
 
     def to_dict(self):
-        """The report as a dict that JSON can hold."""
+        """The report as a dict for JSON."""
         return {
             "clips": self.num_clips,
             "operators": [
@@ -114,46 +112,45 @@ class QuantizationErrorReport:
 
 
 def quantization_error(path, model, clips, limit=8):
-    """Measure the noise of a quantised file, operator by operator.
+    """Measure the quantisation error of a file, operator by operator.
 
-    The model's float file and the quantised one are run side by side, and each tensor of the one is compared with the
-    tensor of the same name of the other. The noise of an operator is that of all before it and its own: what it adds
-    is the difference to the noisiest tensor that it takes.
+    The model's float file and the quantised one are run side by side, and tensors of the same name are compared. The
+    noise of an operator's output is its own and that of its inputs: what it adds is the difference to the noisiest of
+    its inputs.
 
     Args:
-        path: The `.tflite` file, of quantization `"int8"` or `"int16x8"`.
-        model: The Keras model it was converted from.
+        path: Path of the `.tflite` file, of quantization `"int8"` or `"int16x8"`.
+        model: The Keras model that it was converted from.
         clips: RGB in 0..255: an array `(N, T, H, W, 3)`, or an iterable of clips or batches, or of tuples that begin
             with one.
-        limit: How many clips are used at most. All activations of both files are kept in memory: for a MobileNetV2
-            and 8 frames of 224 × 224 some hundred MB.
+        limit: Largest number of clips. All activations of both files are kept in memory: for a MobileNetV2 and 8
+            frames of 224 × 224 some hundred MB.
 
     Returns:
         A `QuantizationErrorReport`.
 
     Raises:
-        ValueError: If it is no integer file of this model, or there is no clip.
+        ValueError: If it is not an integer file of this model, or there is no clip.
 
     Example:
 
     >>> report = quantization_error("gesture.tflite", model, clips)
     >>> print(report.table())
-    >>> plots.save_figure(plots.quantization_error_figure(report), "noise.png")
+    >>> plots.save_figure(plots.quantization_error_figure(report), "error.png")
     """
-    samples = [{"clip": clip} for clip in iterate_clips(clips, check_model(model), limit=limit)]
-    report = compare_files(float_clip_file(model), read_file(path), samples, LayerNames(model))
-    if all(operator.is_float for operator in report.operators):
-        raise ValueError(f"{path} has no integers of this model's: it is no int8 or int16x8 file of it")
-    return report
+    form = ClipForm(model)
+    samples = list(iterate_clips(clips, form.clip_shape, limit=limit))
+    operators = _compare(form.float_file(), LiteRTFile.read(path), samples, form.names)
+    if all(operator.is_float for operator in operators):
+        raise ValueError(f"{path} is not an int8 or int16x8 file of this model")
+    return QuantizationErrorReport(operators, len(samples))
 
 
-def compare_files(floats, integers, samples, names):
-    """The `QuantizationErrorReport` of the bytes of two files, on dicts of float inputs."""
-    known = [operator for operator in inspect_bytes(floats).graph if operator.tensors]
-    graph = [operator for operator in known if operator.name not in _MOVES]
-    is_float = {tensor: operator.is_float for operator in inspect_bytes(integers).graph for tensor in operator.tensors}
+def _compare(floats, integers, samples, names):
+    known = [operator for operator in list_operators(floats) if operator.tensors]
+    is_float = {tensor: operator.is_float for operator in list_operators(integers) for tensor in operator.tensors}
     reference, quantized = _Run(floats), _Run(integers)
-    sums = {operator.tensors[0]: [0.0, 0.0] for operator in known if operator.tensors[0] in quantized.places}
+    sums = {operator.tensors[0]: [0.0, 0.0] for operator in known if operator.tensors[0] in quantized.tensors}
     for sample in samples:
         reference(sample)
         quantized(sample)
@@ -163,17 +160,19 @@ def compare_files(floats, integers, samples, names):
             total[1] += float(((quantized.value(tensor) - value) ** 2).sum())
     shares = {tensor: noise / signal for tensor, (signal, noise) in sums.items() if signal}
     operators = []
-    for operator in graph:
+    for operator in known:
         tensor = operator.tensors[0]
-        if tensor in shares:
+        if operator.name not in _MOVES and tensor in shares:
             signal, noise = sums[tensor]
             entering = max((shares.get(name, 0.0) for name in operator.inputs), default=0.0)
             layer = names.main(operator.tensors)
-            macs, float_there = operator.multiply_adds, is_float.get(tensor, False)
-            operators.append(OperatorError(layer, operator.name, tensor, signal, noise, entering, macs, float_there))
+            in_float = is_float.get(tensor, False)
+            operators.append(
+                OperatorError(layer, operator.name, tensor, signal, noise, entering, operator.multiply_adds, in_float)
+            )
     if not operators:
         raise ValueError("The two files have no activation in common: they are not of the same model")
-    return QuantizationErrorReport(tuple(operators), len(samples))
+    return tuple(operators)
 
 
 class _Run:
@@ -181,24 +180,27 @@ class _Run:
 
     def __init__(self, file):
         interpreter_module = require("ai_edge_litert.interpreter")
-        with quiet():
+        with silenced_output():
             self._interpreter = interpreter_module.Interpreter(
-                model_content=bytes(file),
-                # A delegate shows nothing of what is inside a partition.
+                model_content=file.data,
+                # A delegate does not show the activations of its partitions.
                 experimental_op_resolver_type=interpreter_module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 experimental_preserve_all_tensors=True,
                 num_threads=2,
             )
             self._interpreter.allocate_tensors()
-        self._run = self._interpreter.get_signature_runner(SIGNATURE)
-        self._dtypes = {name: details["dtype"] for name, details in self._run.get_input_details().items()}
-        self._details = {tensor["name"]: tensor for tensor in self._interpreter.get_tensor_details()}
-        self.places = set(self._details)
+        if CLIP not in file.inputs:
+            raise ValueError(f"{file.name} must take clips. Received: inputs {list(file.inputs)}")
+        self._clip = file.inputs[CLIP]
+        self._dtype = file.tensor(self._clip).dtype
+        self.tensors = {file.tensor_name(index): index for index in range(len(file.graph.tensors))}
+        self._file = file
 
-    def __call__(self, sample):
-        self._run(**{name: value.astype(self._dtypes[name]) for name, value in sample.items()})
+    def __call__(self, clip):
+        self._interpreter.set_tensor(self._clip, clip.astype(self._dtype))
+        self._interpreter.invoke()
 
     def value(self, tensor):
         """The real values of a tensor."""
-        details = self._details[tensor]
-        return real_values(self._interpreter.get_tensor(details["index"]), details["quantization"])
+        index = self.tensors[tensor]
+        return self._file.tensor(index).real(self._interpreter.get_tensor(index))

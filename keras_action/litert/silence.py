@@ -1,4 +1,4 @@
-"""Keep the chatter of converters and runtimes away from the user."""
+"""Silences the messages of converters and runtimes."""
 
 import contextlib
 import logging
@@ -8,11 +8,11 @@ import warnings
 
 
 @contextlib.contextmanager
-def quiet():
-    """Silence standard output and standard error, Python's and that of the C++ libraries below it.
+def silenced_output():
+    """Silences standard output and standard error, of Python and of C++ libraries.
 
-    The libraries write to the file descriptors, so those are turned away, for the whole process and all its
-    threads. Python's streams are turned away too, as they need not be these descriptors (in a notebook).
+    The libraries write to the file descriptors, so that these are redirected, for all threads of the process. Python's
+    streams are redirected too: in a notebook they are not these descriptors.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -27,17 +27,17 @@ def quiet():
         stack.enter_context(contextlib.redirect_stdout(nowhere))
         stack.enter_context(contextlib.redirect_stderr(nowhere))
         stack.callback(logging.disable, logging.root.manager.disable)
-        logging.disable(logging.WARNING)  # of handlers that hold a stream of their own, as TensorFlow's in a notebook
+        logging.disable(logging.WARNING)  # handlers may have streams of their own, as TensorFlow's in a notebook
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        # What was written by Python through an older reference to the streams must not come out later.
+        # What Python wrote to older references of the streams must not appear later.
         originals = (sys.__stdout__, sys.__stderr__)
         stack.callback(lambda: [stream.flush() for stream in originals if stream and not stream.closed])
         yield
 
 
 def _release(nowhere, stream):
-    """Give a stream to the log handlers that were made meanwhile, and would else write to a closed file for good."""
+    """Gives a stream to the log handlers that were made in the meantime: theirs is about to be closed."""
     loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
     for handler in {handler for logger in loggers for handler in logger.handlers}:
         if getattr(handler, "stream", None) is nowhere:

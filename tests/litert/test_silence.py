@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from keras_action.litert.quiet import quiet
+from keras_action.litert.silence import silenced_output
 
 
 def chatter():
@@ -19,9 +19,9 @@ def chatter():
 
 def test_nothing_comes_through_and_all_comes_back(capfd):
     print("before")
-    with quiet():
+    with silenced_output():
         chatter()
-        with quiet():
+        with silenced_output():
             chatter()
         chatter()
     print("after")
@@ -29,7 +29,7 @@ def test_nothing_comes_through_and_all_comes_back(capfd):
 
 
 def test_errors_come_through(capfd):
-    with pytest.raises(RuntimeError, match="loud"), quiet():
+    with pytest.raises(RuntimeError, match="loud"), silenced_output():
         raise RuntimeError("loud")
     os.write(1, b"after\n")
     assert capfd.readouterr().out == "after\n"
@@ -38,7 +38,7 @@ def test_errors_come_through(capfd):
 def test_log_handlers_made_meanwhile_go_on_afterwards(capfd):
     logger = logging.getLogger("keras_action.tests.quiet")
     logger.propagate = False
-    with quiet():
+    with silenced_output():
         logger.addHandler(logging.StreamHandler())
         logger.warning("hidden")
     logger.warning("shown")
@@ -48,7 +48,7 @@ def test_log_handlers_made_meanwhile_go_on_afterwards(capfd):
 def test_log_handlers_with_a_stream_of_their_own_are_quiet_meanwhile():
     logger, stream = logging.getLogger("keras_action.tests.quiet.own"), io.StringIO()
     logger.addHandler(logging.StreamHandler(stream))
-    with quiet():
+    with silenced_output():
         logger.warning("hidden")
     logger.warning("shown")
     assert stream.getvalue() == "shown\n"

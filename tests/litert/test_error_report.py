@@ -31,7 +31,7 @@ def test_noise_is_what_it_says(model, reports, errors):
     from keras_action.litert import LiteRTModel
 
     clips, _ = color_clips(8, seed=1)
-    floats, integers = (LiteRTModel(reports[name].path)(clips) for name in (None, "int8"))
+    floats, integers = (LiteRTModel(reports[name].path)(clips) for name in ("float32", "int8"))
     ratio = 10 * np.log10((floats**2).sum() / ((integers - floats) ** 2).sum())
     assert errors["int8"].operators[-1].snr_db == pytest.approx(ratio, abs=3)  # other kernels, other rounding
 
@@ -66,8 +66,8 @@ def test_layers_kept_in_float_are_marked(model, tmp_path):
 
 
 def test_files_without_integers(model, reports):
-    with pytest.raises(ValueError, match="no int8 or int16x8 file of it"):
-        quantization_error(reports[None].path, model, color_clips(2)[0])
+    with pytest.raises(ValueError, match="not an int8 or int16x8 file of this model"):
+        quantization_error(reports["float32"].path, model, color_clips(2)[0])
 
 
 def test_a_streaming_model_is_none_of_clips(reports):

@@ -1,26 +1,26 @@
-"""How long a LiteRT file takes for a clip, or a streaming one for a frame, on this machine."""
+"""The latency of LiteRT files."""
 
 import dataclasses
 import time
 
 import numpy as np
 
-from keras_action.litert.metadata import read_file
+from keras_action.litert.file import LiteRTFile
 from keras_action.litert.model import LiteRTModel
-from keras_action.litert.signature import takes_frames
 from keras_action.litert.stream import LiteRTStream
+from keras_action.utils.signature import FRAME
 
 
 @dataclasses.dataclass(frozen=True)
 class LatencyReport:
-    """The time one clip takes, or one frame.
+    """The latency of a clip or a frame.
 
     Args:
-        median_ms: Half of the runs took no longer, in milliseconds.
-        low_ms: A tenth of the runs took no longer.
-        high_ms: Nine tenths of the runs took no longer.
-        runs: The number of runs.
-        num_threads: The number of threads.
+        median_ms: Median in milliseconds.
+        low_ms: 10th percentile.
+        high_ms: 90th percentile.
+        runs: Number of runs.
+        num_threads: Number of threads.
         unit: `"clip"`, or `"frame"` of a streaming file.
     """
 
@@ -38,13 +38,13 @@ class LatencyReport:
 
 
 def benchmark(path, num_threads=1, runs=50, warmup=5):
-    """Time a LiteRT file on one clip of random pixels, or a streaming file on one frame.
+    """Measure the latency of a LiteRT file on a clip of random pixels, or of a streaming file on a frame.
 
     Args:
-        path: The `.tflite` file.
-        num_threads: The number of threads that the interpreter may use.
-        runs: How many runs are timed.
-        warmup: How many are run before and not timed.
+        path: Path of the `.tflite` file.
+        num_threads: Number of threads.
+        runs: Number of runs that are timed.
+        warmup: Number of runs before them.
 
     Returns:
         A `LatencyReport`.
@@ -54,8 +54,9 @@ def benchmark(path, num_threads=1, runs=50, warmup=5):
     """
     if runs < 1 or warmup < 0:
         raise ValueError(f"`runs` must be positive, `warmup` 0 or more. Received: runs={runs}, warmup={warmup}")
-    streaming = takes_frames(read_file(path))
-    model = LiteRTStream(path, num_threads) if streaming else LiteRTModel(path, num_threads)
+    file = LiteRTFile.read(path)
+    streaming = FRAME in file.inputs
+    model = (LiteRTStream if streaming else LiteRTModel)(file, num_threads)
     shape = (1, *(model.frame_shape if streaming else model.input_shape[1:]))
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(model.dtype)
     times = []

@@ -3,7 +3,7 @@ import pytest
 from keras_action.litert import benchmark
 
 
-@pytest.mark.parametrize("quantization", [None, "int8"])
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
 def test_times_a_file(reports, quantization):
     report = benchmark(reports[quantization].path, num_threads=2, runs=5, warmup=1)
     assert 0 < report.low_ms <= report.median_ms <= report.high_ms
@@ -14,4 +14,4 @@ def test_times_a_file(reports, quantization):
 @pytest.mark.parametrize("arguments", [{"runs": 0}, {"warmup": -1}])
 def test_wrong_arguments(reports, arguments):
     with pytest.raises(ValueError, match="Received: runs="):
-        benchmark(reports[None].path, **arguments)
+        benchmark(reports["float32"].path, **arguments)

@@ -1,0 +1,210 @@
+"""Converts Keras models to LiteRT files."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from keras_action.litert.arguments import check_arguments, check_types
+from keras_action.litert.forms import check_runs, form_of
+from keras_action.litert.inspection import FileSummary, list_operators, summarize
+from keras_action.litert.metadata import Metadata, add_metadata
+from keras_action.litert.partitions import find_partitions
+from keras_action.litert.quantizer import calibrate, quantize
+from keras_action.litert.requirements import (
+    DELEGATED,
+    INTEGER,
+    ConversionError,
+    check_requirements,
+    has_few_partitions,
+)
+from keras_action.litert.silence import silenced_output
+from keras_action.utils.files import write_whole
+from keras_action.utils.labels import normalize_label
+from keras_action.utils.signature import LOGITS
+from keras_action.version import __version__
+
+
+@dataclasses.dataclass(frozen=True)
+class ConversionReport:
+    """The result of a conversion.
+
+    Args:
+        path: Path of the file.
+        quantization: The format, as given.
+        summary: The `FileSummary` of the file.
+        dead_tensors: Names of the activations that were zero on all representative
+            clips and have a default range (integer files only).
+        float_layers: Names of the layers that stayed float (integer files only).
+        seconds: Duration of the conversion.
+    """
+
+    path: Path
+    quantization: str
+    summary: FileSummary
+    dead_tensors: tuple[str, ...]
+    float_layers: tuple[str, ...]
+    seconds: float
+
+    @property
+    def size_bytes(self):
+        return self.summary.size_bytes
+
+    def table(self):
+        """The report as text, one line for each figure."""
+        lines = [
+            f"file              {self.path}",
+            f"quantization      {self.quantization}",
+            self.summary.table(),
+        ]
+        if self.dead_tensors:
+            lines.append(f"dead activations  {len(self.dead_tensors)}, zero on all representative clips")
+        if self.float_layers:
+            lines.append(f"kept in float     {', '.join(self.float_layers)}")
+        return "\n".join([*lines, f"converted in      {self.seconds:.1f} s"])
+
+    def __str__(self):
+        return self.table()
+
+
+def convert(
+    model,
+    path,
+    quantization="float32",
+    representative_clips=None,
+    labels=None,
+    clip_seconds=None,
+    metadata=None,
+    *,
+    input_dtype=None,
+    output_dtype="float32",
+    keep_float=(),
+    max_partitions=1,
+):
+    """Convert a clip model, or a streaming model, to a LiteRT file.
+
+    The file of a clip model takes one clip `(1, T, H, W, 3)`, RGB in 0..255, and
+    gives logits `(1, classes)`. It has one signature, `serving_default`, from
+    `clip` to `logits`, and its labels and time step as metadata. It is run once
+    before it is written, and written whole or not at all.
+
+    The file of a streaming model (`keras_action.streaming_model`) takes `frame`,
+    RGB in 0..255, `(1, H, W, 3)`, and the model's states, and gives `logits` and
+    the states by the same names, shapes, types and scales: outputs go back as
+    inputs, bit by bit. `LiteRTStream` runs it.
+
+    Every file has LiteRT's built-in operators only, no variables, known shapes, and
+    no tensors above rank 4 but the clip; XNNPACK computes float32, float16 and int8
+    files in one part; integer files compute with floats only in `keep_float`, and
+    their kernels have a scale for each channel.
+
+    Args:
+        model: A Keras model from clips `(B, T, H, W, 3)`, RGB in 0..255, to
+            logits, on the TensorFlow backend, or one of
+            `keras_action.streaming_model`. Mixed precision becomes float32.
+        path: Path of the `.tflite` file to write.
+        quantization: `"float32"`; `"float16"`, half the size at the same speed;
+            `"dynamic"`, int8 weights and float activations: small, slower than
+            float32; `"int8"`, integers only: small and fast; or `"int16x8"`, int8
+            weights and int16 activations: as small as int8 and nearly as exact as
+            float32, but many times slower, because XNNPACK has no kernels for it.
+        representative_clips: For int8 and int16x8, clips as in training: an array
+            `(N, T, H, W, 3)`, or an iterable of clips or batches, or of tuples that
+            begin with one. An array or a list is used completely; of other
+            iterables, which may be endless, the first 128 clips. For a streaming
+            model clips may have any length; of other iterables the first 1024 frames
+            are used. The states are zeros before each clip.
+        labels: Names of the classes, in the order of the logits.
+        clip_seconds: Length of a clip in seconds: the median in training.
+        metadata: A dict of fields of `Metadata`, such as `author`, `description`,
+            `backbone` or `recipe`, and of other JSON values to store.
+        input_dtype: `"uint8"`, the default of int8 files, or `"float32"`, of all
+            others.
+        output_dtype: `"float32"`, or `"uint8"` for int8 files: quantised logits,
+            which `LiteRTModel` dequantises.
+        keep_float: Names of layers, or regular expressions for them, that stay
+            float in an integer file.
+        max_partitions: Number of parts in which XNNPACK may compute a float32,
+            float16 or int8 file; `None` for any number.
+
+    Returns:
+        A `ConversionReport`.
+
+    Raises:
+        ValueError: If the model is not a clip or streaming model, or an argument is
+            wrong.
+        ConversionError: If the converter fails, or the file does not run or meet
+            the requirements above. The message names operators and layers.
+        ImportError: If the extra `litert` is not installed.
+
+    Example:
+
+    ```python
+    report = convert(model, "gesture.tflite", quantization="int8", representative_clips=clips, labels=labels)
+    print(report.table())
+    ```
+    """
+    start = time.perf_counter()
+    path, form = Path(path), form_of(model)
+    check_arguments(form, path, quantization, representative_clips, labels, clip_seconds)
+    input_dtype = check_types(quantization, input_dtype, output_dtype, keep_float)
+    metadata = _metadata(form, quantization, labels, clip_seconds, metadata)
+    # All clips before output is silenced: a pipeline may print messages.
+    recordings = form.recordings(representative_clips if quantization in INTEGER else None)
+    dead, kept = (), ()
+    if quantization in INTEGER:
+        accept = None
+        if quantization in DELEGATED and max_partitions is not None:
+            accept = lambda file: has_few_partitions(find_partitions(file.data), max_partitions)  # noqa: E731
+        file, dead, kept = _quantize(
+            form,
+            path.name,
+            recordings,
+            keep_float,
+            accept=accept,
+            activation_bits=8 if quantization == "int8" else 16,
+            uint8_input=form.pixels if input_dtype == "uint8" else None,
+            uint8_output=LOGITS if output_dtype == "uint8" else None,
+        )
+    else:
+        file = form.float_file(quantization, path.name)
+    add_metadata(file, metadata)
+    summary = summarize(file)
+    kept_tensors = frozenset(tensor for operator in kept for tensor in operator.tensors)
+    check_requirements(summary, quantization, form.names, kept_tensors, max_partitions)
+    check_runs(form, file, recordings[0])
+    write_whole(path, file.data)
+    float_layers = dict.fromkeys(form.names.main(operator.tensors) for operator in kept)
+    return ConversionReport(path, quantization, summary, dead, tuple(float_layers), time.perf_counter() - start)
+
+
+def _quantize(form, name, recordings, keep_float, **options):
+    """The integer file, the names of the dead activations, and the operators that stay float."""
+    floats = form.float_file(name=name)
+    kept = form.names.matching(keep_float, list_operators(floats))
+    try:
+        with silenced_output():
+            ranges = calibrate(floats, form.samples(floats, recordings))
+            file, dead = quantize(
+                floats, ranges, lambda file: check_runs(form, file, recordings[0]), keep_float=kept, **options
+            )
+    except (ImportError, ConversionError):
+        raise
+    except Exception as error:  # the quantiser raises errors of many types
+        raise ConversionError(f"{name} could not be quantised: {error}") from error
+    return file, dead, kept
+
+
+def _metadata(form, quantization, labels, clip_seconds, metadata):
+    metadata = dict(metadata or {})
+    fields = {"name", "description", "author", "license", "backbone", "recipe"} & set(metadata)
+    known = {"name": form.model.name, **{name: metadata.pop(name) for name in fields}}
+    return Metadata(
+        labels=None if labels is None else tuple(map(normalize_label, labels)),
+        num_segments=form.clip_shape[0],
+        input_size=form.clip_shape[1:3],
+        clip_seconds=clip_seconds,
+        quantization=quantization,
+        package_version=__version__,
+        extra=metadata,
+        **known,
+    )
