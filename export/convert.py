@@ -117,6 +117,8 @@ def main(argv=None):
         parser.error("--error-report is for --quantization int8 and int16x8, without --streaming")
     if arguments.average_over is not None and not arguments.streaming:
         parser.error("--average-over is for --streaming")
+    if arguments.max_accuracy_drop is not None and not (arguments.eval_data or arguments.representative):
+        parser.error("--max-accuracy-drop needs --eval-data or --representative")
     for name in ("clips", "eval_clips"):
         if getattr(arguments, name) < 1:
             option = name.replace("_", "-")

@@ -61,6 +61,8 @@ def main(argv=None):
         )
     if arguments.max_latency_ms is not None and not arguments.runs:
         parser.error("--max-latency-ms needs --runs")
+    if arguments.data is None and (arguments.min_accuracy, arguments.max_accuracy_drop) != (None, None):
+        parser.error("--min-accuracy and --max-accuracy-drop need --data")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ class CompiledRuntime:
         if others:
             raise ValueError(f"CompiledModel does not pass tensors of these types. Received: {sorted(others)}")
         module = require("ai_edge_litert.compiled_model")
+        _open_standard_error_at_exit()
         with silenced_output():
             options = module.Options(cpu_options=module.CpuOptions(num_threads=num_threads))
             self._data = file.data  # the model may refer to it
@@ -150,9 +152,8 @@ def _details(file):
 def _environment():
     """LiteRT's environment, one for the process.
 
-    LiteRT prints messages when an environment is destroyed, and no setting of its Python package turns them off. This
-    one is never destroyed: it has a reference more than Python's own. Another one, which `TensorBuffer.write` creates
-    inside the library, is destroyed as the process exits, after Python has ended: standard error is closed before.
+    LiteRT prints messages when an environment is destroyed, and its Python package cannot turn them off
+    (google-ai-edge/LiteRT#7420). This one is never destroyed: it has a reference more than Python's own.
     """
     module = require("ai_edge_litert.environment")
     environment = module.Environment.create(runtime_path=str(Path(module.__file__).parent))
@@ -160,8 +161,23 @@ def _environment():
     return environment
 
 
+# LiteRT creates another environment itself, at the first use of a buffer, and destroys it as the process exits, after
+# Python has ended. Exit handlers run in reverse order, so that standard error is closed before and opened again after.
+
+
+@functools.cache
+def _open_standard_error_at_exit():
+    """Must be called before the first use of a buffer."""
+    _at_exit("dup", os.dup(2))  # its result is the lowest free descriptor
+
+
 @functools.cache
 def _close_standard_error_at_exit():
-    """Must be called after the library has created its environment: exit handlers run in reverse order."""
+    """Must be called after the first use of a buffer."""
+    _at_exit("close", 2)
+
+
+def _at_exit(function, descriptor):
     libc = ctypes.CDLL(None)
-    libc.__cxa_atexit(ctypes.cast(libc.close, ctypes.c_void_p), ctypes.c_void_p(2), None)
+    address = ctypes.cast(getattr(libc, function), ctypes.c_void_p)
+    libc.__cxa_atexit(address, ctypes.c_void_p(descriptor), None)

@@ -125,7 +125,7 @@ def test_bad_input(run, clips, tmp_path):
         "purple": [str(run), "--representative", str(csv), *output],
         "missing.csv": [str(run), "--representative", str(tmp_path / "missing.csv"), *output],
         "`kind` is for a PyTorch": [str(run), "--kind", "tsm", *output],
-        "ends in .tflite": [str(run), "--output", str(tmp_path / "model.bin")],
+        "must end in .tflite": [str(run), "--output", str(tmp_path / "model.bin")],
     }
     for message, arguments in cases.items():
         error = failure(arguments)

@@ -50,7 +50,7 @@ def test_random_pixels_where_there_is_no_data(file, run, capsys):
     assert run_main([file, "--model", str(run)]) == 0
     assert "of 8 clips" in capsys.readouterr().out
     assert run_main([file, "--model", str(run), "--min-accuracy", "0.5"]) == 2
-    assert "labelled clips only" in capsys.readouterr().err
+    assert "--min-accuracy and --max-accuracy-drop need --data" in capsys.readouterr().err
 
 
 def test_what_can_not_be_read(file, run, tmp_path, capsys):

@@ -1,5 +1,8 @@
 """`CompiledModel` and `Interpreter` give the same logits and states."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -65,3 +68,28 @@ def test_the_interpreter_runs_what_compiled_model_does_not(reports, monkeypatch)
 def test_an_unknown_runtime(reports):
     with pytest.raises(ValueError, match=r"must be one of .* Received: runtime='gpu'"):
         LiteRTModel(reports["float32"].path, runtime="gpu")
+
+
+EXIT = """
+import ctypes
+import sys
+
+libc = ctypes.CDLL(None)
+message = ctypes.create_string_buffer(b"another library")
+libc.__cxa_atexit(ctypes.cast(libc.perror, ctypes.c_void_p), ctypes.cast(message, ctypes.c_void_p), None)
+
+import numpy as np
+from keras_action.litert import LiteRTModel
+
+model = LiteRTModel(sys.argv[1], runtime="compiled")
+model(np.zeros((1, *model.input_shape[1:]), "uint8"))
+"""
+
+
+def test_messages_at_exit(reports):
+    """Those of LiteRT are silenced, those of other libraries are not."""
+    command = [sys.executable, "-c", EXIT, reports["int8"].path]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == ""
+    assert result.stderr.startswith("another library: ")
+    assert len(result.stderr.splitlines()) == 1

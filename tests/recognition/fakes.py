@@ -26,7 +26,7 @@ class RedModel:
 
 
 class RedStream:
-    """A streaming model, with the interface of `keras_action.litert.streaming.LiteRTStream`: red frames, one by one."""
+    """A streaming model, with the interface of `keras_action.litert.LiteRTStream`: red frames, one by one."""
 
     def __init__(self, num_segments=4, clip_seconds=1.0, labels=LABELS, keep=True):
         self.metadata = types.SimpleNamespace(

@@ -1,8 +1,8 @@
 import subprocess
 import sys
-import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from keras_action.recognition import GestureRecognizer
@@ -37,6 +37,7 @@ print([event.label for event in events + recognizer.flush()])
 def folder(tmp_path_factory):
     pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
     from keras_action.litert import convert
+    from keras_action.models import streaming_model
     from keras_action.training.recipe import Recipe
     from keras_action.training.run import write_run
     from tests.litert.color_model import LABELS, make_color_model
@@ -44,6 +45,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     model = make_color_model()
     convert(model, folder / "clips.tflite", labels=LABELS, clip_seconds=1.0)
+    stream = streaming_model(make_color_model(causal=True))
+    recipe = {"crop_to_aspect_ratio": False}
+    convert(stream, folder / "frames.tflite", labels=LABELS, clip_seconds=1.0, metadata={"recipe": recipe})
     (folder / "run").mkdir()
     model.save(folder / "run" / "best.keras")
     model.save(folder / "bare.keras")
@@ -73,34 +77,29 @@ def test_a_litert_file_needs_neither_tensorflow_nor_keras(folder, tmp_path):
     assert done.stdout.strip() == "['red']"
 
 
-def test_a_file_that_takes_frames_is_a_streaming_model(folder, monkeypatch):
-    made = []
+@pytest.mark.parametrize("kind", ["clips", "frames"])
+def test_an_object_serves_as_well_as_its_path(folder, kind):
+    from keras_action.litert import LiteRTModel, LiteRTStream
 
-    class Stream:
-        def __init__(self, path, num_threads=1):
-            made.append((path, num_threads))
-            self.metadata = types.SimpleNamespace(
-                labels=("a", "b"), clip_seconds=2.0, num_segments=8, input_size=(16, 16), recipe=None
-            )
+    path, Model = folder / f"{kind}.tflite", {"clips": LiteRTModel, "frames": LiteRTStream}[kind]
+    by_path, by_object = GestureRecognizer(path), GestureRecognizer(Model(path))
+    for recognizer in (by_path, by_object):
+        assert type(recognizer.model) is Model
+        assert recognizer.labels == ("none", "red", "green", "blue")
+        assert (recognizer.clip_seconds, recognizer.stride) == (1.0, 0.25)
+        assert (recognizer.num_segments, recognizer.input_size) == (4, (16, 16))
+        assert recognizer.crop_to_aspect_ratio == (kind == "clips")
+    events = [list(_play(recognizer)) for recognizer in (by_path, by_object)]
+    assert [event.label for event in events[0]] == ["red"]
+    assert events[0] == events[1]
 
-        def __call__(self, frame):
-            return [0.0, 1.0]
 
-        def reset(self):
-            pass
-
-    class Interpreter:
-        def __init__(self, model_content):
-            pass
-
-        def get_signature_list(self):
-            return {"serving_default": {"inputs": ["frame", "state_a"], "outputs": ["logits", "state_a"]}}
-
-    monkeypatch.setattr("keras_action.litert.LiteRTStream", Stream)
-    monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", Interpreter)
-    recognizer = GestureRecognizer(folder / "clips.tflite", num_threads=3)
-    assert made == [(folder / "clips.tflite", 3)]
-    assert (recognizer.labels, recognizer.stride, recognizer.input_size) == (("a", "b"), 0.25, (16, 16))
+def _play(recognizer):
+    for i in range(40):
+        frame = np.zeros((12, 16, 3), "uint8")
+        frame[..., 0] = 230 * (10 <= i < 20)
+        yield from recognizer.push(frame, i / 10)
+    yield from recognizer.flush()
 
 
 def test_files_that_are_no_models(tmp_path):
