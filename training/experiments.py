@@ -6,9 +6,13 @@ examples:
   keras-action experiments locations --train train.csv --val val.csv --rows "location 1" --output runs/locations
   keras-action experiments table1 --train train.csv --val val.csv --start-from runs/made_up --output runs/real
 
-Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. An
-interrupted experiment resumes with the same command. OUTPUT gets the table, table1.md and table1.json for table1, and
-with Matplotlib the curves, table1.png. Several experiments can share an OUTPUT, and with it the rows of the same name.
+Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. With
+--start-from each seed starts from the pretrained model of the same seed; with --start-seeds each seed starts from each
+of these, in OUTPUT/ROW/SEED_from_START if they differ. The intervals are over clips, trainings and pretrained models.
+
+An interrupted experiment resumes with the same command. OUTPUT gets the table, table1.md and table1.json for table1,
+and with Matplotlib the curves, table1.png. Several experiments can share an OUTPUT, and with it the rows of the same
+name.
 """
 
 import argparse
@@ -58,7 +62,10 @@ def make_parser():
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
     parser.add_argument("--start-from", metavar="FOLDER", help="the OUTPUT of an earlier call, on other clips: each "
-        "row starts from its own model there, the one with the same seed or else with the lowest",
+        "row starts from its own model there, with the same seed",
+    )  # fmt: skip
+    parser.add_argument("--start-seeds", nargs="+", type=int, metavar="N", help="start each seed from these seeds of "
+        "--start-from, one training each (default: from the same seed)",
     )  # fmt: skip
     parser.add_argument("--checkpoint", choices=("best", "last"), default="last", help="which to evaluate: best by "
         "validation accuracy flatters all rows, as it is chosen on the clips that it is evaluated on; with "
@@ -68,12 +75,46 @@ def make_parser():
     return parser
 
 
-def start_of(folder, name, seed):
-    """The run in an earlier call's output that a row starts from: of the same seed, or of the lowest one there."""
-    runs = {int(run.name): run for run in (Path(folder) / name.replace(" ", "_")).glob("[0-9]*") if run.name.isdigit()}
-    if not runs:
-        raise FileNotFoundError(f"There is no run of {name!r} to start from. Received: --start-from {folder}")
-    return str(runs.get(seed, runs[min(runs)]))
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """One training of a row: its seed, and the run that it starts from, with its seed."""
+
+    row: str
+    seed: int
+    start_from: str | None = None
+    start_seed: int | None = None
+
+    def folder(self, output):
+        name = f"{self.seed}" if self.start_seed in (None, self.seed) else f"{self.seed}_from_{self.start_seed}"
+        return Path(output) / self.row.replace(" ", "_") / name
+
+
+def plan(rows, seeds, start_from=None, start_seeds=None):
+    """The trainings of an experiment, seed by seed, so that a table of all rows is there early.
+
+    Raises:
+        FileNotFoundError: If a pretrained model is missing. One of another seed would share its chance.
+    """
+    trainings = []
+    for seed in seeds:
+        for start_seed in [None] if start_from is None else start_seeds or [seed]:
+            for row in rows:
+                start = None if start_from is None else start_of(start_from, row, start_seed)
+                trainings.append(Training(row, seed, start, start_seed))
+    return trainings
+
+
+def start_of(folder, row, seed):
+    """The run of a row with a seed in the output of an earlier call."""
+    run = Training(row, seed).folder(folder)
+    if not run.is_dir():
+        runs = run.parent.iterdir() if run.parent.is_dir() else ()
+        there = ", ".join(sorted(path.name for path in runs)) or "none"
+        raise FileNotFoundError(
+            f"There is no run of {row!r} with seed {seed} to start from; seeds there: {there}. "
+            f"Received: --start-from {folder}"
+        )
+    return str(run)
 
 
 def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
@@ -133,12 +174,14 @@ def write_comparison(rows, logs, folder, experiment):
 def table(rows, reference):
     """The comparison as a Markdown table."""
     lines = [
-        f"| | top-1, mean | 95 % | of each seed | above {reference} | 95 % | within pairs |",
-        "| --- | ---: | --- | --- | ---: | --- | ---: |",
+        f"| | pretrained models | trainings | top-1, mean | 95 % | of each training | above {reference} | 95 % "
+        "| within pairs |",
+        "| --- | ---: | ---: | ---: | --- | --- | ---: | --- | ---: |",
     ]
     for row in rows:
+        pretrainings = "" if row.num_pretrainings is None else str(row.num_pretrainings)
         seeds = ", ".join(f"{value:.1%}" for value in row.top1)
-        cells = [row.name, f"{row.mean:.1%}", _span(row.interval), seeds]
+        cells = [row.name, pretrainings, str(len(row.top1)), f"{row.mean:.1%}", _span(row.interval), seeds]
         if row.name == reference:
             cells += ["", ""]
         else:
@@ -160,6 +203,8 @@ def main(argv=None):
     if unknown:
         parser.error(f"--rows must be of {', '.join(rows)}. Received: {', '.join(sorted(unknown))}")
     rows = {name: fields for name, fields in rows.items() if name in (arguments.rows or rows)}
+    if arguments.start_seeds and arguments.start_from is None:
+        parser.error("--start-seeds are seeds of --start-from, which is missing")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
     from keras_action.evaluation.comparison import compare
@@ -168,29 +213,29 @@ def main(argv=None):
     from .recipes import load_recipe
 
     output = Path(arguments.output)
-    starts = {}
     try:
-        if arguments.start_from is not None:
-            starts = {(name, n): start_of(arguments.start_from, name, n) for name in rows for n in arguments.seeds}
+        trainings = plan(rows, arguments.seeds, arguments.start_from, arguments.start_seeds)
         recipe = load_recipe(arguments.recipe, arguments.set)
-        training = read_data_set(arguments.train)
-        validation = read_data_set(arguments.val, labels=training.labels, allow_empty_classes=True)
-        reports, logs = {}, {}
-        # Seed by seed, so that a table of all rows is there early.
-        for seed in arguments.seeds:
-            for name, fields in rows.items():
-                folder = output / name.replace(" ", "_") / str(seed)
-                print(f"\n{name}, seed {seed}: {folder}", flush=True)
-                own = dataclasses.replace(
-                    recipe, **fields, seed=seed, start_from=starts.get((name, seed), recipe.start_from)
-                )
-                report = run_row(own, training, validation, folder, arguments.checkpoint, arguments.strategy)
-                if is_main_process():
-                    report.save_json(folder / "evaluation.json")
-                reports.setdefault(name, []).append(report)
-                logs.setdefault(name, []).append(folder / "log.csv")
+        training_set = read_data_set(arguments.train)
+        validation_set = read_data_set(arguments.val, labels=training_set.labels, allow_empty_classes=True)
+        reports, pretrainings, logs = {}, {}, {}
+        for i, training in enumerate(trainings):
+            folder = training.folder(output)
+            print(f"\n{training.row}, seed {training.seed}: {folder}", flush=True)
+            own = dataclasses.replace(recipe, **rows[training.row], seed=training.seed)
+            if training.start_from is not None:
+                own = dataclasses.replace(own, start_from=training.start_from)
+            report = run_row(own, training_set, validation_set, folder, arguments.checkpoint, arguments.strategy)
             if is_main_process():
-                text, written = write_comparison(compare(reports), logs, output, arguments.experiment)
+                report.save_json(folder / "evaluation.json")
+            reports.setdefault(training.row, []).append(report)
+            logs.setdefault(training.row, []).append(folder / "log.csv")
+            if own.start_from is not None:
+                pretrainings.setdefault(training.row, []).append(own.start_from)
+            if is_main_process() and (i + 1) % len(rows) == 0:
+                text, written = write_comparison(
+                    compare(reports, pretrainings=pretrainings), logs, output, arguments.experiment
+                )
         if not is_main_process():
             return
     except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:

@@ -14,8 +14,9 @@ class ComparedModel:
     Attributes:
         name: Its name.
         top1: Tuple of floats, the top-1 accuracy of each training.
-        mean: Their mean.
-        interval: The 95 % interval of the mean, by bootstrap over the clips.
+        num_pretrainings: The number of pretrained models that the trainings started from, or `None` if none is known.
+        mean: The mean accuracy: over the trainings of each pretrained model, then over these.
+        interval: The 95 % interval of the mean, by bootstrap over clips, trainings and pretrained models.
         difference: The mean minus that of the reference.
         difference_interval: The 95 % interval of the difference. Both models are evaluated on the same clips in each
             resample, so it is narrower than the two intervals suggest.
@@ -24,6 +25,7 @@ class ComparedModel:
 
     name: str
     top1: tuple[float, ...]
+    num_pretrainings: int | None
     mean: float
     interval: ConfidenceInterval
     difference: float
@@ -31,15 +33,18 @@ class ComparedModel:
     pairs: float
 
 
-def compare(reports, reference=None, *, resamples=2000, seed=0):
+def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=0):
     """Compares models by their evaluations on the same clips.
 
-    The intervals are for other clips: clips are resampled, or groups if all clips have one, each with its mean over the
-    trainings. The spread over trainings is that of `top1`.
+    The intervals are for other clips, trainings and pretrained models. All three are resampled: clips by group if all
+    clips have one, trainings within each pretrained model. With one pretrained model the intervals say nothing of
+    another; with two or three they are somewhat too narrow.
 
     Args:
         reports: Dict from a model's name to a list of `EvaluationReport`s, one for each training.
         reference: Name of the model that the others are compared with; `None` for the first.
+        pretrainings: Dict from a model's name to a list of names, for each of its reports that of the pretrained model
+            that the training started from. `None`, or a model that is missing, for trainings that share none.
         resamples: Integer, the number of resamples.
         seed: Integer, the seed of the resampling.
 
@@ -47,7 +52,7 @@ def compare(reports, reference=None, *, resamples=2000, seed=0):
         A list of `ComparedModel`s.
 
     Raises:
-        ValueError: If the reports are not of the same clips.
+        ValueError: If the reports are not of the same clips, or `pretrainings` are not one for each report.
 
     Example:
 
@@ -56,22 +61,38 @@ def compare(reports, reference=None, *, resamples=2000, seed=0):
     True
     """
     first = next(iter(reports.values()))[0]
+    starts = {}
     for name, own in reports.items():
         for report in own:
             if report.paths != first.paths or (report.true_ids != first.true_ids).any():
                 raise ValueError(f"All models must be evaluated on the same clips. Received: others for {name}")
+        starts[name] = (pretrainings or {}).get(name) or list(range(len(own)))
+        if len(starts[name]) != len(own):
+            raise ValueError(
+                f"`pretrainings` must name one for each of the {len(own)} reports of {name}. Received: {starts[name]}"
+            )
     reference = next(iter(reports)) if reference is None else reference
-    # Hits by model and clip, the mean over the trainings. Clips with the same hits are of one kind.
-    hits = np.stack([np.mean([r.predicted_ids == r.true_ids for r in own], axis=0) for own in reports.values()])
+    place = list(reports).index(reference)
+    # Clips on which each training has the same hits are of one kind.
+    hits = np.stack([report.predicted_ids == report.true_ids for own in reports.values() for report in own])
     of_kinds, kinds = np.unique(hits, axis=1, return_inverse=True)
     units = np.unique(first.groups, return_inverse=True)[1] if first.has_groups else np.arange(hits.shape[1])
-    place = list(reports).index(reference)
+    rows_of_model = np.split(np.arange(len(hits)), np.cumsum([len(own) for own in reports.values()])[:-1])
+    rng = np.random.default_rng(seed)
 
     def means_and_differences(counts):
-        means = counts @ of_kinds.T / counts.sum(axis=1, keepdims=True)
+        accuracies = counts @ of_kinds.T / counts.sum(axis=1, keepdims=True)  # (R, trainings)
+        means = np.stack(
+            [
+                (accuracies[:, rows] * _resampled_weights(own, len(counts), rng)).sum(axis=1)
+                for rows, own in zip(rows_of_model, starts.values(), strict=True)
+            ],
+            axis=1,
+        )
         return np.concatenate([means, means - means[:, [place]]], axis=1)
 
     intervals = bootstrap_intervals(means_and_differences, kinds.ravel(), units, resamples=resamples, seed=seed)
+    means = [float(_weights(starts[name]) @ [report.top1 for report in own]) for name, own in reports.items()]
     rows = []
     for i, (name, own) in enumerate(reports.items()):
         shares = [value for report in own for value in report.pair_accuracy().values()]
@@ -79,11 +100,30 @@ def compare(reports, reference=None, *, resamples=2000, seed=0):
             ComparedModel(
                 name=name,
                 top1=tuple(report.top1 for report in own),
-                mean=float(hits[i].mean()),
+                num_pretrainings=len(set(starts[name])) if name in (pretrainings or {}) else None,
+                mean=means[i],
                 interval=intervals[i],
-                difference=float(hits[i].mean() - hits[place].mean()),
-                difference_interval=intervals[len(hits) + i],
+                difference=means[i] - means[place],
+                difference_interval=intervals[len(reports) + i],
                 pairs=float(np.nanmean(shares)) if np.isfinite(shares).any() else float("nan"),
             )
         )
     return rows
+
+
+def _weights(starts):
+    """The weight of each training in the mean over those of each pretrained model, and over these."""
+    _, group, sizes = np.unique(starts, return_inverse=True, return_counts=True)
+    return 1 / (len(sizes) * sizes[group])
+
+
+def _resampled_weights(starts, resamples, rng):
+    """The same `(resamples, trainings)`, with pretrained models and their trainings drawn with replacement."""
+    groups = [np.flatnonzero(np.asarray(starts) == start) for start in dict.fromkeys(starts)]
+    weights = np.zeros((resamples, len(starts)))
+    for _ in groups:
+        drawn = rng.integers(len(groups), size=resamples)
+        for i, group in enumerate(groups):
+            times = rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size=(drawn == i).sum())
+            weights[np.ix_(drawn == i, group)] += times / (len(group) * len(groups))
+    return weights

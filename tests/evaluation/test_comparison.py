@@ -21,17 +21,44 @@ def test_means_differences_and_intervals():
     rng = np.random.default_rng(0)
     base = rng.random(400) < 0.5
     better = base | (rng.random(400) < 0.3)  # right wherever the other is, too
-    rows = compare({"TSN": [report(base), report(base)], "ACTION": [report(better), report(base)]})
+    rows = compare({"TSN": [report(base), report(base)], "ACTION": [report(better), report(better | base)]})
     assert [row.name for row in rows] == ["TSN", "ACTION"]
     assert rows[0].top1 == pytest.approx((base.mean(), base.mean()))
-    assert rows[1].mean == pytest.approx((better.mean() + base.mean()) / 2)
+    assert rows[1].mean == pytest.approx(better.mean())
     assert rows[0].difference == 0 and rows[0].difference_interval == (0, 0)
-    # 0.05 is twice the standard error of 400 clips at a half.
+    # 0.05 is twice the standard error of 400 clips at a half. The trainings agree.
     assert rows[0].interval.high - rows[0].interval.low == pytest.approx(0.1, rel=0.15)
     # The clips of both are the same: the difference is known better than either.
     width = rows[1].difference_interval.high - rows[1].difference_interval.low
-    assert rows[1].difference_interval.low > 0 and width < 0.06
+    assert rows[1].difference_interval.low > 0 and width < 0.08
     assert np.isnan(rows[0].pairs)
+
+
+def test_the_interval_is_over_trainings_and_pretrained_models_too():
+    rng = np.random.default_rng(0)
+    trainings = [report(rng.random(400) < p) for p in (0.9, 0.9, 0.5, 0.5)]
+    widths = {}
+    for starts in (["x"] * 4, ["x", "x", "y", "y"], ["x", "y", "x", "y"], None):
+        pretrainings = None if starts is None else {"ACTION": starts}
+        (row,) = compare({"ACTION": trainings}, pretrainings=pretrainings)
+        assert row.mean == pytest.approx(np.mean(row.top1))
+        assert row.num_pretrainings == (None if starts is None else len(set(starts)))
+        widths[str(starts)] = row.interval.high - row.interval.low
+    of_one, by_start, within_start, independent = widths.values()
+    # Two pretrained models, of which one is better by 0.4: the mean of two draws is one of them half of the time.
+    assert by_start == pytest.approx(0.4, abs=0.08)
+    # Four independent trainings: twice their standard error of 0.1 on each side.
+    assert of_one == pytest.approx(0.4, abs=0.05) and independent == pytest.approx(of_one, rel=0.1)
+    # The difference lies within each pretrained model: both levels are drawn.
+    assert within_start > 0.3
+
+
+def test_the_mean_is_over_pretrained_models():
+    trainings = [report([1, 1, 1, 1]), report([1, 1, 0, 0]), report([1, 1, 0, 0])]
+    (row,) = compare({"ACTION": trainings}, pretrainings={"ACTION": [0, 1, 1]})
+    assert row.mean == 0.75 and row.top1 == (1, 0.5, 0.5)
+    with pytest.raises(ValueError, match=r"one for each of the 3 reports of ACTION\. Received: \[0\]"):
+        compare({"ACTION": trainings}, pretrainings={"ACTION": [0]})
 
 
 def test_groups_are_drawn_whole():

@@ -108,12 +108,64 @@ def test_rows_on_two_devices_of_one_or_of_two_processes(tmp_path, strategy):
 def test_rows_start_from_their_own_models(tmp_path):
     for run in ("TSN/0", "TSN/2", "location_1/1", "location_1/10"):
         (tmp_path / run).mkdir(parents=True)
-    assert experiments.start_of(tmp_path, "TSN", 2) == str(tmp_path / "TSN" / "2")
-    assert experiments.start_of(tmp_path, "TSN", 1) == str(tmp_path / "TSN" / "0")
-    assert experiments.start_of(tmp_path, "location 1", 0) == str(tmp_path / "location_1" / "1")
-    nothing = ["table1", "--train", "a.csv", "--val", "b.csv", "--output", str(tmp_path / "new")]
-    with pytest.raises(SystemExit, match="error: There is no run of 'TSM' to start from"):
-        experiments.main([*nothing, "--rows", "TSM", "--start-from", str(tmp_path)])
+    assert [t.start_from for t in experiments.plan(["TSN"], [0, 2], tmp_path)] == [
+        str(tmp_path / "TSN" / n) for n in "02"
+    ]
+    assert experiments.start_of(tmp_path, "location 1", 1) == str(tmp_path / "location_1" / "1")
+    new = [
+        "table1",
+        "--train",
+        "a.csv",
+        "--val",
+        "b.csv",
+        "--output",
+        str(tmp_path / "new"),
+        "--start-from",
+        str(tmp_path),
+    ]
+    with pytest.raises(
+        SystemExit, match="error: There is no run of 'TSM' with seed 0 to start from; seeds there: none"
+    ):
+        experiments.main([*new, "--rows", "TSM"])
+    with pytest.raises(
+        SystemExit, match="error: There is no run of 'TSN' with seed 1 to start from; seeds there: 0, 2"
+    ):
+        experiments.main([*new, "--rows", "TSN"])
+
+
+def test_each_seed_from_each_pretrained_model(tmp_path, capsys):
+    for run in ("TSN/0", "TSN/1", "TSM/0", "TSM/1"):
+        (tmp_path / run).mkdir(parents=True)
+    trainings = experiments.plan(["TSN", "TSM"], [0, 1], tmp_path, [0, 1])
+    starts = [(t.row, t.seed, Path(t.start_from).name, t.folder("runs").name) for t in trainings]
+    assert starts == [
+        ("TSN", 0, "0", "0"),
+        ("TSM", 0, "0", "0"),
+        ("TSN", 0, "1", "0_from_1"),
+        ("TSM", 0, "1", "0_from_1"),
+        ("TSN", 1, "0", "1_from_0"),
+        ("TSM", 1, "0", "1_from_0"),
+        ("TSN", 1, "1", "1"),
+        ("TSM", 1, "1", "1"),
+    ]
+    with pytest.raises(SystemExit):
+        experiments.main(["table1", "--train", "a", "--val", "b", "--output", "c", "--start-seeds", "1"])
+    assert "--start-seeds are seeds of --start-from" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_table_counts_pretrained_models(tiny_backbone, tmp_path):
+    csv = str(tiny.write_videos(tmp_path, per_class=2))
+    arguments = ["table1", "--train", csv, "--val", csv, "--recipe", tiny.__file__, "--rows", "TSN"]
+    arguments += ["--seeds", "0", "1", "--set", "epochs=1"]
+    experiments.main([*arguments, "--output", str(tmp_path / "first")])
+    assert json.loads((tmp_path / "first" / "table1.json").read_text())[0]["num_pretrainings"] is None
+    start = ["--start-from", str(tmp_path / "first"), "--output", str(tmp_path / "second")]
+    experiments.main([*arguments, *start, "--seeds", "0", "--start-seeds", "0", "1"])
+    [row] = json.loads((tmp_path / "second" / "table1.json").read_text())
+    assert row["num_pretrainings"] == 2 and len(row["top1"]) == 2
+    lines = (tmp_path / "second" / "table1.md").read_text().splitlines()
+    assert lines[0].startswith("| | pretrained models | trainings |") and lines[2].startswith("| TSN | 2 | 2 |")
 
 
 @pytest.mark.parametrize("rows", experiments.EXPERIMENTS.values(), ids=experiments.EXPERIMENTS)
