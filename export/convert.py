@@ -119,10 +119,12 @@ def main(argv=None):
         parser.error("--average-over is for --streaming")
     if arguments.max_accuracy_drop is not None and not (arguments.eval_data or arguments.representative):
         parser.error("--max-accuracy-drop needs --eval-data or --representative")
-    for name in ("clips", "eval_clips"):
-        if getattr(arguments, name) < 1:
-            option = name.replace("_", "-")
-            parser.error(f"--{option} must be positive. Received: --{option} {getattr(arguments, name)}")
+    if arguments.output is not None and Path(arguments.output).suffix != ".tflite":
+        parser.error(f"--output must end in .tflite. Received: --output {arguments.output}")
+    for name in ("clips", "eval_clips", "clip_seconds"):
+        value, option = getattr(arguments, name), name.replace("_", "-")
+        if value is not None and not 0 < value < float("inf"):
+            parser.error(f"--{option} must be positive. Received: --{option} {value}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if arguments.describe is not None:
         _describe(arguments.describe)
@@ -229,7 +231,11 @@ def _frames(text):
 
 
 def _partitions(text):
-    return None if text == "any" else int(text)
+    if text == "any":
+        return None
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a positive number, or any. Received: {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     pip install numpy ai-edge-litert
     python standalone.py gesture.tflite frames.npy
 
-frames.npy holds frames as uint8 (N, H, W, 3), RGB, of the file's size, one each time step. A file that takes clips sees
+frames.npy holds frames as uint8 (N, H, W, 3), RGB, of the file's size, one per time step. A file that takes clips sees
 the last T frames, one that takes frames sees each and keeps its memory. The best class of each is printed.
 """
 

@@ -38,7 +38,7 @@ def describe_model(path, settings=None):
             f"{path} must have the signature {SIGNATURE} from `clip` or `frame` to `logits`. "
             f"Received: from {list(file.inputs)} to {list(file.outputs)}"
         )
-    kind = "stream" if FRAME in file.inputs else "clip"
+    kind = "stream" if file.is_streaming else "clip"
     settings = EventSettings.for_clips(metadata.clip_seconds) if settings is None else load_settings(settings)
     if kind == "stream" and (settings.window_seconds is not None or settings.stride is not None):
         raise ValueError(

@@ -1,10 +1,13 @@
 """Checks of the arguments of a conversion, before it begins."""
 
-from keras_action.litert.metadata import check_labels
+import dataclasses
+import json
+
+from keras_action.litert.metadata import Metadata, check_labels
 from keras_action.litert.requirements import INTEGER, QUANTIZATIONS
 
 
-def check_arguments(form, path, quantization, representative_clips, labels, clip_seconds):
+def check_arguments(form, path, quantization, representative_clips, labels, clip_seconds, max_partitions):
     """Raises a `ValueError` for a wrong argument of `convert`."""
     if quantization not in QUANTIZATIONS:
         raise ValueError(f"`quantization` must be one of {QUANTIZATIONS}. Received: quantization={quantization!r}")
@@ -23,6 +26,27 @@ def check_arguments(form, path, quantization, representative_clips, labels, clip
     check_labels(labels)
     if clip_seconds is not None and not 0 < clip_seconds < float("inf"):
         raise ValueError(f"`clip_seconds` must be a positive number. Received: clip_seconds={clip_seconds}")
+    if max_partitions is not None and max_partitions < 1:
+        raise ValueError(f"`max_partitions` must be positive, or None. Received: max_partitions={max_partitions}")
+
+
+def check_metadata(extra, fields):
+    """Raises a `ValueError` if the `metadata` of `convert` can't be stored: its extra values and `Metadata` fields."""
+    misplaced = sorted({field.name for field in dataclasses.fields(Metadata)} & set(extra))
+    if misplaced:
+        raise ValueError(
+            "These fields of the metadata are arguments of `convert`, or written by it. "
+            f"Received: metadata with {', '.join(misplaced)}"
+        )
+    recipe = fields.get("recipe")
+    if not isinstance(recipe, (dict, type(None))):
+        raise ValueError(f"`recipe` of the metadata must be a dict, as of `Recipe.to_dict`. Received: {recipe!r}")
+    try:
+        json.dumps({**extra, **fields})
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The metadata must be JSON values: {error}. Received: {sorted({**extra, **fields})}"
+        ) from error
 
 
 def check_types(quantization, input_dtype, output_dtype, keep_float):

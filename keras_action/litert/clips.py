@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 
 
-def has_an_end(clips):
-    """Whether clips are in memory; other iterables may be endless."""
+def in_memory(clips):
+    """Whether clips are an array or a list; other iterables may be endless."""
     return isinstance(clips, (np.ndarray, list, tuple))
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from keras_action.litert.arguments import check_arguments, check_types
+from keras_action.litert.arguments import check_arguments, check_metadata, check_types
 from keras_action.litert.forms import check_runs, form_of
 from keras_action.litert.inspection import FileSummary, list_operators, summarize
 from keras_action.litert.metadata import Metadata, add_metadata
@@ -15,13 +15,16 @@ from keras_action.litert.requirements import (
     INTEGER,
     ConversionError,
     check_requirements,
-    has_few_partitions,
+    meets_partition_limit,
 )
 from keras_action.litert.silence import silenced_output
 from keras_action.utils.files import write_whole
 from keras_action.utils.labels import normalize_label
 from keras_action.utils.signature import LOGITS
 from keras_action.version import __version__
+
+# Fields of `Metadata` that are not arguments of `convert`.
+_DESCRIPTIVE_FIELDS = {"name", "description", "author", "license", "backbone", "recipe"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,8 +118,8 @@ def convert(
             are used. The states are zeros before each clip.
         labels: Names of the classes, in the order of the logits.
         clip_seconds: Length of a clip in seconds: the median in training.
-        metadata: A dict of fields of `Metadata`, such as `author`, `description`,
-            `backbone` or `recipe`, and of other JSON values to store.
+        metadata: A dict of the fields `name`, `description`, `author`, `license`,
+            `backbone` and `recipe` of `Metadata`, and of other JSON values to store.
         input_dtype: `"uint8"`, the default of int8 files, or `"float32"`, of all
             others.
         output_dtype: `"float32"`, or `"uint8"` for int8 files: quantised logits,
@@ -145,22 +148,20 @@ def convert(
     """
     start = time.perf_counter()
     path, form = Path(path), form_of(model)
-    check_arguments(form, path, quantization, representative_clips, labels, clip_seconds)
+    check_arguments(form, path, quantization, representative_clips, labels, clip_seconds, max_partitions)
     input_dtype = check_types(quantization, input_dtype, output_dtype, keep_float)
-    metadata = _metadata(form, quantization, labels, clip_seconds, metadata)
+    metadata = _make_metadata(form, quantization, labels, clip_seconds, metadata)
     # All clips before output is silenced: a pipeline may print messages.
     recordings = form.recordings(representative_clips if quantization in INTEGER else None)
     dead, kept = (), ()
     if quantization in INTEGER:
-        accept = None
-        if quantization in DELEGATED and max_partitions is not None:
-            accept = lambda file: has_few_partitions(find_partitions(file.data), max_partitions)  # noqa: E731
+        limit = max_partitions if quantization in DELEGATED else None
         file, dead, kept = _quantize(
             form,
             path.name,
             recordings,
             keep_float,
-            accept=accept,
+            accept=lambda file: meets_partition_limit(find_partitions(file.data), limit),
             activation_bits=8 if quantization == "int8" else 16,
             uint8_input=form.pixels if input_dtype == "uint8" else None,
             uint8_output=LOGITS if output_dtype == "uint8" else None,
@@ -194,10 +195,10 @@ def _quantize(form, name, recordings, keep_float, **options):
     return file, dead, kept
 
 
-def _metadata(form, quantization, labels, clip_seconds, metadata):
-    metadata = dict(metadata or {})
-    fields = {"name", "description", "author", "license", "backbone", "recipe"} & set(metadata)
-    known = {"name": form.model.name, **{name: metadata.pop(name) for name in fields}}
+def _make_metadata(form, quantization, labels, clip_seconds, metadata):
+    extra = dict(metadata or {})
+    known = {"name": form.model.name} | {name: extra.pop(name) for name in _DESCRIPTIVE_FIELDS & set(extra)}
+    check_metadata(extra, known)
     return Metadata(
         labels=None if labels is None else tuple(map(normalize_label, labels)),
         num_segments=form.clip_shape[0],
@@ -205,6 +206,6 @@ def _metadata(form, quantization, labels, clip_seconds, metadata):
         clip_seconds=clip_seconds,
         quantization=quantization,
         package_version=__version__,
-        extra=metadata,
+        extra=extra,
         **known,
     )

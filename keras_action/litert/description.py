@@ -9,7 +9,7 @@ def describe(path):
     """Describe a LiteRT file: what it consists of, and its metadata.
 
     Args:
-        path: Path of the `.tflite` file, written by keras_action or not.
+        path: Path of the `.tflite` file, written by keras_action or not; or a `LiteRTFile`.
 
     Returns:
         A string of several lines.
@@ -26,7 +26,7 @@ def describe(path):
     metadata = metadata_of(file)
     return "\n".join(
         [
-            f"file              {path}",
+            f"file              {file.name}",
             summarize(file).table(),
             "",
             f"metadata\n{metadata}" if metadata else "metadata of keras_action: none",

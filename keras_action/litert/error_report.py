@@ -119,7 +119,7 @@ def quantization_error(path, model, clips, limit=8):
     its inputs.
 
     Args:
-        path: Path of the `.tflite` file, of quantization `"int8"` or `"int16x8"`.
+        path: Path of the `.tflite` file, of quantization `"int8"` or `"int16x8"`, or a `LiteRTFile`.
         model: The Keras model that it was converted from.
         clips: RGB in 0..255: an array `(N, T, H, W, 3)`, or an iterable of clips or batches, or of tuples that begin
             with one.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.litert.extras import require
-from keras_action.utils.signature import SIGNATURE
+from keras_action.utils.signature import FRAME, SIGNATURE
 
 _IDENTIFIER = b"TFL3"
 _ZIP_HEADER = re.compile(rb"PK\x03\x04.{26}(keras_action\.json|labels\.txt)", re.DOTALL)
@@ -89,13 +89,18 @@ class LiteRTFile:
 
     @classmethod
     def read(cls, path):
-        """The file at a path."""
-        return cls(Path(path).read_bytes(), path)
+        """The file at a path; a `LiteRTFile` is returned as it is."""
+        return path if isinstance(path, cls) else cls(Path(path).read_bytes(), path)
 
     @property
     def graph(self):
         """The main graph, a `SubGraphT`."""
         return self.model.subgraphs[0]
+
+    @property
+    def is_streaming(self):
+        """Whether the file takes single frames and states, not clips."""
+        return FRAME in self.inputs
 
     @property
     def data(self):
@@ -113,7 +118,7 @@ class LiteRTFile:
         return self._data
 
     def edited(self):
-        """Must be called after changes, which `data` contains then."""
+        """Must be called after a change of `model` or `attachments`: `data` then contains it."""
         self._data = None
         self.inputs, self.outputs = self._edges()
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_action.litert.clips import has_an_end, iterate_clips
+from keras_action.litert.clips import in_memory, iterate_clips
 from keras_action.litert.converter import float_bytes, in_float32
 from keras_action.litert.file import LiteRTFile
 from keras_action.litert.layer_names import LayerNames
@@ -76,7 +76,7 @@ class ClipForm:
         """What the file is calibrated on and checked with: clips, uint8 `(1, T, H, W, 3)`; `None` is random pixels."""
         if clips is None:
             return [_noise((1, *self.clip_shape))]
-        limit = None if has_an_end(clips) else MAX_REPRESENTATIVE_CLIPS
+        limit = None if in_memory(clips) else MAX_REPRESENTATIVE_CLIPS
         return [np.rint(clip).astype("uint8") for clip in iterate_clips(clips, self.clip_shape, limit)]
 
     def float_file(self, quantization="float32", name="the file"):
@@ -140,7 +140,7 @@ def frame_sequences(clips, frame_shape):
     Raises:
         ValueError: If there is no clip, or one is not RGB in 0..255 with frames of this shape.
     """
-    limit = None if has_an_end(clips) else MAX_REPRESENTATIVE_FRAMES
+    limit = None if in_memory(clips) else MAX_REPRESENTATIVE_FRAMES
     sequences, count = [], 0
     for clip in iterate_clips(clips, (None, *frame_shape)):
         clip = np.rint(clip[0] if limit is None else clip[0, : limit - count]).astype("uint8")

@@ -136,7 +136,7 @@ def inspect_file(path):
     """List what a LiteRT file consists of.
 
     Args:
-        path: Path of the `.tflite` file.
+        path: Path of the `.tflite` file, or a `LiteRTFile`.
 
     Returns:
         A `FileSummary`.

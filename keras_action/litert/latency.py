@@ -8,7 +8,6 @@ import numpy as np
 from keras_action.litert.file import LiteRTFile
 from keras_action.litert.model import LiteRTModel
 from keras_action.litert.stream import LiteRTStream
-from keras_action.utils.signature import FRAME
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +40,7 @@ def benchmark(path, num_threads=1, runs=50, warmup=5):
     """Measure the latency of a LiteRT file on a clip of random pixels, or of a streaming file on a frame.
 
     Args:
-        path: Path of the `.tflite` file.
+        path: Path of the `.tflite` file, or a `LiteRTFile`.
         num_threads: Number of threads.
         runs: Number of runs that are timed.
         warmup: Number of runs before them.
@@ -55,15 +54,14 @@ def benchmark(path, num_threads=1, runs=50, warmup=5):
     if runs < 1 or warmup < 0:
         raise ValueError(f"`runs` must be positive, `warmup` 0 or more. Received: runs={runs}, warmup={warmup}")
     file = LiteRTFile.read(path)
-    streaming = FRAME in file.inputs
-    model = (LiteRTStream if streaming else LiteRTModel)(file, num_threads)
-    shape = (1, *(model.frame_shape if streaming else model.input_shape[1:]))
+    model = (LiteRTStream if file.is_streaming else LiteRTModel)(file, num_threads)
+    shape = (1, *(model.frame_shape if file.is_streaming else model.input_shape[1:]))
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(model.dtype)
     times = []
     for _ in range(warmup + runs):
         start = time.perf_counter()
         model(pixels)
         times.append((time.perf_counter() - start) * 1000)
-    unit = "frame" if streaming else "clip"
+    unit = "frame" if file.is_streaming else "clip"
     low, median, high = np.percentile(times[warmup:], [10, 50, 90])
     return LatencyReport(float(median), float(low), float(high), runs, num_threads, unit)

@@ -10,6 +10,7 @@ import json
 from keras_action.litert.file import LiteRTFile
 from keras_action.litert.standard_metadata import add_standard_metadata
 from keras_action.utils.files import write_whole
+from keras_action.utils.labels import normalize_label
 
 LABELS_FILE = "labels.txt"
 METADATA_FILE = "keras_action.json"
@@ -57,7 +58,7 @@ class Metadata:
     def table(self):
         """The metadata as text, one line a value."""
         size = "{} × {}".format(*self.input_size)
-        seconds = "" if self.clip_seconds is None else f", {self.clip_seconds:g} s, one each {self.time_step:g} s"
+        seconds = "" if self.clip_seconds is None else f", {self.clip_seconds:g} s, one every {self.time_step:g} s"
         lines = {
             "name": self.name,
             "description": self.description,
@@ -81,7 +82,7 @@ def read_metadata(path):
     """Read the metadata of a LiteRT file.
 
     Args:
-        path: Path of the `.tflite` file.
+        path: Path of the `.tflite` file, or a `LiteRTFile`.
 
     Returns:
         A `Metadata`, or `None` if the file has none of keras_action.
@@ -138,7 +139,7 @@ def add_metadata(file, metadata):
 
 
 def check_labels(labels):
-    """Raises a `ValueError` if labels are not lines of text, or one stands twice."""
+    """Raises a `ValueError` if labels are not lines of text, or two are the same in Unicode NFC."""
     broken = [
         label
         for label in labels or ()
@@ -146,6 +147,7 @@ def check_labels(labels):
     ]
     if broken:
         raise ValueError(f"Each label must be one line, not empty, without spaces around it. Received: labels={broken}")
-    duplicates = [label for label, count in collections.Counter(labels or ()).items() if count > 1]
+    counts = collections.Counter(map(normalize_label, labels or ()))
+    duplicates = [label for label, count in counts.items() if count > 1]
     if duplicates:
         raise ValueError(f"Each label must stand once. Received twice or more: {', '.join(duplicates)}")

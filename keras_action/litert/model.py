@@ -47,7 +47,7 @@ class LiteRTModel:
     """
 
     def __init__(self, path, num_threads=1, runtime=None):
-        file = path if isinstance(path, LiteRTFile) else LiteRTFile.read(path)
+        file = LiteRTFile.read(path)
         self.path = file.name
         self.metadata = metadata_of(file)
         if (list(file.inputs), list(file.outputs)) != ([CLIP], [LOGITS]):

@@ -52,7 +52,7 @@ def check_requirements(summary, quantization, names, kept_float=frozenset(), max
         coarse = [operator for operator in graph if operator.per_channel is False]
         _refuse(coarse, "kernels must have a scale for each channel", names)
     partitions = summary.partitions
-    if quantization in DELEGATED and not has_few_partitions(partitions, max_partitions):
+    if quantization in DELEGATED and not meets_partition_limit(partitions, max_partitions):
         outside = {tensor for _, tensor in partitions.outside}
         _refuse(
             [operator for operator in graph if outside & set(operator.tensors)],
@@ -62,7 +62,7 @@ def check_requirements(summary, quantization, names, kept_float=frozenset(), max
         )
 
 
-def has_few_partitions(partitions, max_partitions):
+def meets_partition_limit(partitions, max_partitions):
     """Whether XNNPACK computes a file in 1 to `max_partitions` partitions; `None` for any number."""
     return max_partitions is None or partitions is None or 1 <= partitions.count <= max_partitions
 

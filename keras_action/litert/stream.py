@@ -54,7 +54,7 @@ class LiteRTStream:
     """
 
     def __init__(self, path, num_threads=1, runtime=None):
-        file = path if isinstance(path, LiteRTFile) else LiteRTFile.read(path)
+        file = LiteRTFile.read(path)
         self.path = file.name
         self.metadata = metadata_of(file)
         names = [name for name in file.inputs if is_state(name)]

@@ -143,7 +143,7 @@ def verify(path, model, clips):
     compared, whether the file averages or not.
 
     Args:
-        path: Path of the `.tflite` file.
+        path: Path of the `.tflite` file, or a `LiteRTFile`.
         model: The Keras model, or a callable from clips to logits.
         clips: RGB in 0..255: an array `(N, T, H, W, 3)`, or an iterable of clips
             or batches, or of tuples that begin with one, then labels (ids or
@@ -166,7 +166,7 @@ def verify(path, model, clips):
     if is_stream(model):
         expected, actual = _frame_logits(file, model, clips)
         return _report(summary, expected, actual, [None])
-    predict_file = _StreamOverClips(file, model) if FRAME in file.inputs else LiteRTModel(file)
+    predict_file = _StreamOverClips(file, model) if file.is_streaming else LiteRTModel(file)
     expected_shapes = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
     for shape, expected_shape in zip(
         (predict_file.input_shape, predict_file.output_shape), expected_shapes, strict=True

@@ -70,7 +70,6 @@ def _with_metadata(model):
 
 def _load_litert(path, num_threads):
     from keras_action.litert import LiteRTFile, LiteRTModel, LiteRTStream
-    from keras_action.utils.signature import FRAME
 
     file = LiteRTFile.read(path)
-    return (LiteRTStream if FRAME in file.inputs else LiteRTModel)(file, num_threads=num_threads)
+    return (LiteRTStream if file.is_streaming else LiteRTModel)(file, num_threads=num_threads)

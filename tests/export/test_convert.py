@@ -125,7 +125,6 @@ def test_bad_input(run, clips, tmp_path):
         "purple": [str(run), "--representative", str(csv), *output],
         "missing.csv": [str(run), "--representative", str(tmp_path / "missing.csv"), *output],
         "`kind` is for a PyTorch": [str(run), "--kind", "tsm", *output],
-        "must end in .tflite": [str(run), "--output", str(tmp_path / "model.bin")],
     }
     for message, arguments in cases.items():
         error = failure(arguments)
@@ -145,6 +144,10 @@ def test_bad_input(run, clips, tmp_path):
         (["--average-over", "T"], "--average-over is for --streaming"),
         (["--streaming", "--average-over", "0"], "a positive number, or T"),
         (["--quantization", "int4"], "invalid choice"),
+        (["--clip-seconds", "0"], "Received: --clip-seconds 0"),
+        (["--max-partitions", "0"], "expected a positive number, or any. Received: '0'"),
+        (["--max-accuracy-drop", "0.01"], "needs --eval-data or --representative"),
+        (["--output", "model.bin"], "must end in .tflite. Received: --output model.bin"),
     ],
 )
 def test_wrong_arguments(options, message, capsys):

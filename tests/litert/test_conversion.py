@@ -7,6 +7,7 @@ import pytest
 
 from keras_action.layers import FoldTime, UnfoldTime
 from keras_action.litert import QUANTIZATIONS, ConversionError, LiteRTModel, convert, read_metadata, verify
+from keras_action.training import Recipe
 from tests.litert.color_model import CLIP_SHAPE, LABELS, color_clips, make_color_model
 
 
@@ -186,10 +187,18 @@ def test_all_clips_of_what_has_an_end_are_used(model, tmp_path, monkeypatch, for
         ({"keep_float": "classifier"}, "must be a list"),
         ({"keep_float": ["classifier"]}, "is for files of integers"),
         ({"path": "model.bin"}, "must end in .tflite. Received: path='model.bin'"),
+        ({"max_partitions": 0}, "must be positive, or None. Received: max_partitions=0"),
+        (
+            {"metadata": {"clip_seconds": 2, "team": "a"}},
+            "arguments of `convert`.* Received: metadata with clip_seconds",
+        ),
+        ({"metadata": {"recipe": Recipe()}}, "must be a dict, as of `Recipe.to_dict`"),
+        ({"metadata": {"score": np.float32(1)}}, "must be JSON values: .*float32"),
     ],
 )
-def test_wrong_arguments(model, tmp_path, monkeypatch, arguments, message):
+def test_wrong_arguments_are_found_before_the_work(model, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("keras_action.litert.forms.float_bytes", None)
     with pytest.raises(ValueError, match=message):
         convert(model, **{"path": "model.tflite", **arguments})
     assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from keras_action.litert import inspect_file
+from keras_action.litert import (
+    LiteRTFile,
+    LiteRTModel,
+    benchmark,
+    describe,
+    inspect_file,
+    quantization_error,
+    read_metadata,
+    verify,
+)
+from tests.litert.color_model import color_clips
 
 
 def test_tells_formats_apart(reports):
@@ -42,3 +52,17 @@ def test_no_model(tmp_path):
     path.write_bytes(np.zeros(100, "uint8").tobytes())
     with pytest.raises(ValueError, match="is not a LiteRT file"):
         inspect_file(path)
+
+
+def test_a_file_that_was_read_serves_as_well_as_its_path(model, reports, monkeypatch):
+    path, (clips, _) = reports["int8"].path, color_clips(2)
+    expected = LiteRTModel(path)(clips), describe(path), verify(path, model, clips)
+    file = LiteRTFile.read(path)
+    monkeypatch.setattr("pathlib.Path.read_bytes", None)  # it is not read again
+    np.testing.assert_array_equal(LiteRTModel(file)(clips), expected[0])
+    assert describe(file) == expected[1]
+    assert verify(file, model, clips) == expected[2]
+    assert inspect_file(file) == expected[2].summary
+    assert read_metadata(file).labels == ("none", "red", "green", "blue")
+    assert benchmark(file, runs=1).runs == 1
+    assert quantization_error(file, model, clips).num_clips == 2

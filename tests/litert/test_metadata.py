@@ -174,7 +174,7 @@ def test_metadata_of_tflite(path):
 def test_description(path):
     write_metadata(path, FULL)
     text = describe(path)
-    for part in ("operators", "XNNPACK", "none, Wink nach links", "one each 0.2 s", "Ada", "mobilenet_v2"):
+    for part in ("operators", "XNNPACK", "none, Wink nach links", "one every 0.2 s", "Ada", "mobilenet_v2"):
         assert part in text
     path.write_bytes(path.read_bytes()[: path.read_bytes().index(b"PK\x03\x04")])
     assert "metadata of keras_action: none" in describe(path)
