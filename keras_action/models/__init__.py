@@ -6,6 +6,7 @@ from keras_action.models.bn_inception import BNInception
 from keras_action.models.builder import build_action_net, build_tsm, build_tsn
 from keras_action.models.complexity_report import Complexity, complexity
 from keras_action.models.insertion import InsertionPoint, insert_layers
+from keras_action.models.motion_weights import load_motion_weights, save_motion_weights
 from keras_action.models.resizing import resize_model
 from keras_action.models.streaming import initial_states, state_bytes, streaming_model
 from keras_action.models.torch_backbone import load_torch_backbone
@@ -24,9 +25,11 @@ __all__ = [
     "initial_states",
     "insert_layers",
     "insertion_points",
+    "load_motion_weights",
     "load_torch_backbone",
     "load_torch_checkpoint",
     "resize_model",
+    "save_motion_weights",
     "state_bytes",
     "streaming_model",
 ]

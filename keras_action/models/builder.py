@@ -12,7 +12,9 @@ from keras_action.models.backbones import get_backbone, get_variant, name_by_pos
 from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.gain import divide_gain
 from keras_action.models.insertion import apply_model, copy_weights
+from keras_action.models.motion_weights import check_motion_arguments, load_motion_weights
 from keras_action.models.resizing import check_size
+from keras_action.weights.motion_files import VARIANT, motion_path
 
 
 def build_action_net(
@@ -37,10 +39,12 @@ def build_action_net(
         location: Integer, the place of the module in a block: 1, the default and the paper's, at the start of the
             residual branch; 2 and 3 before its second and third convolution; 4 at its end. In BNInception, whose
             blocks have no shortcut, 1 is the start of a block, before all its branches, and 2 its end.
-        weights: `None` (random, the default), `"imagenet"`, or the path of a file with the backbone's weights: a
-            `.weights.h5` of Keras Applications without its top, or a PyTorch file as `load_torch_backbone` reads it
-            (torchvision's ResNets and MobileNetV2, BNInception). The classifier and the temporal layers start fresh;
-            of an ACTION-Net file the temporal layers are loaded too.
+        weights: `None` (random, the default), `"imagenet"`, `"motion"`, or the path of a file with the backbone's
+            weights: a `.weights.h5` of Keras Applications without its top, or a PyTorch file as `load_torch_backbone`
+            reads it (torchvision's ResNets and MobileNetV2, BNInception). The classifier and the temporal layers start
+            fresh; of an ACTION-Net file the temporal layers are loaded too. `"motion"`, for `"mobilenet_v2"`, is in
+            this package: backbone and temporal layers of a model that learned synthetic motions, for small sets of
+            gestures (docs/motion_weights.md).
         dropout: Float, the share of pooled features dropped in training; 0.5 by default.
         include_preprocessing: Whether the model normalises RGB 0..255, as it does by default. If not, it takes frames
             as the backbone's weights expect them. (Keras' EfficientNet always normalises.)
@@ -79,7 +83,7 @@ def build_action_net(
     def make_layer(layer_name):
         return Action(num_segments, paths=paths, shift=shift, causal=causal, name=f"{layer_name}_action")
 
-    return _build(backbone, num_classes, num_segments, make_layer, name=name, **options)
+    return _build("action_net", backbone, num_classes, num_segments, make_layer, name=name, **options)
 
 
 def build_tsm(
@@ -110,12 +114,15 @@ def build_tsm(
     Reference: TSM, [Lin et al., 2019](https://arxiv.org/abs/1811.08383).
     """
 
+    if options.get("weights") == "motion":
+        check_motion_arguments("tsm", backbone, past_channels=past_channels)
+
     def make_layer(layer_name):
         return TemporalShift(
             num_segments, mode=shift, causal=causal, past_channels=past_channels, name=f"{layer_name}_shift"
         )
 
-    return _build(backbone, num_classes, num_segments, make_layer, name=name, **options)
+    return _build("tsm", backbone, num_classes, num_segments, make_layer, name=name, **options)
 
 
 def build_tsn(backbone, num_classes, num_segments=8, *, causal=False, name="tsn", **options):
@@ -132,10 +139,11 @@ def build_tsn(backbone, num_classes, num_segments=8, *, causal=False, name="tsn"
 
     Reference: TSN, [Wang et al., 2016](https://arxiv.org/abs/1608.00859).
     """
-    return _build(backbone, num_classes, num_segments, make_layer=None, name=name, **options)
+    return _build("tsn", backbone, num_classes, num_segments, make_layer=None, name=name, **options)
 
 
 def _build(
+    kind,
     backbone,
     num_classes,
     num_segments,
@@ -173,8 +181,14 @@ def _build(
         raise ValueError(
             f"`zero_init_residual` is for training from scratch. Received: zero_init_residual=True, weights={weights!r}"
         )
-    if unit_gain and weights is None:
-        raise ValueError("`unit_gain` is for trained weights. Received: unit_gain=True, weights=None")
+    if unit_gain and weights in (None, "motion"):
+        raise ValueError(
+            f"`unit_gain` is for weights of a network without modules. Received: unit_gain=True, weights={weights!r}"
+        )
+    motion_file = None
+    if weights == "motion":
+        check_motion_arguments(kind, backbone, variant)
+        weights, variant, motion_file = None, VARIANT, motion_path(kind)
     state_dict = _read_torch_weights(weights, backbone, variant)
     variant = get_variant(backbone, state_dict.names.variant if state_dict else variant)
     if entry.normalises_itself:
@@ -230,6 +244,8 @@ def _build(
         load_torch_backbone(model, state_dict)
     elif weights is not None:
         copy_weights(frames_model, model)
+    elif motion_file is not None:
+        load_motion_weights(model, motion_file)
     if unit_gain:
         divide_gain(model)
     if zero_init_residual:
@@ -249,7 +265,7 @@ def _read_torch_weights(weights, backbone, variant):
         return None
     if not isinstance(weights, (str, os.PathLike)) or not os.path.isfile(weights):
         raise FileNotFoundError(
-            f'`weights` must be None, "imagenet" or the path of a file. Received: weights={weights!r}'
+            f'`weights` must be None, "imagenet", "motion" or the path of a file. Received: weights={weights!r}'
         )
     if keras_file:
         return None

@@ -33,6 +33,11 @@ def add_recipe_arguments(parser):
         help="small (the default), modern, jester, something_something, egogesture, egogestar, drawing, demo, or the "
         "path of a Python file; after a colon one of its functions, as jester:reference_code or mine.py:large",
     )
+    add_set_argument(parser)
+
+
+def add_set_argument(parser):
+    """Adds `--set`, fields of a recipe."""
     parser.add_argument(
         "--set",
         nargs="+",

@@ -46,7 +46,7 @@ class Recipe:
         alpha: Width of a MobileNet backbone.
         num_segments: T, the number of frames of a clip.
         input_size: Height and width of the frames, in pixels.
-        weights: `None`, `"imagenet"`, or the path of a file with the backbone's weights.
+        weights: `None`, `"imagenet"`, `"motion"`, or the path of a file with the backbone's weights.
         start_from: Path of a training run, a `.keras` file or a PyTorch checkpoint of the same kind of model, with
             whose weights the whole model starts; `weights` is then ignored. The classifier is new if the classes
             differ. A causal model can start from one that is not.

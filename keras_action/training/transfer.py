@@ -3,12 +3,10 @@
 import keras
 
 from keras_action.layers import Action, TemporalShift
-from keras_action.layers.temporal_shift import causal_kernel
 from keras_action.models.insertion import finalize_normalizations
+from keras_action.models.motion_weights import CLASSIFIER, make_causal
 from keras_action.training.distribution import is_main_process
 from keras_action.training.model_files import TORCH_SUFFIXES, load_model
-
-CLASSIFIER = "classifier"
 
 # Settings in which two layers of the same name must agree, besides their class and the shapes of their weights.
 _SETTINGS = (
@@ -83,8 +81,8 @@ def take_weights(model, start, path, labels=None, start_labels=None):
             old = start.get_layer(layer.name)
             layer.set_weights(old.get_weights())
             finalize_normalizations(layer)
-            if _is_causal(layer) and not _is_causal(old):
-                _make_causal(layer)
+            if not _is_causal(old):
+                make_causal(layer)
     count, old_count = model.output_shape[-1], start.output_shape[-1]
     same = count == old_count and (None in (labels, start_labels) or tuple(labels) == tuple(start_labels))
     if same:
@@ -116,9 +114,3 @@ def _plain(value):
 
 def _is_causal(layer):
     return getattr(layer, "causal", False)
-
-
-def _make_causal(layer):
-    shift = layer.temporal_shift if isinstance(layer, Action) else layer
-    if getattr(shift, "mode", None) == "learnable":
-        shift.kernel.assign(causal_kernel(keras.ops.convert_to_numpy(shift.kernel)))

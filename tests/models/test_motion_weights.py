@@ -1,0 +1,94 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_action
+from keras_action.layers.temporal_shift import causal_kernel
+from keras_action.models import load_motion_weights, save_motion_weights
+from keras_action.weights.motion_files import motion_path, read_motion_file
+
+BUILDERS = {"action_net": keras_action.build_action_net, "tsm": keras_action.build_tsm}
+
+
+def build(kind, num_classes=3, num_segments=4, input_size=32, **options):
+    return BUILDERS[kind](
+        "mobilenet_v2", num_classes, num_segments, input_size=input_size, **{"alpha": 0.35, **options}
+    )
+
+
+def scattered(model):
+    """The model with weights in which no two layers agree: a fresh module's are symmetric."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(np.abs(weight + rng.normal(0, 0.1, weight.shape)))
+    return model
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_weights_fit_other_classes_lengths_and_sizes(kind, tmp_path):
+    source = scattered(build(kind))
+    path = save_motion_weights(source, tmp_path / "weights.npz")
+    model = build(kind, num_classes=5, num_segments=8, input_size=64)
+    classifier = model.get_layer("classifier").get_weights()
+    load_motion_weights(model, path)
+    for layer in source.layers:
+        if layer.name != "classifier":
+            for new, old in zip(model.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):
+                np.testing.assert_array_equal(new, old.astype(np.float16))
+    for new, old in zip(model.get_layer("classifier").get_weights(), classifier, strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
+def test_a_causal_model_gets_causal_kernels(tmp_path):
+    source = scattered(build("action_net"))
+    model = build("action_net", causal=True)
+    load_motion_weights(model, save_motion_weights(source, tmp_path / "weights.npz"))
+    kernel = keras.ops.convert_to_numpy(source.get_layer("block_2_expand_action").temporal_shift.kernel)
+    loaded = keras.ops.convert_to_numpy(model.get_layer("block_2_expand_action").temporal_shift.kernel)
+    np.testing.assert_array_equal(loaded, causal_kernel(kernel.astype(np.float16).astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("action_net", {"paths": ("me",)}),
+        ("action_net", {"shift": None}),
+        ("action_net", {"alpha": 0.5}),
+        ("action_net", {"stages": (4, 5)}),
+        ("action_net", {"location": 2}),
+        ("tsm", {}),
+    ],
+)
+def test_a_model_of_another_kind_is_an_error(kind, options, tmp_path):
+    path = save_motion_weights(build("action_net"), tmp_path / "weights.npz")
+    with pytest.raises(ValueError, match=r"are for a MobileNetV2 of width 1.0 with all three paths.*differs in"):
+        load_motion_weights(build(kind, **options), path)
+
+
+@pytest.mark.parametrize(
+    ("builder", "arguments", "message"),
+    [
+        ("build_action_net", {"backbone": "resnet50"}, "is for backbone 'mobilenet_v2'.*Received.*'resnet50'"),
+        ("build_action_net", {"variant": "keras"}, "for variant 'torchvision'.*variant='keras'"),
+        ("build_action_net", {"unit_gain": True}, "weights of a network without modules.*weights='motion'"),
+        ("build_action_net", {"zero_init_residual": True}, "from scratch"),
+        ("build_tsn", {}, "a TSN sees no motion"),
+        ("build_tsm", {"causal": True, "past_channels": "first"}, "Received.*past_channels='first'"),
+    ],
+)
+def test_what_has_no_motion_weights(builder, arguments, message):
+    arguments = {"backbone": "mobilenet_v2", "num_classes": 3, "weights": "motion", **arguments}
+    with pytest.raises(ValueError, match=message):
+        getattr(keras_action, builder)(**arguments)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BUILDERS if motion_path(kind).is_file()])
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_weights_of_this_package(kind, causal):
+    assert motion_path(kind).stat().st_size <= 5e6
+    model = BUILDERS[kind]("mobilenet_v2", 8, 2, weights="motion", input_size=32, causal=causal)
+    assert model.get_layer("bn_Conv1").epsilon == 1e-5
+    for name, arrays in read_motion_file(motion_path(kind)).items():
+        if not name.endswith("_action"):
+            for new, stored in zip(model.get_layer(name).get_weights(), arrays, strict=True):
+                np.testing.assert_array_equal(new, stored)

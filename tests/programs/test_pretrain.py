@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from keras_action.training import load_run
+from keras_action.weights.motion_files import read_motion_file
+from tests import tiny
+from training import pretrain
+
+STAGES = (pretrain.Stage("hands", "hand", 2, 2), pretrain.Stage("paths", "path", 2, 1, num_paths=3))
+
+
+def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, capsys):
+    def run():
+        return pretrain.pretrain(tiny.recipe(), tmp_path, STAGES, workers=1)
+
+    path = run()
+    first, second = load_run(tmp_path / "hands"), load_run(tmp_path / "paths")
+    assert (len(first.labels), len(second.labels)) == (9, 4)
+    assert (first.recipe.epochs, second.recipe.epochs) == (2, 1)
+    assert second.recipe.start_from == str(tmp_path / "hands")
+    layers = read_motion_file(path)
+    assert "classifier" not in layers
+    np.testing.assert_array_equal(
+        layers["stem"][0], second.load_model().get_layer("stem").get_weights()[0].astype("float16")
+    )
+    assert "paths: " in capsys.readouterr().out
+
+    path.unlink()
+    (tmp_path / "paths" / "last.keras").unlink()
+    (tmp_path / "paths" / "best.keras").unlink()
+    time = (tmp_path / "hands" / "best.keras").stat().st_mtime_ns
+    run()
+    assert (tmp_path / "hands" / "best.keras").stat().st_mtime_ns == time
+    for name, arrays in read_motion_file(path).items():
+        for again, before in zip(arrays, layers[name], strict=True):
+            np.testing.assert_array_equal(again, before)
+
+
+def test_a_missing_file_of_weights_is_an_error(tmp_path):
+    arguments = ["--output", str(tmp_path), "--clips-share", "0.02", "--workers", "1", "--weights", "missing.npz"]
+    with pytest.raises(SystemExit, match=r"error: `weights` must be None.*missing.npz"):
+        pretrain.main(arguments)
