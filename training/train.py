@@ -2,6 +2,7 @@
 
 examples:
   keras-action train --train videos/train.csv --val videos/val.csv --output runs/mine
+  keras-action train --train few_videos.csv --cross-validate 3 --output runs/mine
   keras-action train --train folder_of_class_folders --output runs/mine --set input_size=128 epochs=10
   keras-action train --recipe mine.py --train train.csv --val val.csv --output runs/mine
   keras-action train --recipe demo --train train.csv --val val.csv --output runs/tsn --set model=tsn
@@ -15,6 +16,7 @@ nothing, and needs no output folder.
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from keras_action.programs.arguments import DATA_FORMS, add_recipe_arguments, add_strategy_argument
 
@@ -26,7 +28,14 @@ def make_parser():
     parser.add_argument("--train", required=True, metavar="DATA", help=DATA_FORMS)
     parser.add_argument("--val", metavar="DATA", help="the same for validation")
     parser.add_argument("--output", metavar="FOLDER", help="the run's folder")
-    add_recipe_arguments(parser)
+    add_recipe_arguments(parser, default=None, default_text="few_clips for fewer than 500 clips, else small")
+    parser.add_argument(
+        "--cross-validate",
+        type=int,
+        metavar="FOLDS",
+        help="first estimate the accuracy without --val: train once for each fold and evaluate on the clips held out, "
+        "by session where clips have one; then train on all clips",
+    )
     parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without validation clips")
     add_strategy_argument(parser)
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")
@@ -64,26 +73,48 @@ def describe_label(shares, names):
     return parts[0][1] if len(parts) == 1 else " + ".join(f"{name} {round(float(share), 2):g}" for share, name in parts)
 
 
+def cross_validate(recipe, training, folder, num_folds):
+    """Prints the report of a cross-validation in `folder`, and writes it to cross_validation.json."""
+    from keras_action import evaluation
+
+    print(f"Cross-validation of {len(training)} clips in {num_folds} folds.", flush=True)
+    report = evaluation.cross_validate(
+        recipe, training, folder / "folds", num_folds, seed=recipe.seed, progress=sys.stdout.isatty()
+    )
+    report.save_json(folder / "cross_validation.json")
+    print(report)
+    print(f"Written: {folder / 'cross_validation.json'}. Now the training on all clips.", flush=True)
+
+
 def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
     if not (arguments.output or arguments.preview):
         parser.error("one of --output and --preview is required")
+    if arguments.cross_validate is not None and arguments.val:
+        parser.error("--cross-validate is for sets without --val")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
     from keras_action import plots
-    from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
+    from keras_action.data import AnnotationError, TooManyFailuresError, check_few_clips, read_data_set
     from keras_action.training.distribution import is_main_process
 
-    from .recipes import load_recipe
+    from .recipes import default_recipe, load_recipe
 
     try:
-        recipe = load_recipe(arguments.recipe, arguments.set)
         training = read_data_set(arguments.train)
+        name = arguments.recipe or default_recipe(len(training))
+        recipe = load_recipe(name, arguments.set, num_clips=len(training))
+        if arguments.recipe is None:
+            print(f"Recipe: {name}, for {len(training)} clips.")
         if arguments.preview:
             plots.save_figure(preview(recipe, training, arguments.preview_clips), arguments.preview)
             print(f"Preview: {arguments.preview}")
             return
+        if name == "few_clips":
+            check_few_clips(training)
+        if arguments.cross_validate:
+            cross_validate(recipe, training, Path(arguments.output), arguments.cross_validate)
         validation = None
         if arguments.val:
             validation = read_data_set(

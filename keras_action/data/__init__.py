@@ -25,6 +25,7 @@ from keras_action.data.flips import (
     random_reversal,
     reversal_label_map,
 )
+from keras_action.data.folds import check_few_clips, cross_validation_folds
 from keras_action.data.frame_folders import list_frames
 from keras_action.data.mixing import cutmix, mixup
 from keras_action.data.pipeline import (
@@ -95,8 +96,10 @@ __all__ = [
     "VideoInfo",
     "VideoSource",
     "center_crop",
+    "check_few_clips",
     "color_jitter",
     "count_frames",
+    "cross_validation_folds",
     "cutmix",
     "evaluation_dataset",
     "flip_label_map",

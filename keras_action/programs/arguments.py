@@ -24,14 +24,15 @@ def add_checkpoint_arguments(parser, labels_default="the model's"):
     )
 
 
-def add_recipe_arguments(parser):
-    """Adds `--recipe` and `--set`, the arguments of `load_recipe`."""
+def add_recipe_arguments(parser, default="small", default_text="small"):
+    """Adds `--recipe` and `--set`, the arguments of `load_recipe`; `default_text` describes the default."""
     parser.add_argument(
         "--recipe",
-        default="small",
+        default=default,
         metavar="NAME[:FUNCTION]",
-        help="small (the default), modern, jester, something_something, egogesture, egogestar, drawing, demo, or the "
-        "path of a Python file; after a colon one of its functions, as jester:reference_code or mine.py:large",
+        help="few_clips, small, modern, jester, something_something, egogesture, egogestar, drawing, demo, or the path "
+        "of a Python file; after a colon one of its functions, as jester:reference_code or mine.py:large (default: "
+        f"{default_text})",
     )
     add_set_argument(parser)
 

@@ -15,7 +15,7 @@ PROGRAMS = {
         "train": ("training.train", "train a recipe on annotated videos"),
         "evaluate": ("training.evaluate", "measure a model on clips or on whole videos"),
         "visualize": ("training.visualize", "draw activation maps over the frames of a video"),
-        "pretrain": ("training.pretrain", "make motion weights on synthetic videos, a start for small sets"),
+        "pretrain": ("training.pretrain", "make motion weights on synthetic videos, to start from"),
         "experiments": ("training.experiments", "repeat the comparisons of the paper with several seeds"),
         "tables": ("training.tables", "count parameters and multiply-adds of the models"),
     },

@@ -99,6 +99,29 @@ def test_unknown_and_missing_labels_in_validation(tiny_backbone, tmp_path):
         train.main([*arguments, str(val)])
 
 
+def test_few_clips_are_cross_validated_and_then_all_trained_on(tiny_backbone, tmp_path, capsys):
+    csv = tiny.write_videos(tmp_path, per_class=3)
+    run = tmp_path / "run"
+    small = ["backbone=tiny", "weights=none", "num_segments=2", "input_size=32", "epochs=1", "frozen_stages=0"]
+    train.main(
+        ["--train", str(csv), "--output", str(run), "--no-tensorboard", "--cross-validate", "2", "--set", *small]
+    )
+    output = capsys.readouterr().out
+    assert output.startswith("Recipe: few_clips, for 6 clips.\nCross-validation of 6 clips in 2 folds.\n")
+    description = json.loads((run / "run.json").read_text())
+    assert description["recipe"]["batch_size"] == 6
+    assert description["training_set"].startswith("6 clips")
+    assert json.loads((run / "cross_validation.json").read_text())["clips"] == 6
+    assert sorted(path.name for path in (run / "folds").iterdir()) == ["fold_0", "fold_1"]
+
+
+def test_fewer_than_three_clips_a_class_are_an_error(tmp_path):
+    csv = tiny.write_videos(tmp_path, per_class=2)
+    with pytest.raises(SystemExit, match=r"error: Each class needs at least 3 clips.*bright \(2\), dark \(2\)"):
+        train.main(["--train", str(csv), "--output", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [

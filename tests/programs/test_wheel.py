@@ -24,7 +24,7 @@ main("synthesize --output gestures --labels swipe_left none --clips-per-class 2 
 TRAIN = """
 settings = "weights=None alpha=0.35 num_segments=2 input_size=32 epochs=1 batch_size=2 frozen_epochs=0".split()
 data = ["--train", "gestures/train.csv", "--val", "gestures/val.csv", "--no-tensorboard"]
-main(["train", *data, "--output", "run", "--set", *settings])
+main(["train", "--recipe", "small", *data, "--output", "run", "--set", *settings])
 main("convert run --output gesture.tflite".split())
 """
 CONVERT = """

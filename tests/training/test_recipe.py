@@ -132,10 +132,20 @@ def test_the_papers_recipes(name, epochs, steps, reference_epochs, reference_ste
     assert released.sampling == "reference" and released.cropping.crop_to_aspect_ratio == (name != "egogesture")
 
 
+@pytest.mark.parametrize(("num_clips", "batch_size"), [(6, 6), (7, 7), (30, 8), (80, 8), (186, 8), (499, 8)])
+def test_few_clips_make_smaller_batches_and_more_epochs(num_clips, batch_size):
+    recipe = load_recipe("few_clips", num_clips=num_clips)
+    assert recipe.batch_size == batch_size
+    fewer = load_recipe("few_clips", num_clips=num_clips - 1)
+    assert fewer.epochs >= recipe.epochs
+    assert load_recipe("few_clips", ["epochs=3", "weights=none"], num_clips=num_clips).epochs == 3
+    assert load_recipe("small", num_clips=num_clips) == load_recipe("small")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("egogestures", "The recipes are .*egogesture, jester, .*Received: egogestures"),
+        ("egogestures", "The recipes are .*egogesture, few_clips, jester, .*Received: egogestures"),
         ("egogesture:code", r"egogesture must have a function code\(\)\. .*with recipe, paper, reference_code"),
         ("small:Recipe", r"small must have a function Recipe\(\)"),
     ],

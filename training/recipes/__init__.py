@@ -1,6 +1,7 @@
 """Recipes: each module has a function `recipe()`, and a docstring with the command and what comes out.
 
-A function may take fields on which others depend: those of the paper's recipes choose the batch by `num_segments`.
+A function may take fields on which others depend: those of the paper's recipes choose the batch by `num_segments`. It
+may also take `num_clips`, the number of training clips.
 """
 
 import importlib
@@ -13,14 +14,22 @@ from pathlib import Path
 from keras_action.data.settings import Augmentation
 from keras_action.training.recipe import Recipe
 
+FEW_CLIPS = 500  # below it, `few_clips` is the default
 
-def load_recipe(name, assignments=()):
+
+def default_recipe(num_clips):
+    """The name of the recipe for a set of clips of which nothing else is known."""
+    return "few_clips" if num_clips < FEW_CLIPS else "small"
+
+
+def load_recipe(name, assignments=(), num_clips=None):
     """A recipe by name or by file, with fields overridden.
 
     Args:
         name: Name of one of the recipes here, or the path of a Python file, which ends in `.py`. After a colon the
             name of the function if it is not `recipe`: `"egogesture:reference_code"`, `"mine.py:large"`.
         assignments: Texts `"field=value"`; see `Recipe.override`.
+        num_clips: Number of training clips, for a function that takes it; `None` for its default.
 
     Returns:
         A `keras_action.Recipe`.
@@ -52,8 +61,11 @@ def load_recipe(name, assignments=()):
     make_recipe = functions[function]
     overridden = Recipe().override(assignments)
     names = {assignment.partition("=")[0] for assignment in assignments}
-    names &= set(inspect.signature(make_recipe).parameters)
-    recipe = make_recipe(**{field: getattr(overridden, field) for field in names})
+    parameters = set(inspect.signature(make_recipe).parameters)
+    fields = {field: getattr(overridden, field) for field in names & parameters}
+    if num_clips is not None and "num_clips" in parameters:
+        fields["num_clips"] = num_clips
+    recipe = make_recipe(**fields)
     if not isinstance(recipe, Recipe):
         raise ValueError(f"{function}() of {source} must return a keras_action.Recipe. Received: {recipe!r}")
     return recipe.override(assignments)

@@ -1,0 +1,101 @@
+"""Small sets of clips: folds of a cross-validation, and checks of what they can teach."""
+
+import dataclasses
+import warnings
+
+from keras_action.data.clips import AnnotationError, Annotations
+from keras_action.data.splits import split_annotations
+
+MIN_CLIPS = 3
+
+
+def cross_validation_folds(annotations, num_folds=5, seed=0):
+    """Splits clips into folds, each held out once while the others are trained on.
+
+    Where all clips have a `group`, a group is never divided: the held-out clips are of people or recordings that the
+    model has not seen. There are then at most as many folds as groups. Where that would leave a class without training
+    clips, as with a recording for each gesture, the clips of each class are divided at random, as without groups.
+
+    Args:
+        annotations: An `Annotations`.
+        num_folds: Number of folds, at least 2.
+        seed: A whole number, 0 or more.
+
+    Returns:
+        A list of pairs of `Annotations`, the training clips and the held-out clips of each fold.
+
+    Raises:
+        ValueError: If there are fewer than two folds or fewer clips than folds, or only some clips have a group.
+
+    Example:
+
+    >>> clips = [Clip(f"{i}.mp4", label, group=f"day {i % 2}") for i in range(6) for label in ("wave", "clap")]
+    >>> folds = cross_validation_folds(Annotations(tuple(clips), ("clap", "wave")))
+    >>> [sorted({clip.group for clip in held_out.clips}) for _, held_out in folds]
+    [['day 1'], ['day 0']]
+    """
+    if num_folds < 2:
+        raise ValueError(f"There must be at least two folds. Received: num_folds={num_folds}")
+    groups = {clip.group for clip in annotations.clips}
+    if len(groups) == 1:
+        return _folds(annotations, num_folds, seed, by_group=False)
+    folds = _folds(annotations, min(num_folds, len(groups)), seed, by_group=True)
+    if all(len({clip.label for clip in training.clips}) == len(annotations.labels) for training, _ in folds):
+        return folds
+    return _folds(annotations, num_folds, seed, by_group=False)
+
+
+def check_few_clips(annotations, min_clips=MIN_CLIPS):
+    """Raises an error for a class with too few clips, and warns of classes whose clips are of one recording.
+
+    A recording is a `group`, or a file of which several parts are annotated. Clips of one recording share background,
+    light and clothes: a model may learn these, and accuracy on such clips is too high.
+
+    Args:
+        annotations: An `Annotations`.
+        min_clips: Smallest number of clips of a class.
+
+    Raises:
+        AnnotationError: If a class has fewer clips.
+    """
+    clips = {label: [clip for clip in annotations.clips if clip.label == label] for label in annotations.labels}
+    small = [f"{label} ({len(own)})" for label, own in clips.items() if len(own) < min_clips]
+    if small:
+        raise AnnotationError(
+            f"Each class needs at least {min_clips} clips, better ten. Received: {len(small)} classes with fewer: "
+            f"{', '.join(small[:10])}"
+        )
+    single = [label for label, own in clips.items() if len({clip.group or clip.path for clip in own}) == 1]
+    if single:
+        warnings.warn(
+            f"All clips of {', '.join(single[:10])}{' and others' if len(single) > 10 else ''} are of one recording. "
+            "The model may learn the recording instead of the gesture, and its accuracy on such clips says little: "
+            "add clips of another day, place or person.",
+            stacklevel=2,
+        )
+
+
+def _folds(annotations, num_folds, seed, by_group):
+    clips = annotations.clips
+    numbered = Annotations(
+        tuple(_marked(clip, number, by_group) for number, clip in enumerate(clips)), annotations.labels
+    )
+    parts = split_annotations(numbered, (1 / num_folds,) * num_folds, seed, min_clips=0)
+    folds = []
+    for part in parts:
+        held_out = {int(clip.name) for clip in part.clips}
+        folds.append(
+            tuple(
+                Annotations(
+                    tuple(clip for number, clip in enumerate(clips) if (number in held_out) == is_held_out),
+                    annotations.labels,
+                )
+                for is_held_out in (False, True)
+            )
+        )
+    return folds
+
+
+def _marked(clip, number, by_group):
+    """A copy whose name is the clip's place, without a group unless it counts."""
+    return dataclasses.replace(clip, name=str(number), group=clip.group if by_group else None)
