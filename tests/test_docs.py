@@ -19,6 +19,7 @@ NOT_RUN = {
     "docs/devices.md": "all",
     "docs/index.md": ["python3 -m venv"],
     "docs/litert_speed.md": "all",
+    "docs/motion_weights.md": ["keras-action pretrain"],
     "docs/onnx.md": ['pip install "keras', "import keras_action", "stream ="],
     "docs/recognize.md": ["keras-action recognize", "pip install 'keras", "keras-action recognize"],
     "docs/results.md": "all",
@@ -38,7 +39,7 @@ FILES = {
     "docs/own_data.md": ("videos", "jester"),
     "docs/recognition.md": ("videos", "some.mp4", "streams", "gesture.tflite", "events.json"),
     "docs/torch_checkpoints.md": ("checkpoint.pth.tar", "resnet50.pth", "videos", "labels.txt"),
-    "docs/training.md": ("shards/jester", "runs/mine"),
+    "docs/training.md": ("shards/jester", "runs/mine", "videos"),
 }
 # What they find under another name than the maker's.
 COPIES = {
@@ -47,6 +48,7 @@ COPIES = {
     "docs/data_sets.md": (("videos", "."), ("videos/train.csv", "gestures.csv"), ("videos/train.csv", "videos.csv")),
     "docs/own_data.md": (("videos", "."), ("videos/train.csv", "gestures.csv")),
     "docs/recognition.md": (("streams", "."), ("streams", "videos")),
+    "docs/training.md": (("videos", "."), ("videos/train.csv", "gestures.csv")),
 }
 
 # Pages whose Python takes longer: it trains, or converts a full-size model.
