@@ -5,22 +5,20 @@ examples:
   python -m benchmarks.litert --backbones mobilenet_v2 --formats int8 --threads 1 --rounds 100 --output litert.json
   python -m benchmarks.litert --backbones mobilenet_v2 --forms plain normalisation slices narrow mean deployment
 
-All files of a backbone, a format and a number of threads are timed in turn, one run of each a round, so that what else
-the machine does falls on all of them. A ratio is the median of the rounds' own ratios to TSN; the range beside it is
-their 10th to 90th percentile. With one thread the processor time is compared too: other work on the machine hardly
-touches it.
+All files of a backbone, a format and a number of threads are timed in turn, one run of each per round, so that other
+work on the machine affects all of them. A ratio is the median of the rounds' ratios to TSN; the range beside it is
+their 10th to 90th percentile. With one thread the processor time is compared too, which other work hardly changes.
 
 The weights are random. Each batch normalisation has the statistics of its own input on random pixels, so that the
-activations of all layers are of order one, as in a trained model, and int8 has ranges to measure. What takes time does
-not depend on the weights. A backbone is in the paper's variant, torchvision's, where it has it (MobileNetV2 and the
-ResNets); all others are in the one that they have.
+activations of all layers are of order one, as in a trained model, and int8 has ranges to measure. The times do not
+depend on the weights. MobileNetV2 and the ResNets are in the paper's variant, torchvision's.
 
-`--forms` takes the steps of `keras_action.litert.deployment` back, one or all of them (benchmarks/litert_forms.py):
-  deployment     what `keras_action.litert.convert` makes
-  plain          the Keras model as it is
+`--forms` undoes the steps of `keras_action.litert.deployment`, one or all of them (benchmarks/litert_forms.py):
+  deployment     the model that `keras_action.litert.convert` converts
+  plain          the Keras model itself
   normalisation  the Keras model, with the normalisation of the frames in the first convolution
-  slices         deployment, but ME's border cut out row by row
-  narrow         deployment, but the shift over few channels at once
+  slices         deployment, but ME's border sliced row by row
+  narrow         deployment, but the shift pixel by pixel
   mean           deployment, but STE's mean by the operator MEAN
 """
 

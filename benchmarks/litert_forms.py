@@ -1,6 +1,6 @@
-"""Forms of one model for `benchmarks.litert`: as Keras has it, as the converter gets it, and steps between.
+"""Forms of one model for `benchmarks.litert`: the Keras model, the model that is converted, and steps between them.
 
-Each form but `deployment` undoes one or more steps of `keras_action.litert.deployment`, so that their cost can be seen.
+Each form but `deployment` undoes one or more steps of `keras_action.litert.deployment`, to measure their effect.
 """
 
 import keras
@@ -13,8 +13,8 @@ from keras_action.models.insertion import copy_layer, copy_weights
 
 
 @keras.saving.register_keras_serializable(package="keras_action_benchmarks")
-class AsItIs(keras.layers.Layer):
-    """A layer that the converter shall not put into another form: it is hidden in this one."""
+class HiddenLayer(keras.layers.Layer):
+    """Hides a layer from `deployment_model`, which then copies it."""
 
     def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
@@ -39,7 +39,7 @@ class AsItIs(keras.layers.Layer):
 
 
 class BorderBySlices(InferenceAction):
-    """ME's border cut out of the frames and squeezed afterwards, an operator for each row, column and corner."""
+    """ME's border sliced from the frames and squeezed afterwards, an operator for each row, column and corner."""
 
     def _squeezed_means(self, x, mean):
         rows, columns = (ops.concatenate(_ends(x, axis), axis=axis) for axis in (1, 2))
@@ -51,7 +51,7 @@ class BorderBySlices(InferenceAction):
 
 
 class NarrowShift(InferenceAction):
-    """The shift over rows of pixels as they are."""
+    """The shift pixel by pixel."""
 
     def _pixels_at_once(self, height, width, channels):
         return 1
@@ -83,12 +83,12 @@ def normalisation(model):
 def _hide(model, kinds):
     def clone(layer):
         copy = copy_layer(layer)
-        return AsItIs(copy, name=f"{layer.name}_as_it_is") if isinstance(layer, kinds) else copy
+        return HiddenLayer(copy, name=f"{layer.name}_as_it_is") if isinstance(layer, kinds) else copy
 
     hidden = keras.models.clone_model(model, clone_function=clone)
     copy_weights(model, hidden)
     for layer in hidden.layers:
-        if isinstance(layer, AsItIs):
+        if isinstance(layer, HiddenLayer):
             layer.layer.set_weights(model.get_layer(layer.layer.name).get_weights())
     return hidden
 

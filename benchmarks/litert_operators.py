@@ -4,9 +4,9 @@ examples:
   python -m benchmarks.litert_operators gesture.tflite
   python -m benchmarks.litert_operators gesture.tflite --rows 20
 
-Each operator becomes a file of its own, with random inputs of its shapes. Operators of equal kind and shapes are timed
-once. The sum differs from the time of the whole file: alone, an operator finds its inputs in the cache, reshapes cost
-something, and each call has the interpreter's own price of about a microsecond.
+Each operator is written to a file of its own, with random inputs of its shapes. Operators of equal kind and shapes are
+timed once. The sum differs from the time of the whole file: the inputs of a single operator are in the cache, reshapes
+are not free, and each call of the interpreter costs about a microsecond.
 """
 
 import argparse
@@ -25,46 +25,37 @@ def time_operators(path, seconds=0.05):
     Returns:
         A list of `(name, description, milliseconds)`, in the graph's order.
     """
-    from ai_edge_litert.tools import flatbuffer_utils
+    from keras_action.litert import LiteRTFile
 
-    with open(path, "rb") as file:
-        model = flatbuffer_utils.read_model_from_bytearray(bytearray(file.read()))
-    graph, times, rows = model.subgraphs[0], {}, []
+    file, times, rows = LiteRTFile.read(path), {}, []
+    graph = file.graph
     for operator in graph.operators:
-        name = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
-        shapes = [
-            f"{'constant ' if _is_constant(model, graph, i) else ''}{list(graph.tensors[i].shape)}"
-            for i in operator.inputs
-            if i >= 0
-        ]
+        name = file.operator_name(operator)
+        tensors = [graph.tensors[i] for i in operator.inputs if i >= 0]
+        shapes = [f"{'constant ' if file.is_constant(tensor) else ''}{list(tensor.shape)}" for tensor in tensors]
         description = (
             f"{name} {', '.join(shapes)} → {', '.join(str(list(graph.tensors[i].shape)) for i in operator.outputs)}"
         )
         if description not in times:
-            times[description] = _time(bytes(_file_of(model, graph, operator)), seconds)
+            times[description] = _time(bytes(_file_of(file, operator)), seconds)
         rows.append((name, description, times[description]))
     return rows
 
 
-def _is_constant(model, graph, i):
-    data = model.buffers[graph.tensors[i].buffer].data
-    return data is not None and len(data) > 0
-
-
-def _file_of(model, graph, operator):
-    """A file with this operator alone."""
+def _file_of(file, operator):
+    """The bytes of a file with this operator alone."""
     import numpy as np
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
-    alone, inside = schema.ModelT(), schema.SubGraphT()
+    model, alone, inside = file.model, schema.ModelT(), schema.SubGraphT()
     alone.version, alone.description, alone.buffers = 3, b"", [schema.BufferT()]
     inside.tensors, places, entering = [], {-1: -1}, []
     for i in [*operator.inputs, *operator.outputs]:
         if i in places:
             continue
-        tensor = copy.copy(graph.tensors[i])
-        if _is_constant(model, graph, i):
+        tensor = copy.copy(file.graph.tensors[i])
+        if file.is_constant(tensor):
             alone.buffers.append(model.buffers[tensor.buffer])
             tensor.buffer = len(alone.buffers) - 1
         else:
@@ -85,7 +76,7 @@ def _file_of(model, graph, operator):
 
 
 def _time(file, seconds):
-    """Milliseconds a run, the least of five spans."""
+    """Milliseconds of a run, the minimum of five measurements."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
@@ -139,7 +130,7 @@ def main(argv=None):
     arguments = make_parser().parse_args(argv)
     try:
         rows = time_operators(arguments.file)
-    except (OSError, ImportError) as error:
+    except (OSError, ImportError, ValueError) as error:
         raise SystemExit(str(error)) from None
     print(table(rows, arguments.rows))
 

@@ -1,4 +1,4 @@
-"""Time one step of streaming LiteRT files against the plain 2D network on one picture, on this machine.
+"""Time one step of streaming LiteRT files against the plain 2D network on one frame, on this machine.
 
 examples:
   python -m benchmarks.litert_streaming
@@ -6,10 +6,10 @@ examples:
   python -m benchmarks.litert_streaming --backbone resnet50 --input-size 160 --threads 1
   python -m benchmarks.litert_streaming --threads 1 --cpu-time
 
-All files are timed in turn, one frame through each a round, so that what else the machine does falls on all of them.
-A step is the file's run and the copying of its states from where they come out to where they go in. A ratio is the
-median of the rounds' own ratios to the plain network in the same format; the range beside it is their 10th to 90th
-percentile. Weights are random, and int8 files are calibrated on random pictures: that changes no time.
+All files are timed in turn, one frame of each per round, so that other work on the machine affects all of them. A step
+is the run of the file and the copying of its states from its outputs to its inputs. A ratio is the median of the
+rounds' ratios to the plain network in the same format; the range beside it is their 10th to 90th percentile. The
+weights are random, and int8 files are calibrated on random frames: the times do not depend on them.
 """
 
 import argparse
