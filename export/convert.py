@@ -182,11 +182,12 @@ def _convert(arguments):
         max_partitions=arguments.max_partitions,
     )
     print(report)
-    verification = litert.verify(report.path, opened.model, evaluation)
+    file = litert.LiteRTFile.read(report.path)
+    verification = litert.verify(file, opened.model, evaluation)
     print(verification.error_table())
-    print(f"latency           {litert.benchmark(report.path, num_threads=arguments.num_threads, runs=30)}")
+    print(f"latency           {litert.benchmark(file, num_threads=arguments.num_threads, runs=30)}")
     if arguments.error_report:
-        _write_error_report(arguments.error_report, litert.quantization_error(report.path, opened.model, clips()))
+        _write_error_report(arguments.error_report, litert.quantization_error(file, opened.model, clips()))
     return verification.failures(
         min_agreement=None if data is None else arguments.min_agreement,  # random pixels have no class
         max_accuracy_drop=arguments.max_accuracy_drop,

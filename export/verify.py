@@ -87,10 +87,11 @@ def _verify(arguments):
         clips = inputs.noise_clips(opened, arguments.seed)
     else:
         clips = inputs.evaluation_clips(opened, arguments.data, arguments.clips)
-    report = litert.verify(arguments.file, opened.model, clips)
+    file = litert.LiteRTFile.read(arguments.file)
+    report = litert.verify(file, opened.model, clips)
     latency = None
     if arguments.runs:
-        latency = litert.benchmark(arguments.file, num_threads=arguments.num_threads, runs=arguments.runs)
+        latency = litert.benchmark(file, num_threads=arguments.num_threads, runs=arguments.runs)
     failures = report.failures(
         max_error=arguments.max_error,
         min_agreement=arguments.min_agreement,
