@@ -18,8 +18,8 @@ import dataclasses
 from . import drawing
 
 _BATCH = 8
-_STEPS = 320  # of all epochs
-_EPOCHS = (16, 40)
+_STEPS = 240  # of all epochs
+_EPOCHS = (12, 24)
 
 
 def recipe(num_clips=80):
