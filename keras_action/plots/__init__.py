@@ -1,4 +1,4 @@
-"""Figures, animations and HTML reports of what was trained, evaluated and recognised.
+"""Figures, animations and HTML reports of training, evaluation and recognition.
 
 Each function returns a `matplotlib.figure.Figure` that belongs to no window and no global state: it works without a
 display, in threads and in notebooks, where a figure at the end of a cell is shown. Matplotlib is imported when a figure
@@ -6,18 +6,15 @@ is drawn. Colours are Okabe and Ito's and single-hue maps, safe for colour-blind
 """
 
 from keras_action.plots.activations import activation_figure, save_activation_animation
-from keras_action.plots.charts import (
-    compared_curves_figure,
-    confusion_matrix_figure,
-    contact_sheet_figure,
-    curves_figure,
-    operating_curve_figure,
-    quantization_error_figure,
-)
+from keras_action.plots.confusion_matrix import confusion_matrix_figure
+from keras_action.plots.contact_sheet import contact_sheet_figure
+from keras_action.plots.curves import compared_curves_figure, curves_figure
 from keras_action.plots.evaluation_html import evaluation_page, worst_clips_figure
 from keras_action.plots.events import events_figure
 from keras_action.plots.figure import figure_to_png_bytes, save_figure
 from keras_action.plots.html_report import HtmlReport
+from keras_action.plots.operating_curve import operating_curve_figure
+from keras_action.plots.quantization_error import quantization_error_figure
 
 __all__ = [
     "HtmlReport",

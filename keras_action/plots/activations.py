@@ -1,4 +1,4 @@
-"""Figures and animations of activation maps over the frames of a clip; they need Matplotlib."""
+"""Figures and animations of activation maps over the frames of a clip."""
 
 import os
 import textwrap
@@ -12,27 +12,27 @@ ANIMATIONS = (".gif", ".webp", ".mp4")
 
 
 def activation_figure(maps, frames, *, title=None, unit="", center=None, columns=None):
-    """Draw maps over the frames of a clip, a row for each, under a row of the frames themselves.
+    """Draws the frames of a clip in a row, and below it a row for each map over the frames.
 
-    Each row has a scale of its own, the same for all its frames, with a colour bar: from 0, below which all is drawn
-    alike, to its largest value; or, with `center`, as far to both sides of that. A line is drawn where half of it is
-    reached. Maps are scaled up bilinearly.
+    Each row has its own scale, the same for all its frames, with a colour bar: from 0, to which lower values are
+    clipped, to the largest value; with `center`, an equal range on both sides of it. A line marks half of the
+    range. Maps are resized bilinearly.
 
     Args:
-        maps: Dict from a row's title to float `(T, h, w)`, a map of each frame, which is laid over it; or to
-            `(T, C)`, values of each frame that have no place, such as the masks of channels, which are drawn as a
-            strip: time from left to right, under the frames, and channels from top to bottom.
+        maps: Dict from the title of a row to floats `(T, h, w)`, a map for each frame, which is drawn over it; or
+            `(T, C)`, values of the channels for each frame, such as masks, which are drawn as a strip below the
+            frames, with channels from top to bottom.
         frames: uint8 `(T, H, W, 3)`, RGB.
         title: Title of the row of frames.
-        unit: What the colour bars count.
-        center: A value from which maps differ to both sides, such as 0.5 for masks; `None` where 0 is nothing.
-        columns: How many of the frames are drawn, spread evenly; `None` for all.
+        unit: Unit of the colour bars.
+        center: Centre of a diverging scale, such as 0.5 for masks; `None` for a scale from 0.
+        columns: Number of frames that are drawn, spread evenly; `None` for all.
 
     Returns:
         A `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: If the shapes don't fit each other, or a map isn't finite.
+        ValueError: If the shapes do not fit, or a map is not finite.
 
     Example:
 
@@ -48,7 +48,7 @@ def activation_figure(maps, frames, *, title=None, unit="", center=None, columns
     picture = _side_by_side(frames, gap)
     width = min(max(0.95 * len(frames), 3.6), 9.0)
     height = width * picture.shape[0] / picture.shape[1]
-    # Rows of one frame's height, each with room for its title; the bars stand beside them.
+    # Rows of the height of a frame, each with space for its title, and colour bars beside them.
     figure = new_figure(width + 0.75, (len(rows) + 1) * (height + 0.27))
     axes = figure.subplots(len(rows) + 1, 2, squeeze=False, width_ratios=(width, 0.1))
     axes[0, 0].imshow(picture)
@@ -74,27 +74,27 @@ def activation_figure(maps, frames, *, title=None, unit="", center=None, columns
 
 
 def save_activation_animation(path, maps, frames, *, seconds, title=None, unit="", center=None, dpi=100):
-    """Write an animation: the clip and, beside it, each of the maps over it, frame by frame.
+    """Writes an animation of the clip, and beside it of each map over the clip.
 
     Args:
-        path: The file to write, `.gif`, `.webp` (need Pillow) or `.mp4` (needs PyAV). It appears whole or not at all.
-        maps: As `activation_figure` takes them. A line goes over the strips of those without a place.
+        path: Path of the file, `.gif` or `.webp` (with Pillow) or `.mp4` (with PyAV). It appears whole or not at all.
+        maps: As in `activation_figure`. A line moves over the strips of channels.
         frames: uint8 `(T, H, W, 3)`, RGB.
-        seconds: How long the clip takes.
+        seconds: Duration of the clip, in seconds.
         title: Title of the frames.
-        unit: What the colour bars count.
+        unit: Unit of the colour bars.
         center: As in `activation_figure`.
-        dpi: Dots an inch; a frame is 1.6 inches wide.
+        dpi: Dots per inch; a frame is 1.6 inches wide.
 
     Returns:
-        The number of frames written.
+        Number of frames that were written.
 
     Raises:
-        ValueError: If the file's ending is another, or the arguments don't fit each other.
+        ValueError: If the suffix is another one, or the arguments do not fit.
     """
     ending = os.path.splitext(path)[1].lower()
     if ending not in ANIMATIONS:
-        raise ValueError(f"An animation's file must end in one of {ANIMATIONS}. Received: path={path}")
+        raise ValueError(f"The file of an animation must end in one of {ANIMATIONS}. Received: path={path}")
     if not seconds > 0:
         raise ValueError(f"`seconds` must be above 0. Received: seconds={seconds}")
     images = _animation(maps, frames, title, unit, center, dpi)
@@ -104,7 +104,7 @@ def save_activation_animation(path, maps, frames, *, seconds, title=None, unit="
 
 
 def _animation(maps, frames, title, unit, center, dpi):
-    """The pictures, uint8 (T, height, width, 3), of even sides."""
+    """The pictures, uint8 (T, height, width, 3), with even sides."""
     rows, frames = check_maps(maps, frames)
     height = 1.6 * frames.shape[1] / frames.shape[2]
     lines = max(text.count("\n") + 1 for text in map(_wrap, rows))
@@ -118,7 +118,7 @@ def _animation(maps, frames, title, unit, center, dpi):
     clip_image = clip_axes.imshow(frames[0])
     set_title(clip_axes, _wrap(title or "the clip"))
     clip_axes.set_axis_off()
-    moving = []  # functions of the frame's number
+    moving = []  # functions of the number of the frame
     for panel, bar, (name, values) in zip(axes[::2], axes[1::2], rows.items(), strict=True):
         scale = Scale.of(values, center)
         set_title(panel, _wrap(name))
@@ -145,7 +145,7 @@ def _animation(maps, frames, title, unit, center, dpi):
 
 
 def _spread(count, columns):
-    """The places of so many of `count` frames, the middles of even parts."""
+    """The indices of `columns` of `count` frames, the middles of equal parts."""
     columns = count if columns is None else columns
     if not 1 <= columns <= count:
         raise ValueError(f"`columns` must be from 1 to the {count} frames. Received: columns={columns}")
@@ -153,7 +153,7 @@ def _spread(count, columns):
 
 
 def _side_by_side(images, gap):
-    """(T, H, W[, 3]) → (H, T·W + gaps[, 3]); gaps are white, and not a number among numbers."""
+    """(T, H, W[, 3]) → (H, T·W + gaps[, 3]); gaps are white in images, and NaN in numbers."""
     blank = 255 if images.dtype == np.uint8 else np.nan
     widths = [(0, 0), (0, 0), (0, gap), *[(0, 0)] * (images.ndim - 3)]
     padded = np.pad(images, widths, constant_values=blank)

@@ -1,4 +1,4 @@
-"""An evaluation as pictures and as one HTML page."""
+"""Figures and an HTML page of an evaluation."""
 
 import dataclasses
 import os
@@ -6,7 +6,8 @@ import os
 import numpy as np
 
 from keras_action.evaluation.text import direction_rows, figure_rows, interval_note
-from keras_action.plots.charts import confusion_matrix_figure, contact_sheet_figure
+from keras_action.plots.confusion_matrix import confusion_matrix_figure
+from keras_action.plots.contact_sheet import contact_sheet_figure
 from keras_action.plots.html_report import HtmlReport
 
 MAX_PAIRS = 15
@@ -14,17 +15,17 @@ THUMBNAIL = 112  # pixels
 
 
 def worst_clips_figure(report, annotations, count=12):
-    """Draw the clips that the model is most sure of and wrong about, one a row.
+    """Draws the misclassified clips with the highest probability, one per row.
 
-    What is shown is the clip of middle frames and their centre, whatever the views that were averaged.
+    A row shows the centre crop of one clip of middle frames, regardless of the views of the evaluation.
 
     Args:
         report: An `EvaluationReport` that `keras_action.evaluate` returned.
-        annotations: The `keras_action.data.Annotations` that it was given.
-        count: How many clips to draw at most.
+        annotations: The `keras_action.data.Annotations` of the evaluation.
+        count: Maximum number of clips.
 
     Returns:
-        A `matplotlib.figure.Figure`, or `None` where no clip is wrong.
+        A `matplotlib.figure.Figure`, or `None` if no clip is misclassified.
     """
     from keras_action.data import Cropping, evaluation_dataset
 
@@ -47,16 +48,16 @@ def worst_clips_figure(report, annotations, count=12):
 
 
 def evaluation_page(report, title, details=(), worst=None):
-    """One page of all that an evaluation tells.
+    """The results of an evaluation as an HTML page.
 
     Args:
         report: An `EvaluationReport`.
-        title: The page's title.
-        details: More rows for the table of what was evaluated: pairs of texts.
+        title: Title of the page.
+        details: Further rows of the table about the evaluation: pairs of texts.
         worst: A figure of `worst_clips_figure`, or `None`.
 
     Returns:
-        A `keras_action.HtmlReport`, to be saved or added to.
+        A `keras_action.HtmlReport`.
 
     Example:
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_action.plots.figure import new_figure
+from keras_action.plots.figure import draw_grid, new_figure
 from keras_action.utils.statistics import softmax
 
 # Okabe and Ito's colours, which colour-blind people can distinguish; for more labels, those of Matplotlib.
@@ -94,6 +94,5 @@ def _draw_probabilities(axes, sequence, settings, colors):
             axes.axhline(threshold, color="0.5", linestyle="--", linewidth=1)
     axes.set_ylabel("probability")
     axes.set_ylim(0, 1.02)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    draw_grid(axes)
     axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))

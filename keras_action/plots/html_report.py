@@ -52,12 +52,11 @@ figcaption { color: var(--soft); font-size: .9rem; margin-top: .35rem }
 class HtmlReport:
     """Collects text, tables and pictures, and saves them as one HTML file.
 
-    The file needs nothing else: the style is in it, the pictures are in it,
-    there is no script. It follows the reader's light or dark setting and
-    fits a phone. All text is escaped.
+    The file is self-contained, with style and pictures and without scripts. It
+    has a light and a dark mode and is readable on phones. All text is escaped.
 
     Args:
-        title: The page's title and first heading.
+        title: Title and first heading of the page.
 
     Example:
 
@@ -76,29 +75,29 @@ class HtmlReport:
         self._parts = []
 
     def heading(self, text, level=2):
-        """A heading, of level 2 for a section or 3 for a part of it."""
+        """Adds a heading, of level 2 for a section or 3 for a subsection."""
         if level not in (2, 3):
             raise ValueError(f"`level` must be 2 or 3. Received: level={level}")
         self._parts.append(f"<h{level}>{escape(text)}</h{level}>")
 
     def paragraph(self, text):
-        """A paragraph of plain text."""
+        """Adds a paragraph of plain text."""
         self._parts.append(f"<p>{escape(text)}</p>")
 
     def code(self, text):
-        """Text of fixed width, with its lines as they are: a command, a program's output."""
+        """Adds preformatted text, as a command or the output of a program."""
         self._parts.append(f"<pre><code>{escape(text)}</code></pre>")
 
     def table(self, headers, rows, caption=None, bars=()):
-        """A table; columns of numbers are aligned to the right.
+        """Adds a table; columns of numbers are aligned to the right.
 
         Args:
-            headers: The columns' names.
-            rows: A list of rows, each with a cell for every header. Cells are
-                shown by `str`: give floats as texts, with the digits that count.
+            headers: Names of the columns.
+            rows: List of rows, with a cell for each header. Cells are converted by
+                `str`; format floats before.
             caption: A line above the table.
-            bars: Headers of columns of percentages ("97.3%") that have a bar of
-                that length behind them.
+            bars: Headers of columns of percentages ("97.3%") with a bar in the
+                background.
         """
         if not set(bars) <= set(headers):
             raise ValueError(f"`bars` must be among the headers {list(headers)}. Received: bars={list(bars)}")
@@ -130,34 +129,34 @@ class HtmlReport:
         )
 
     def figure(self, figure, caption, alt=None, full_size=False):
-        """A Matplotlib figure.
+        """Adds a Matplotlib figure.
 
         Args:
             figure: A `matplotlib.figure.Figure`.
             caption: The text below it.
-            alt: What those are told who can't see it; the caption by default.
-            full_size: Whether a figure that is too wide for the page scrolls
-                instead of being made smaller.
+            alt: Alternative text; the caption by default.
+            full_size: Whether a figure that is wider than the page scrolls instead of
+                being scaled down.
         """
         self._parts.append(_picture(figure, caption, alt, full_size))
 
     def image(self, image, caption, alt=None):
-        """A picture: uint8 `(H, W, 3)` or `(H, W)`, or the bytes of a PNG file."""
+        """Adds a picture: uint8 `(H, W, 3)` or `(H, W)`, or the bytes of a PNG file."""
         self._parts.append(_picture(image, caption, alt))
 
     def columns(self, pictures):
-        """Pictures side by side, one below the other where the page is narrow.
+        """Adds pictures side by side, on a narrow page one below the other.
 
         Args:
-            pictures: What `figure` and `image` take, each alone or as a pair
-                with its caption.
+            pictures: List of pictures as in `figure` and `image`, or of pairs of a picture
+                and its caption.
         """
         pairs = [item if isinstance(item, tuple) else (item, "") for item in pictures]
         body = "\n".join(_picture(picture, caption) for picture, caption in pairs)
         self._parts.append(f'<div class="columns">{body}</div>')
 
     def to_html(self):
-        """The whole page as a text."""
+        """The page as a string."""
         title = escape(self.title)
         body = "\n".join(self._parts)
         return (
@@ -168,7 +167,7 @@ class HtmlReport:
         )
 
     def save(self, path):
-        """Write the page to `path`, whole or not at all."""
+        """Writes the page to `path`, whole or not at all."""
         write_whole(path, self.to_html())
 
 
@@ -180,12 +179,12 @@ def _picture(picture, caption, alt=None, full_size=False):
     else:
         data = _encode_png(picture)
     if not data.startswith(PNG_SIGNATURE):
-        raise ValueError(f"An image's bytes must be those of a PNG file. Received: {data[:8]!r}…")
+        raise ValueError(f"The bytes of an image must be a PNG file. Received: {data[:8]!r}…")
     source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     image = f'<img src="{source}" alt="{escape(alt or caption or "Figure")}"'
     if full_size:
-        width = int.from_bytes(data[16:20], "big") * CSS_DPI // FIGURE_DPI  # a PNG's first field
+        width = int.from_bytes(data[16:20], "big") * CSS_DPI // FIGURE_DPI  # the first field of a PNG
         return f'<figure><div class="whole">{image} width="{width}"></div>{text}</figure>'
     return f"<figure>{image}>{text}</figure>"
 

@@ -1,17 +1,17 @@
-"""What the figures and the animations of activation maps are drawn with."""
+"""Drawing of activation maps over frames."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-COLORS = "inferno"  # dark to light evenly, for colour-blind eyes and in grey too
-TWO_SIDED_COLORS = "PuOr_r"  # purple, white, orange: no red against green
+COLORS = "inferno"  # perceptually uniform, also for colour-blind people and in grey
+DIVERGING_COLORS = "PuOr_r"  # purple, white, orange: no red and green
 OPACITY = 0.6  # of the map over the frame, which is grey
 
 
 def check_maps(maps, frames):
-    """The maps as a dict of float32 arrays, and the frames, or a `ValueError` where they don't fit each other."""
+    """The maps as a dict of float32 arrays, and the frames; a `ValueError` if they do not fit."""
     frames = np.asarray(frames)
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
         raise ValueError(
@@ -25,13 +25,13 @@ def check_maps(maps, frames):
                 f"Received: {name!r} of shape {values.shape}"
             )
     if not rows:
-        raise ValueError("There must be a map at least. Received: maps={}")
+        raise ValueError("There must be at least one map. Received: maps={}")
     return rows, frames
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How the values of a row become colours, and at which of them lines are drawn."""
+    """The colours of the values of a row, and the levels of its lines."""
 
     norm: Callable  # values → 0..1, a Matplotlib norm
     colors: Callable  # 0..1 → RGBA, a Matplotlib colour map
@@ -49,7 +49,7 @@ class Scale:
         reach = float(np.abs(values - center).max()) or 1.0
         norm = Normalize(center - reach, center + reach)
         levels = (center - reach / 2, center + reach / 2)
-        return cls(norm, matplotlib.colormaps[TWO_SIDED_COLORS], levels, "black")
+        return cls(norm, matplotlib.colormaps[DIVERGING_COLORS], levels, "black")
 
     def __call__(self, values):
         """uint8 RGB of values of any shape."""
@@ -66,7 +66,7 @@ def overlay(frames, maps, scale):
 
 
 def _bilinear(old, new):
-    """The matrix (new, old) that scales a row of pixels: pixels are areas, and beyond the first centre is the first."""
+    """The matrix (new, old) that resizes a row of pixels, constant beyond the centres of the first and last pixel."""
     places = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
     return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(old)))
 
