@@ -1,4 +1,4 @@
-"""Recognise gestures before a camera, in a video or in a stream on the network.
+"""Recognise gestures of a camera, a video or a network stream.
 
 examples:
   keras-action recognize gesture.tflite --webcam 0
@@ -9,10 +9,10 @@ examples:
   keras-action recognize gesture.tflite --video swipes.mp4 --record swipes.webp --record-height 270
   keras-action recognize runs/mine --frames clips/17 --fps 12 --json -
 
-Each gesture is printed as a line when it is reported. A window shows the video, the probabilities and the latency
-where the source is live and there is a screen, or with --show. Ctrl-C, q in the window, a camera that is unplugged and
-a video that ends all end with a summary. With --json - or --json-lines - the lines go to standard error. The exit
-status is 2 if the model or the source can't be read.
+Each gesture is printed as a line when it is reported. If the source is live and there is a screen, or with --show, a
+window shows the video, the probabilities and the run time. The program ends with a summary at the end of the video,
+when the camera is unplugged, with Ctrl-C, and with q in the window. With --json - or --json-lines - the lines are
+printed to standard error. The exit status is 2 if the model or the source can't be read, or the source has no frames.
 """
 
 import argparse
@@ -39,24 +39,26 @@ def make_parser():
     source = parser.add_argument_group("source").add_mutually_exclusive_group(required=True)
     source.add_argument("--video", metavar="FILE", help="a video file")
     source.add_argument("--webcam", type=int, metavar="NUMBER", help="a camera, from 0 (needs OpenCV)")
-    source.add_argument("--url", help="a stream on the network: rtsp://, http://, udp://")
-    source.add_argument("--frames", metavar="FOLDER", help="a folder of images with numbers in their names; with --fps")
-    parser.add_argument("--fps", type=float, help="frames a second of --frames")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so many of the source")
+    source.add_argument("--url", help="a network stream: rtsp://, http://, udp://")
+    source.add_argument("--frames", metavar="FOLDER", help="a folder of numbered images; with --fps")
+    parser.add_argument("--fps", type=float, help="frames per second of --frames")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop at this time of the source")
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--show", action=argparse.BooleanOptionalAction, help="a window (default: if live, on a screen)"
+        "--show",
+        action=argparse.BooleanOptionalAction,
+        help="open a window (default: for a live source, if there is a screen)",
     )
     output.add_argument("--json", metavar="FILE", help="write all events as one JSON document; - for standard output")
     output.add_argument(
         "--json-lines",
         metavar="FILE",
-        help="write each event as a line of JSON; - for standard output",
+        help="write each event as a line of JSON when it is reported; - for standard output",
     )
     output.add_argument("--output-video", metavar="FILE", help="write the video with the labels drawn in")
-    output.add_argument("--record", metavar="FILE", help="write what a window would show, as .mp4, .gif, .webp, …")
-    output.add_argument("--record-height", type=int, default=480, help="pixels (default: 480)")
-    output.add_argument("--truth", metavar="CSV", help="true gestures (label,start,end), to compare events with")
+    output.add_argument("--record", metavar="FILE", help="write the picture of the window as .mp4, .gif, .webp, …")
+    output.add_argument("--record-height", type=int, default=480, help="height of --record in pixels (default: 480)")
+    output.add_argument("--truth", metavar="CSV", help="ground truth (label,start,end): compare the events with it")
     actions = parser.add_argument_group("actions")
     actions.add_argument(
         "--on",
@@ -64,7 +66,7 @@ def make_parser():
         action="append",
         default=[],
         metavar=("LABEL", "COMMAND"),
-        help="run a command; * for any label",
+        help="run a command on a gesture; * for any",
     )
     actions.add_argument(
         "--key",
@@ -72,23 +74,27 @@ def make_parser():
         action="append",
         default=[],
         metavar=("LABEL", "KEY"),
-        help="press a key: Left, page_down, ctrl+s",
+        help="press a key on a gesture: Left, page_down, ctrl+s",
     )
     settings = parser.add_argument_group("recognition")
     add_labels_argument(settings)
     settings.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
     add_windows_argument(settings)
     settings.add_argument(
-        "--stride", type=float, help="seconds between two windows (default: a frame of the model's clips)"
+        "--stride", type=float, help="seconds from one window to the next (default: the time step of the model's clips)"
     )
     settings.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     settings.add_argument(
-        "--threshold", type=float, help="probability at which a gesture begins (default: 0.7; of several windows 0.5)"
+        "--threshold",
+        type=float,
+        help="probability at which a gesture begins (default: 0.7; with windows of several lengths 0.5)",
     )
     settings.add_argument(
-        "--firing", choices=("late", "early"), help="when it is over, or when certain (default: late)"
+        "--firing",
+        choices=("late", "early"),
+        help="report a gesture when it has ended, or as soon as it is certain (default: late)",
     )
-    settings.add_argument("--num-threads", type=int, default=1, help="of a .tflite file (default: 1)")
+    settings.add_argument("--num-threads", type=int, default=1, help="threads of a .tflite file (default: 1)")
     return parser
 
 
@@ -102,7 +108,7 @@ def main(argv=None):
     except (ImportError, OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:  # before the first frame, or after the last
+    except KeyboardInterrupt:  # before the first frame or after the last one
         print("interrupted", file=sys.stderr)
         sys.exit(130)
 
@@ -110,6 +116,8 @@ def main(argv=None):
 def _check(parser, arguments):
     if (arguments.frames is None) != (arguments.fps is None):
         parser.error("--frames and --fps go together")
+    if arguments.webcam is not None and arguments.webcam < 0:
+        parser.error(f"--webcam must be the number of a camera, from 0. Received: --webcam {arguments.webcam}")
     if arguments.output_video and arguments.video is None:
         parser.error("--output-video needs --video")
     for option, path in (("--output-video", arguments.output_video), ("--record", arguments.record)):
@@ -122,9 +130,9 @@ def _check(parser, arguments):
     if arguments.record_height < 100:
         parser.error(f"--record-height must be 100 or more. Received: --record-height {arguments.record_height}")
     if arguments.json == "-" and arguments.json_lines == "-":
-        parser.error("only one of --json and --json-lines can be -")
+        parser.error("--json and --json-lines can't both be -")
     if arguments.num_threads < 1:
-        parser.error(f"there must be at least one thread. Received: --num-threads {arguments.num_threads}")
+        parser.error(f"--num-threads must be 1 or more. Received: --num-threads {arguments.num_threads}")
 
 
 def _recognize(arguments):
@@ -146,7 +154,10 @@ def _recognize(arguments):
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(frames))
         # A source that can't be read raises here, before a file is written.
-        begun = itertools.chain(list(itertools.islice(frames, 1)), frames)
+        first = next(frames, None)
+        if first is None:
+            raise ValueError(f"{name} has no frames.")
+        frames = itertools.chain([first], frames)
         window = _open_window(arguments, monitor, is_live)
         film = None if arguments.record is None else Film(monitor, arguments.record_height)
         json_lines = stack.enter_context(_json_lines(arguments.json_lines))
@@ -163,7 +174,7 @@ def _recognize(arguments):
             events.extend(new)
 
         session = _Session(monitor, window, take)
-        wanted = itertools.takewhile(lambda item: item[0] < arguments.seconds, begun)
+        wanted = itertools.takewhile(lambda item: item[0] < arguments.seconds, frames)
         try:
             if is_live:
                 session.run_live(wanted, clock)
@@ -272,15 +283,16 @@ def _make_recognizer(arguments, clock):
         clip_seconds=arguments.clip_seconds,
         stride=arguments.stride,
         settings=arguments.settings,
-        window_seconds=arguments.windows,
+        window_seconds=arguments.window_seconds,
         num_threads=arguments.num_threads,
         clock=clock,
     )
-    changes = {} if arguments.firing is None else {"firing": arguments.firing}
+    settings = recognizer.settings
+    if arguments.firing is not None:
+        settings = dataclasses.replace(settings, firing=arguments.firing)
     if arguments.threshold is not None:
-        off_threshold = min(arguments.threshold, recognizer.settings.off_threshold)
-        changes |= {"on_threshold": arguments.threshold, "off_threshold": off_threshold}
-    recognizer.settings = dataclasses.replace(recognizer.settings, **changes)
+        settings = settings.with_on_threshold(arguments.threshold)
+    recognizer.settings = settings
     return recognizer
 
 

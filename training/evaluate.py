@@ -209,7 +209,7 @@ def _evaluate_streams(arguments):
             clip_seconds=arguments.clip_seconds,
             stride=arguments.stride,
             settings=arguments.settings,
-            window_seconds=arguments.windows,
+            window_seconds=arguments.window_seconds,
             num_threads=arguments.num_threads,
         )
         streams = read_streams(recognizer, arguments.model, arguments.stream, arguments.cache)

@@ -1,16 +1,15 @@
-"""Find the event settings of a recogniser on streams whose truth is known, and write them for recognisers to load.
+"""Tune the event settings of a recogniser on videos with ground truth, and write them to a file.
 
 examples:
   keras-action join --data videos/val.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
   keras-action tune gesture.tflite --streams tune_*.mp4 --output events.json
   keras-action tune runs/mine --streams tune_*.mp4 --output events.json --max-false-alarms 0.5 \\
-      --windows 2.4 1.7,3.4 --firing early --cache cache
+      --window-seconds 2.4 1.7,3.4 --firing early --cache cache
   keras-action recognize gesture.tflite --video some.mp4 --settings events.json
 
-Each VIDEO has its truth beside it, VIDEO.csv (label,start,end). The model runs once over each; the search looks at its
-logits only. Beside the settings comes a picture of detections over false alarms. With several streams each is also
-judged by settings found on the others, which is the figure to trust: but streams of the model's own training clips
-are easier than new ones.
+The ground truth of each VIDEO is VIDEO.csv (label,start,end) beside it. The model runs once over each; the search uses
+the logits only. A picture shows the detection rate over the false alarms. With several videos each one is also
+evaluated with settings tuned on the others: the result to expect for other videos, unless these show training clips.
 """
 
 import argparse
@@ -33,21 +32,30 @@ def make_parser():
         "--streams", nargs="+", required=True, metavar="VIDEO", help="videos with VIDEO.csv beside them"
     )
     parser.add_argument("--output", required=True, metavar="JSON", help="the settings to write")
-    parser.add_argument("--curve", metavar="PICTURE", help="detections over false alarms (default: OUTPUT with .png)")
-    parser.add_argument("--max-false-alarms", type=float, default=1.0, help="allowed, a minute of stream (default: 1)")
     parser.add_argument(
-        "--firing", choices=("late", "early"), default="late", help="when events fire (default: late, at their end)"
+        "--curve", metavar="PICTURE", help="detection rate over false alarms (default: OUTPUT with .png)"
+    )
+    parser.add_argument("--max-false-alarms", type=float, default=1.0, help="allowed per minute (default: 1)")
+    parser.add_argument(
+        "--firing",
+        choices=("late", "early"),
+        default="late",
+        help="report a gesture when it has ended, or as soon as it is certain (default: late)",
     )
     parser.add_argument(
-        "--windows",
+        "--window-seconds",
         nargs="+",
         type=parse_lengths,
         metavar="SECONDS[,SECONDS…]",
-        help="lengths of windows to try, each one length or several that compete (default: the model's clips)",
+        help="windows to try, each of one length or of several that compete (default: the model's clips)",
     )
-    parser.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
+    parser.add_argument(
+        "--stride", type=float, help="seconds from one window to the next (default: the time step of a clip)"
+    )
     add_labels_argument(parser)
-    parser.add_argument("--ignore", nargs="*", help="labels that mean nothing (default: none and its like)")
+    parser.add_argument(
+        "--ignore", nargs="*", help="labels that are not gestures (default: none, no gesture, doing other things)"
+    )
     add_stream_arguments(parser)
     return parser
 
@@ -74,13 +82,13 @@ def main(argv=None):
 
 
 def _tune(arguments):
-    """The settings; and by the name of the windows the operating curves, and the threshold found on each."""
+    """The settings, and for each choice of windows the operating curve and the tuned threshold, by its name."""
     from keras_action.recognition import cross_validate, evaluate_streams, operating_curve, tune_events
     from keras_action.recognition.tuning import score
 
     best, curves, chosen = None, {}, {}
-    for windows in arguments.windows or [None]:
-        recognizer = _make_recognizer(arguments, windows)
+    for window_seconds in arguments.window_seconds or [None]:
+        recognizer = _make_recognizer(arguments, window_seconds)
         name = _name(recognizer)
         print(f"Windows: {name}", flush=True)
         streams = read_streams(
@@ -111,7 +119,7 @@ def _tune(arguments):
     return settings, curves, chosen
 
 
-def _make_recognizer(arguments, windows):
+def _make_recognizer(arguments, window_seconds):
     from keras_action.recognition import GestureRecognizer
 
     recognizer = GestureRecognizer(
@@ -119,15 +127,15 @@ def _make_recognizer(arguments, windows):
         labels=read_labels(arguments.labels),
         clip_seconds=arguments.clip_seconds,
         stride=arguments.stride,
-        window_seconds=windows,
+        window_seconds=window_seconds,
         num_threads=arguments.num_threads,
     )
     changes = {"firing": arguments.firing}
     if arguments.ignore is not None:
         changes["ignore"] = tuple(arguments.ignore)
-    # What was asked for travels with the settings; what was not is the recogniser's own affair.
-    if windows is not None:
-        changes["window_seconds"] = windows
+    # The settings contain the windows only if they were given.
+    if window_seconds is not None:
+        changes["window_seconds"] = window_seconds
     if arguments.stride is not None:
         changes["stride"] = arguments.stride
     recognizer.settings = dataclasses.replace(recognizer.settings, **changes)

@@ -61,9 +61,9 @@ def add_strategy_argument(parser):
 
 
 def add_windows_argument(parser):
-    """Adds `--windows`, the lengths of a recogniser's windows."""
+    """Adds `--window-seconds`, the windows of a recogniser."""
     parser.add_argument(
-        "--windows",
+        "--window-seconds",
         type=parse_lengths,
         metavar="SECONDS[,SECONDS…]",
         help="length of the windows, or several that compete (default: those of --settings, or the model's clips)",
@@ -71,7 +71,7 @@ def add_windows_argument(parser):
 
 
 def parse_lengths(text):
-    """The lengths of the windows that a recogniser combines, from seconds separated by commas."""
+    """The lengths of windows that compete, from numbers of seconds separated by commas."""
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:

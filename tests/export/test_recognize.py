@@ -122,8 +122,10 @@ def test_options(model, stream, tmp_path, capsys):
 
 
 def test_windows_of_several_lengths(model, stream, capsys):
-    main([str(model), "--video", str(stream), "--windows", "0.6,1"])
+    main([str(model), "--video", str(stream), "--window-seconds", "0.6,1"])
     assert [line.split()[4] for line in capsys.readouterr().out.splitlines()[:3]] == ["red", "green", "blue"]
+    main([str(model), "--video", str(stream), "--window-seconds", "0.6,1", "--threshold", "1"])
+    assert "0 events in 70 frames" in capsys.readouterr().out
 
 
 def failure(arguments, capsys):
@@ -160,6 +162,7 @@ def test_bad_input(model, stream, tmp_path, capsys):
         "--output-video must not be the --video itself": [model, "--video", stream, "--output-video", stream],
         "--record must not be the --video itself": [model, "--video", stream, "--record", stream],
         "--record needs --video or --frames": [model, "--webcam", "0", "--record", "a.gif"],
+        "--webcam must be the number of a camera, from 0": [model, "--webcam", "-1"],
         "--seconds must be above 0": [model, "--video", stream, "--seconds", "0"],
         "--record-height must be 100 or more": [model, "--video", stream, "--record", "a.gif", "--record-height", "9"],
         "--output-video needs --video": [model, "--webcam", "0", "--output-video", "a.mp4"],
@@ -167,11 +170,18 @@ def test_bad_input(model, stream, tmp_path, capsys):
         "--frames and --fps go together": [model, "--frames", "a"],
         "not a frame folder": [model, "--frames", tmp_path / "missing", "--fps", "10"],
         "can't be opened": [model, "--url", "file:missing.mp4", "--no-show"],
-        "only one of --json and --json-lines": [model, "--video", stream, "--json", "-", "--json-lines", "-"],
-        "at least one thread": [model, "--video", stream, "--num-threads", "0"],
+        "--json and --json-lines can't both be -": [model, "--video", stream, "--json", "-", "--json-lines", "-"],
+        "--num-threads must be 1 or more": [model, "--video", stream, "--num-threads", "0"],
     }
     for message, arguments in cases.items():
         assert message in failure(arguments, capsys)
+
+
+def test_a_source_without_frames(model, stream, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("keras_action.data.iter_frames", lambda path: iter(()))
+    output = tmp_path / "events.jsonl"
+    message = failure([model, "--video", stream, "--json-lines", output], capsys)
+    assert message == f"error: {stream} has no frames.\n" and not output.exists()
 
 
 def test_program_has_no_traceback(model, tmp_path):
@@ -285,7 +295,7 @@ def test_actions(model, stream, tmp_path, capsys):
     out = tmp_path / "out.txt"
     main([str(model), "--video", str(stream), "--on", "green", f'echo "$GESTURE_LABEL" >> {out}'])
     assert out.read_text() == "green\n"
-    assert "--on up; the model has none, red" in failure([model, "--video", stream, "--on", "up", "true"], capsys)
+    assert "--on up; labels are none, red" in failure([model, "--video", stream, "--on", "up", "true"], capsys)
 
 
 def test_what_actions_print_is_not_among_the_json(model, stream, capfd):

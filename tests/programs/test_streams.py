@@ -15,7 +15,18 @@ def test_tune_then_evaluate(color_run, color_streams, tmp_path, capsys):
     videos = [str(path) for path in color_streams]
     settings, cache = tmp_path / "events.json", str(tmp_path / "cache")
     tune.main(
-        [str(color_run), "--streams", *videos, "--output", str(settings), "--cache", cache, "--windows", "1", "0.6,1"]
+        [
+            str(color_run),
+            "--streams",
+            *videos,
+            "--output",
+            str(settings),
+            "--cache",
+            cache,
+            "--window-seconds",
+            "1",
+            "0.6,1",
+        ]
     )
     out = capsys.readouterr().out
     assert "Windows: 1 s" in out and "Windows: 0.6 + 1 s" in out
@@ -38,13 +49,13 @@ def test_tune_then_evaluate(color_run, color_streams, tmp_path, capsys):
 def test_windows_of_several_lengths(color_run, color_streams, tmp_path, capsys):
     output = tmp_path / "out"
     evaluate.main(
-        [str(color_run), "--stream", *map(str, color_streams), "--windows", "0.6,1.2", "--output", str(output)]
+        [str(color_run), "--stream", *map(str, color_streams), "--window-seconds", "0.6,1.2", "--output", str(output)]
     )
     content = json.loads((output / "stream.json").read_text())
     assert content["settings"] == WindowEventSettings.for_windows((0.6, 1.2)).to_dict()
     assert (content["detected"], content["duplicates"]) == (6, 0)
     with pytest.raises(SystemExit):
-        evaluate.main([str(color_run), "--stream", str(color_streams[0]), "--windows", "0.6;1.2"])
+        evaluate.main([str(color_run), "--stream", str(color_streams[0]), "--window-seconds", "0.6;1.2"])
     assert "expected seconds separated by commas, like 1.7,3.4. Received: '0.6;1.2'" in capsys.readouterr().err
 
 
@@ -86,7 +97,7 @@ def test_truth_that_does_not_fit(truth, tmp_path):
     [
         (tune, ["missing", "--streams", "a.mp4", "--output", "x.json"], "no such model"),
         (tune, ["RUN", "--streams", "missing.mp4", "--output", "x.json"], "missing.mp4"),
-        (tune, ["RUN", "--streams", "a.mp4", "--output", "x.json", "--windows", "0"], "positive numbers"),
+        (tune, ["RUN", "--streams", "a.mp4", "--output", "x.json", "--window-seconds", "0"], "positive numbers"),
         (evaluate, ["RUN", "--stream", "missing.mp4"], "missing.mp4"),
         (evaluate, ["RUN", "--stream", "a.mp4", "--settings", "missing.json"], "missing.json"),
     ],

@@ -94,6 +94,17 @@ def test_a_new_stream_may_begin_at_any_time(end):
     assert event.start == pytest.approx(2, abs=0.2)
 
 
+def test_settings_of_other_windows():
+    with pytest.raises(ValueError, match=r"need `WindowEventSettings`. Received: window_seconds=\(1.0, 2.0\)"):
+        GestureRecognizer(RedModel(), LABELS, 1.0, window_seconds=(1, 2), settings=EventSettings())
+    with pytest.raises(ValueError, match="A streaming model needs `EventSettings`"):
+        GestureRecognizer(RedStream(), settings=WindowEventSettings())
+    # Windows of one length can compete too.
+    recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, settings=WindowEventSettings(smoothing=0.5))
+    (event,) = play(recognizer, np.arange(0, 6, 0.1), red=[(2, 3)])
+    assert (event.start, event.end) == (pytest.approx(2, abs=0.2), pytest.approx(3, abs=0.2))
+
+
 def test_own_settings(tmp_path):
     settings = EventSettings(ignore=("none", "red"), stride=0.5, window_seconds=(2.0,))
     settings.save(tmp_path / "events.json")
@@ -108,6 +119,10 @@ def test_own_settings(tmp_path):
     for changes, message in (({"window_seconds": 3}, r"window_seconds, \(1.0,\)"), ({"stride": 0.1}, "stride=0.1")):
         with pytest.raises(ValueError, match=message):
             recognizer.settings = EventSettings(**changes)
+    recognizer.settings = str(EventSettings(on_threshold=0.9).save(tmp_path / "others.json"))
+    assert recognizer.settings == EventSettings(on_threshold=0.9)
+    with pytest.raises(ValueError, match=r"`ignore` must contain labels of the model. Received: ignore=\('blue',\)"):
+        recognizer.settings = EventSettings(ignore="blue")
     recognizer.settings = EventSettings(window_seconds=1, stride=0.25)
     assert len(play(recognizer, np.arange(0, 5, 0.1), red=[(2, 3)])) == 1
 
@@ -488,10 +503,38 @@ def test_keras_and_litert_find_the_same(files, kind):
     assert event.end == pytest.approx(3, abs=0.4)  # a quarter of red in a window is red enough for it
 
 
+def test_a_litert_model_serves_as_well_as_its_path(files, tmp_path):
+    from keras_action.litert import LiteRTModel, convert
+
+    path = tmp_path / "squashed.tflite"
+    recipe = {"crop_to_aspect_ratio": False}
+    convert(files["model"], path, labels=files["labels"], clip_seconds=1.0, metadata={"recipe": recipe})
+    for name, crops in (("float32.tflite", True), ("squashed.tflite", False)):
+        path = (files["folder"] if crops else tmp_path) / name
+        recognizers = [GestureRecognizer(model) for model in (path, LiteRTModel(path))]
+        for recognizer in recognizers:
+            assert (recognizer.labels, recognizer.clip_seconds) == (files["labels"], 1.0)
+            assert recognizer.crop_to_aspect_ratio is crops
+        one, other = (play(recognizer, np.arange(0, 5, 0.1), red=[(2, 3)]) for recognizer in recognizers)
+        assert one == other and len(one) == 1
+
+
+def test_a_streaming_object_keeps_the_way_of_resizing():
+    model = RedStream()
+    assert GestureRecognizer(model).crop_to_aspect_ratio is True
+    model.metadata.recipe = {"crop_to_aspect_ratio": False}
+    assert GestureRecognizer(model).crop_to_aspect_ratio is False
+    assert GestureRecognizer(model, crop_to_aspect_ratio=True).crop_to_aspect_ratio is True
+    model.num_classes = 2
+    with pytest.raises(ValueError, match="The model has 2 classes, so it needs 2 labels"):
+        GestureRecognizer(model, labels=("a", "b", "c"))
+
+
 def test_file_without_labels_needs_them(files):
     with pytest.raises(ValueError, match="pass both"):
         GestureRecognizer(files["folder"] / "bare.tflite")
-    GestureRecognizer(files["folder"] / "bare.tflite", labels=files["labels"], clip_seconds=1.0)
+    recognizer = GestureRecognizer(files["folder"] / "bare.tflite", labels=files["labels"], clip_seconds=1.0)
+    assert recognizer.crop_to_aspect_ratio is True
 
 
 def test_text_for_a_model(tmp_path):
