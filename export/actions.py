@@ -1,4 +1,4 @@
-"""What happens on a gesture: commands that are run, keys that are pressed."""
+"""Commands that are run and keys that are pressed on gestures."""
 
 import os
 import subprocess
@@ -11,34 +11,36 @@ _ALIASES = {"return": "enter", "escape": "esc", "control": "ctrl", "del": "delet
 class Actions:
     """Runs commands and presses keys on events.
 
-    A command is run by the shell and not waited for: recognition goes on. It finds the event in its environment:
+    A command is run by the shell in the background. Its environment contains the event:
     `GESTURE_LABEL`, `GESTURE_START`, `GESTURE_END`, `GESTURE_PEAK`, `GESTURE_FIRED` (seconds), `GESTURE_SCORE`.
 
     Args:
-        labels: The names of the classes.
+        labels: Names of the classes.
         commands: Pairs of a label, or `"*"` for every gesture, and a command.
-        keys: Pairs of a label, or `"*"`, and a key: a character, a name as `left`, `page_down` or `f5`, or several to
-            be held together, as `ctrl+right`.
-        output: The file descriptor that commands print to. `None`: standard output.
+        keys: Pairs of a label, or `"*"`, and a key: a character, a name as `left`, `page_down` or `f5`, or a
+            combination as `ctrl+right`.
+        output: File descriptor for the output of commands. `None` for standard output.
 
     Raises:
         ValueError: If there is no such label or key.
         ImportError: If keys are given and pynput is not installed.
-        OSError: If keys can't be pressed here, as without a screen.
+        OSError: If keys can't be pressed on this machine, as without a screen.
     """
 
     def __init__(self, labels, commands=(), keys=(), output=None):
         for option, pairs in (("--on", commands), ("--key", keys)):
             for label, _ in pairs:
                 if label != ANY and label not in labels:
-                    raise ValueError(f"No such gesture. Received: {option} {label}; the model has {', '.join(labels)}")
+                    raise ValueError(
+                        f"There is no such gesture. Received: {option} {label}; labels are {', '.join(labels)}"
+                    )
         self._commands, self._output = list(commands), output
-        self._running = []  # (label, process)
+        self._running = []  # (label, command, process)
         self._keyboard = Keyboard() if keys else None
         self._keys = [(label, self._keyboard.parse(key)) for label, key in keys]
 
     def take(self, event):
-        """Do what belongs to an event."""
+        """Runs the commands and presses the keys of an event."""
         for label, command in self._commands:
             if label in (ANY, event.label):
                 environment = {f"GESTURE_{name.upper()}": str(value) for name, value in event.to_dict().items()}
@@ -53,18 +55,18 @@ class Actions:
         for label, keys in self._keys:
             if label in (ANY, event.label):
                 self._keyboard.press(keys)
-        self._tell_failures()
+        self._report_failures()
 
     def close(self, patience=10.0):
-        """Wait for commands that still run, so many seconds for each."""
+        """Waits for running commands, at most `patience` seconds for each."""
         for label, command, process in self._running:
             try:
                 process.wait(patience)
             except subprocess.TimeoutExpired:
-                print(f"the command of {label} still runs: {command}", file=sys.stderr)
-        self._tell_failures()
+                print(f"the command of {label} is still running: {command}", file=sys.stderr)
+        self._report_failures()
 
-    def _tell_failures(self):
+    def _report_failures(self):
         ended = [entry for entry in self._running if entry[2].poll() is not None]
         self._running = [entry for entry in self._running if entry not in ended]
         for label, command, process in ended:
@@ -73,7 +75,7 @@ class Actions:
 
 
 class Keyboard:
-    """The keyboard of this machine, pressed by pynput."""
+    """Presses keys of this machine, with pynput."""
 
     def __init__(self):
         try:
@@ -82,18 +84,18 @@ class Keyboard:
             raise ImportError(
                 "Pressing keys needs pynput. Install it with: pip install 'keras_action[keys]'"
             ) from error
-        except ImportError as error:  # it has no way to a keyboard
-            raise OSError(f"Keys can't be pressed on this machine, for it has no screen: {error}") from error
+        except ImportError as error:  # pynput has no backend
+            raise OSError(f"Keys can't be pressed on this machine, which has no screen: {error}") from error
         self._controller = keyboard.Controller()
         self._names = {key.name.replace("_", ""): key for key in keyboard.Key}
 
     def parse(self, text):
-        """The keys of a text as `ctrl+right`, to be held together."""
+        """The keys of a text as `ctrl+right`."""
         parts = [text] if len(text) == 1 else text.split("+")
         return tuple(self._parse_one(part, text) for part in parts)
 
     def press(self, keys):
-        """Press keys, one after the other, and let go of them in the opposite order."""
+        """Presses keys in this order, and releases them in reverse order."""
         for key in keys:
             self._controller.press(key)
         for key in reversed(keys):

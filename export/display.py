@@ -1,4 +1,4 @@
-"""The recogniser's window, and the same as a film: video, bars, events, latency."""
+"""The window of a recogniser, and recordings of it: video, probabilities, events, run time."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ import time
 import numpy as np
 
 FLASH_SECONDS = 1.5
-_BARS = 9  # of a model with more classes, the most probable are shown
-_PANEL = 260  # pixels, at this height and above; less beside a smaller frame
+_BARS = 9  # of more classes, the most probable are shown
+_PANEL = 260  # pixels, for frames of at least this height; smaller beside smaller frames
 _HEIGHT = 480
-_MAX_HEIGHT = 720  # of a window's frame: to draw into larger ones takes longer than from one frame to the next
+_MAX_HEIGHT = 720  # of frames in a window: drawing into larger ones is slower than the camera
 _BACKGROUND, _LINE, _TEXT, _QUIET, _ACCENT = (
     (24, 30, 28),
     (52, 62, 58),
@@ -23,18 +23,18 @@ _ENDS = {ord("q"), ord("Q"), 27}  # and Esc
 
 
 def draw_panel(frame, labels, scores, active_label=None, flash=None, figures=""):
-    """Draw what the recogniser says beside and into a frame.
+    """Draws probabilities beside a frame, and an event into it.
 
     Args:
         frame: RGB, uint8 `(H, W, 3)`.
-        labels: The names of the classes.
-        scores: Their probabilities, or `None` if nothing is known yet.
-        active_label: The label of the gesture that is going on.
-        flash: The label of an event that has just fired.
-        figures: A line of text for the foot.
+        labels: Names of the classes.
+        scores: Their probabilities, or `None` at the start.
+        active_label: Label of the current gesture, or `None`.
+        flash: Label of an event that has just fired, or `None`.
+        figures: Text at the bottom.
 
     Returns:
-        RGB, uint8 `(H, W + 260, 3)`; beside a frame of less than 480 lines the panel is smaller in proportion.
+        RGB, uint8 `(H, W + 260, 3)`; below a height of 480 the panel is proportionally smaller.
 
     Raises:
         ImportError: If Pillow is not installed.
@@ -87,20 +87,20 @@ def _shorten(text, draw, font, width):
 
 
 def has_screen():
-    """Whether this machine has a screen to open a window on."""
+    """Whether a window can be opened on this machine."""
     return not sys.platform.startswith("linux") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 class Window:
-    """A window of OpenCV. It must be shown by the program's main thread.
+    """A window of OpenCV, for the main thread of a program.
 
     Args:
-        monitor: The `export.live.Monitor` whose state is shown.
-        mirror: Whether the video is shown as in a mirror.
+        monitor: The `Monitor` whose state is shown.
+        mirror: Whether the video is mirrored.
 
     Raises:
         ImportError: If OpenCV is not installed.
-        OSError: If there is no screen, or this OpenCV has no windows.
+        OSError: If there is no screen, or OpenCV was built without windows.
     """
 
     def __init__(self, monitor, mirror=False):
@@ -109,26 +109,26 @@ class Window:
         except ImportError as error:
             raise ImportError("A window needs OpenCV. Install it with: pip install opencv-python") from error
         if not has_screen():
-            raise OSError("A window needs a screen: neither DISPLAY nor WAYLAND_DISPLAY is set")
+            raise OSError("A window needs a screen: neither DISPLAY nor WAYLAND_DISPLAY is set.")
         try:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise OSError(
-                "This OpenCV has no windows: pip uninstall opencv-python-headless, pip install opencv-python"
+                "OpenCV was built without windows: pip uninstall opencv-python-headless, pip install opencv-python"
             ) from error
         self._cv2 = cv2
         self._monitor, self._mirror = monitor, mirror
         self._has_size = False
         self._flash = (None, 0.0)  # label, until when
-        self._shown = []  # when the last frames were shown
+        self._shown = []  # times of the last frames
 
     def take(self, events):
-        """Let events flash."""
+        """Shows the labels of events."""
         for event in events:
             self._flash = (event.label, time.monotonic() + FLASH_SECONDS)
 
     def show(self, frame, wait=0.001):
-        """Show a frame, for at least so many seconds. Returns whether the window is still wanted."""
+        """Shows a frame for at least `wait` seconds. Returns whether the window is still open."""
         cv2, monitor = self._cv2, self._monitor
         frame = frame[:, ::-1] if self._mirror else frame
         height = min(max(len(frame), _HEIGHT), _MAX_HEIGHT)
@@ -142,17 +142,17 @@ class Window:
             cv2.resizeWindow(_TITLE, picture.shape[1], picture.shape[0])
             self._has_size = True
         cv2.imshow(_TITLE, np.ascontiguousarray(picture[..., ::-1]))
-        # Not `waitKey`, which cuts codes to a byte: the left arrow's is then that of Q.
+        # Not `waitKey`, which truncates codes to a byte: that of the left arrow is then Q.
         key = cv2.waitKeyEx(max(round(1000 * wait), 1)) & 0xFFFF
         return key not in _ENDS and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1
 
     def close(self):
-        """Close the window."""
+        """Closes the window."""
         self._cv2.destroyAllWindows()
 
     def _figures(self):
         now = time.monotonic()
-        self._shown = [*(moment for moment in self._shown if moment > now - 2), now]
+        self._shown = [*(shown for shown in self._shown if shown > now - 2), now]
         lines = _latency(self._monitor)
         if len(self._shown) > 1:
             lines.append(f"{(len(self._shown) - 1) / (now - self._shown[0]):.0f} frames/s")
@@ -160,25 +160,25 @@ class Window:
 
 
 class Film:
-    """What a window shows, picture by picture, of a video whose frames have times.
+    """The pictures of a window, for a video whose frames have times.
 
     Args:
-        monitor: The `export.live.Monitor` whose state is shown.
-        height: Height of the pictures in pixels.
+        monitor: The `Monitor` whose state is shown.
+        height: Height of the pictures, in pixels.
     """
 
     def __init__(self, monitor, height=_HEIGHT):
         self._monitor, self._height = monitor, height
-        self._fired = None  # the last label that has not been shown yet
+        self._fired = None  # the last label that is not shown yet
         self._flash = (None, 0.0)  # label, until when
 
     def take(self, events):
-        """Let events flash."""
+        """Shows the labels of events."""
         for event in events:
             self._fired = event.label
 
     def picture(self, frame, seconds):
-        """The picture of a frame and its time: RGB, uint8, of even sides."""
+        """The picture of a frame at its time: RGB, uint8, with even sides."""
         from PIL import Image
 
         width = round(frame.shape[1] * self._height / len(frame))

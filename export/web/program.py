@@ -6,8 +6,8 @@ examples:
   keras-action serve gesture.tflite --host 0.0.0.0 --certificate cert.pem --key key.pem
   keras-action serve gesture.tflite --output site
 
-The model runs in the browser; no picture leaves it. The runtime (@litertjs/core) is fetched once from the npm registry
-and kept; with --runtime it is taken from a folder. With --output the page is written as files, for any web server. See
+The model runs in the browser; no picture leaves the device. The runtime (@litertjs/core) is downloaded once from the
+npm registry and cached; --runtime takes it from a folder. --output writes the page as files, for any web server. See
 docs/web.md for headsets and phones.
 """
 
@@ -20,12 +20,12 @@ def make_parser():
     parser = argparse.ArgumentParser(
         prog="keras-action serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("models", metavar="MODEL", nargs="+", help="a .tflite file, of clips or of frames")
+    parser.add_argument("models", metavar="MODEL", nargs="+", help="a .tflite file of clips or of frames")
     parser.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     parser.add_argument("--output", metavar="FOLDER", help="write the page there and exit")
-    parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, where there is no network")
+    parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, without a network")
     parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")
-    parser.add_argument("--port", type=int, default=8000, help="0 for any that is free (default: 8000)")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any free port (default: 8000)")
     parser.add_argument("--certificate", metavar="PEM", help="serve https with this certificate")
     parser.add_argument("--key", metavar="PEM", help="the certificate's key, if it is in another file")
     parser.add_argument("--browser", action="store_true", help="open the page in the browser of this machine")
@@ -38,7 +38,7 @@ def main(argv=None):
     if arguments.key and not arguments.certificate:
         parser.error("--key needs --certificate")
     if not 0 <= arguments.port < 65536:
-        parser.error(f"a port is from 0 to 65535. Received: --port {arguments.port}")
+        parser.error(f"--port must be from 0 to 65535. Received: --port {arguments.port}")
     try:
         _run(arguments)
     except (ImportError, OSError, ValueError, RuntimeError) as error:

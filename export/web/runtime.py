@@ -1,4 +1,4 @@
-"""The page's runtime, LiteRT for browsers: fetched once from the npm registry, checked, and kept."""
+"""The runtime of the web page, LiteRT for browsers: downloaded once from the npm registry, verified and cached."""
 
 import base64
 import hashlib
@@ -15,13 +15,13 @@ from pathlib import Path
 
 VERSION = "2.5.3"
 
-# The packages of the scope @litertjs, each with the sha512 of its archive as the registry gives it.
+# The packages of the scope @litertjs, with the sha512 of their archives in the registry.
 PACKAGES = {
     "core": "PlGmbMOq9WitX7FO0jhbdJw9GthatsyuCQXjTt/wJZo0FLaw48q4tz8IwqgqCIkviYGr9OFDL1kCnN4nzWoyJQ==",
     "wasm-utils": "4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
 }
 
-# Of each package what the page needs, and what says whose it is.
+# The files that the page needs, and `package.json` for name and licence.
 FILES = {
     "core": (
         "package.json",
@@ -39,23 +39,23 @@ _PUBLIC_REGISTRY = "https://registry.npmjs.org/"
 
 
 def find_runtime(folder=None):
-    """The runtime's folder, with `core` and `wasm-utils` in it; fetched if it is not there yet.
+    """The folder of the runtime, with `core` and `wasm-utils`; downloaded if it is not in the cache.
 
     Args:
-        folder: A folder to take it from, as `node_modules/@litertjs`; `None` for the cache.
+        folder: Folder of an installed runtime, as `node_modules/@litertjs`; `None` for the cache.
 
     Returns:
         A `pathlib.Path`.
 
     Raises:
-        FileNotFoundError: If the folder given lacks a file.
-        RuntimeError: If it can't be fetched, or is not what was expected.
+        FileNotFoundError: If a file is missing in the given folder.
+        RuntimeError: If it can't be downloaded, or has another checksum.
     """
     if folder is not None:
         missing = _missing(Path(folder))
         if missing:
             raise FileNotFoundError(
-                "The runtime lies in a folder like node_modules/@litertjs, after "
+                "The runtime must be a folder as node_modules/@litertjs, after "
                 f"`npm install @litertjs/core@{VERSION}`. Received: --runtime {folder}, without {missing[0]}"
             )
         return Path(folder)
@@ -66,12 +66,12 @@ def find_runtime(folder=None):
 
 
 def cache_folder():
-    """Where what was fetched is kept: `$XDG_CACHE_HOME/keras_action`, by default in `~/.cache`."""
+    """The cache: `$XDG_CACHE_HOME/keras_action`, by default in `~/.cache`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_action"
 
 
 def registry():
-    """The address of the npm registry: as npm is configured, or the public one."""
+    """The address of the npm registry: that of npm's configuration, or the public one."""
     address = os.environ.get("npm_config_registry", "")  # noqa: SIM112 - npm's spelling
     npm = shutil.which("npm")
     if not address and npm is not None:
@@ -85,10 +85,10 @@ def _missing(folder):
 
 
 def _fetch(folder):
-    """Fetches the packages into a folder, which appears whole or not at all."""
+    """Downloads the packages into a folder, which appears whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     address = registry()
-    print(f"fetching @litertjs/core {VERSION} (12 MB) into {folder}", flush=True)
+    print(f"downloading @litertjs/core {VERSION} (12 MB) into {folder}", flush=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as part:
         part = Path(part) / folder.name
         for name, checksum in PACKAGES.items():
@@ -96,8 +96,8 @@ def _fetch(folder):
             _unpack(archive, part / name, FILES[name])
         missing = _missing(part)
         if missing:
-            raise RuntimeError(f"The package of {address} is not as expected: it lacks {missing[0]}")
-        if _missing(folder):  # and nobody else was faster
+            raise RuntimeError(f"The package of {address} lacks {missing[0]}")
+        if _missing(folder):  # no other process was faster
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(part, folder)
 
@@ -108,12 +108,12 @@ def _download(url, checksum):
             archive = response.read()
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise RuntimeError(
-            f"{url} could not be fetched: {getattr(error, 'reason', error)}. Where there is no network, run "
-            f"`npm install @litertjs/core@{VERSION}` elsewhere and pass --runtime node_modules/@litertjs"
+            f"{url} could not be downloaded: {getattr(error, 'reason', error)}. Without a network, run "
+            f"`npm install @litertjs/core@{VERSION}` on another machine and pass --runtime node_modules/@litertjs"
         ) from error
-    found = base64.b64encode(hashlib.sha512(archive).digest()).decode()
-    if found != checksum:
-        raise RuntimeError(f"{url} is not the file that was expected: sha512 {found}, not {checksum}")
+    received = base64.b64encode(hashlib.sha512(archive).digest()).decode()
+    if received != checksum:
+        raise RuntimeError(f"{url} is not the expected file. Expected sha512 {checksum}. Received: {received}")
     return archive
 
 
@@ -123,7 +123,7 @@ def _unpack(archive, folder, files):
             try:
                 content = packed.extractfile(f"package/{file}")
             except KeyError:
-                continue  # what is missing is told once for all packages
+                continue  # reported for all packages at once
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.read())

@@ -1,4 +1,4 @@
-"""A small server for the files of the page, and for nothing else."""
+"""A server for the files of the web page only."""
 
 import http.server
 import mimetypes
@@ -11,7 +11,7 @@ ALL_ADDRESSES = "0.0.0.0"
 
 _TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".tflite": "application/octet-stream"}
 _HEADERS = {
-    # A page that is isolated by these two may share memory, and so run on threads.
+    # These two isolate the page, which may then share memory and use threads.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cache-Control": "no-cache",
@@ -23,14 +23,14 @@ def make_server(files, host="localhost", port=8000, certificate=None, key=None):
     """A server for files.
 
     Args:
-        files: A dictionary of `export.web.site.site_files`.
-        host: The address to serve at.
-        port: The port, 0 for any that is free.
-        certificate: The path of a certificate, for https; `None` for http.
-        key: The path of its key, if that is in another file.
+        files: Dictionary of `export.web.site.site_files`.
+        host: Address to serve at.
+        port: Port; 0 for any free one.
+        certificate: Path of a certificate, for https; `None` for http.
+        key: Path of its key, if that is in another file.
 
     Returns:
-        The server, whose `serve_forever` is to be called, and the page's address.
+        The server, with a method `serve_forever`, and the address of the page.
 
     Raises:
         OSError: If the port is taken or the certificate can't be used.
@@ -57,10 +57,10 @@ def make_server(files, host="localhost", port=8000, certificate=None, key=None):
 
 
 def own_address():
-    """The address by which other machines of the network reach this one, as far as it can be known."""
+    """The address of this machine in its network, or localhost if it is not known."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # an address for examples: nothing is sent
+            probe.connect(("192.0.2.1", 9))  # an address reserved for documentation; nothing is sent
             return probe.getsockname()[0]
         except OSError:
             return "localhost"
@@ -70,7 +70,7 @@ class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """A browser that hangs up, or does not trust the certificate, is no error of the server's."""
+        """Closed connections and rejected certificates are not errors of the server."""
         if not isinstance(sys.exception(), (ConnectionError, ssl.SSLError, TimeoutError)):
             super().handle_error(request, client_address)
 
@@ -87,7 +87,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(with_content=False)
 
     def log_message(self, *arguments):
-        """Nothing: only what goes wrong is worth a line, and the browser says that."""
+        """Logs nothing: the browser reports errors."""
 
     def _answer(self, with_content):
         name = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"

@@ -1,4 +1,4 @@
-"""All files of the page: its own, the runtime's, the models'."""
+"""The files of the web page: its own, those of the runtime, and the models."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from .description import describe_model
 from .runtime import FILES
 
 _PAGE = Path(__file__).parent / "page"
-# A browser finds no package by its name, and no import map reaches into a worker.
+# Browsers do not resolve package names, and import maps do not apply to workers.
 _IMPORT = (b'"@litertjs/wasm-utils"', b'"../../wasm-utils/dist/index.js"')
 
 
@@ -17,17 +17,17 @@ def site_files(models, runtime, settings=None):
     """The files of the page.
 
     Args:
-        models: The paths of `.tflite` files.
-        runtime: The folder of the runtime, of `export.web.runtime.find_runtime`.
-        settings: The path of a JSON file of event settings, or `None`.
+        models: Paths of `.tflite` files.
+        runtime: Folder of the runtime, of `find_runtime`.
+        settings: Path of a JSON file of event settings, or `None`.
 
     Returns:
-        A dictionary from a file's place on the site, as `models/gesture.tflite`, to its `pathlib.Path`, or its bytes
-        where it is made here.
+        A dictionary from the address of a file on the site, as `models/gesture.tflite`, to its `pathlib.Path` or its
+        bytes.
 
     Raises:
         OSError: If a file can't be read.
-        ValueError: If a model is not as the page needs it, or two have the same name.
+        ValueError: If a model does not fit the page, or two have the same name.
     """
     models = [Path(model) for model in models]
     names = [model.name for model in models]
@@ -44,6 +44,6 @@ def site_files(models, runtime, settings=None):
 
 
 def write_site(files, folder):
-    """Write the files of the page into a folder, each whole or not at all."""
+    """Writes the files of the page into a folder, each whole or not at all."""
     for name, content in files.items():
         write_whole(Path(folder) / name, content if isinstance(content, bytes) else content.read_bytes())

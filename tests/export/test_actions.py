@@ -62,7 +62,7 @@ def test_a_command_that_goes_on_is_left_alone(capfd):
     actions = Actions(LABELS, [("left", "sleep 1")])
     actions.take(EVENT)
     actions.close(patience=0.05)
-    assert "still runs: sleep 1" in capfd.readouterr().err
+    assert "is still running: sleep 1" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_keys(keyboard, text, keys):
 
 
 def test_bad_actions(keyboard, monkeypatch):
-    with pytest.raises(ValueError, match="--on up; the model has none, left, right"):
+    with pytest.raises(ValueError, match="--on up; labels are none, left, right"):
         Actions(LABELS, [("up", "true")])
     with pytest.raises(ValueError, match="--key up"):
         Actions(LABELS, keys=[("up", "a")])

@@ -115,7 +115,7 @@ def test_no_window(opencv, monkeypatch):
         raise RuntimeError("not implemented")
 
     monkeypatch.setattr(opencv, "namedWindow", refuse)
-    with pytest.raises(OSError, match=r"This OpenCV has no windows.*pip install opencv-python"):
+    with pytest.raises(OSError, match=r"OpenCV was built without windows.*pip install opencv-python"):
         Window(make_monitor())
     if sys.platform.startswith("linux"):
         monkeypatch.delenv("DISPLAY")
