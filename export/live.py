@@ -1,4 +1,4 @@
-"""A recogniser that is watched while it works, and one that works beside the camera."""
+"""A recogniser with run times, and recognition in a thread beside a camera."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections import deque
 
 
 class Monitor:
-    """A recogniser, with what a window or a summary shows of it.
+    """A recogniser, with its state for a window or a summary.
 
     Args:
         recognizer: A `GestureRecognizer`.
@@ -31,7 +31,7 @@ class Monitor:
         return self.recognizer.detector.active_label
 
     def push(self, frame, timestamp=None):
-        """As the recogniser's."""
+        """Adds a frame, as `GestureRecognizer.push`."""
         start, before = time.perf_counter(), self.recognizer.num_inferences
         events = self.recognizer.push(frame, timestamp)
         num_inferences = self.recognizer.num_inferences - before
@@ -41,7 +41,7 @@ class Monitor:
 
 
 class FrameClock:
-    """A clock that stands at the time of a camera's frame: a live frame is of the moment in which it was taken."""
+    """A clock that is set to the time of each frame, so that a live frame has the time at which it was taken."""
 
     def __init__(self):
         self.now = 0.0
@@ -51,29 +51,29 @@ class FrameClock:
 
 
 class LiveRecognition:
-    """Works on the newest frame, on a thread of its own, so that neither camera nor window wait for the model.
+    """Recognises the newest frame in a thread, so that camera and window do not wait for the model.
 
     Args:
         monitor: A `Monitor`, whose recogniser has this clock.
         clock: A `FrameClock`.
-        take: A function of a list of events, called on that thread.
+        take: Function that is called with a list of events, in the thread.
 
     Attributes:
-        dropped: How many frames were replaced by a newer one before their turn came.
+        dropped: Number of frames that were replaced by a newer one before they were processed.
     """
 
     def __init__(self, monitor, clock, take):
         self.dropped = 0
         self._monitor, self._clock, self._take = monitor, clock, take
         self._condition = threading.Condition()
-        self._next = None  # (frame, timestamp) that waits
+        self._next = None  # the (frame, timestamp) to process
         self._is_closed = False
         self._error = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def push(self, frame, timestamp):
-        """Hand over a frame. Raises what went wrong with one before it."""
+        """Adds a frame. Raises an error of a frame before it."""
         with self._condition:
             if self._error is not None:
                 raise self._error
@@ -82,7 +82,7 @@ class LiveRecognition:
             self._condition.notify()
 
     def close(self):
-        """Let it end its work. Raises what went wrong."""
+        """Ends the thread. Raises its error, if any."""
         with self._condition:
             self._is_closed = True
             self._condition.notify()
@@ -95,7 +95,7 @@ class LiveRecognition:
             while (item := self._wait()) is not None:
                 frame, self._clock.now = item
                 self._take(self._monitor.push(frame))
-        except Exception as error:  # it is raised where the frames come from
+        except Exception as error:  # raised by `push` and `close`
             self._error = error
 
     def _wait(self):
