@@ -178,7 +178,7 @@ def test_bad_input(model, stream, tmp_path, capsys):
 
 
 def test_a_source_without_frames(model, stream, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("keras_action.data.iter_frames", lambda path: iter(()))
+    monkeypatch.setattr("keras_action.data.iter_frames", lambda path: (frame for frame in ()))
     output = tmp_path / "events.jsonl"
     message = failure([model, "--video", stream, "--json-lines", output], capsys)
     assert message == f"error: {stream} has no frames.\n" and not output.exists()

@@ -125,7 +125,7 @@ def test_animation(ending, tmp_path):
 @pytest.mark.parametrize(
     ("maps", "frames", "message"),
     [
-        ({}, FRAMES, "a map at least"),
+        ({}, FRAMES, "at least one map"),
         ({"map": spot()[:3]}, FRAMES, r"T = 4 as the frames. Received: 'map' of shape \(3, 3, 4\)"),
         ({"map": np.zeros(4)}, FRAMES, r"of shape \(4,\)"),
         ({"map": np.full((4, 2, 2), np.nan)}, FRAMES, "must be finite"),

@@ -102,7 +102,10 @@ def test_settings_of_other_windows():
     # Windows of one length can compete too.
     recognizer = GestureRecognizer(RedModel(), LABELS, 1.0, settings=WindowEventSettings(smoothing=0.5))
     (event,) = play(recognizer, np.arange(0, 6, 0.1), red=[(2, 3)])
-    assert (event.start, event.end) == (pytest.approx(2, abs=0.2), pytest.approx(3, abs=0.2))
+    assert (event.start, event.end) == (
+        pytest.approx(2, abs=recognizer.stride),
+        pytest.approx(3, abs=recognizer.stride),
+    )
 
 
 def test_own_settings(tmp_path):
