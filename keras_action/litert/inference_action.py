@@ -77,8 +77,23 @@ def temporal_kernel(kernel, causal):
     return np.concatenate([kernel, np.zeros_like(kernel[:2])]) if causal else kernel
 
 
+class InferenceLayer(keras.layers.Layer):
+    """A layer for inference alone, whose weights are constants."""
+
+    def __init__(self, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+
+    def _constant(self, name, shape):
+        setattr(self, name, self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False))
+
+    def get_config(self):
+        config = super().get_config()
+        del config["trainable"]
+        return config
+
+
 @keras.saving.register_keras_serializable(package="keras_action")
-class InferenceAction(keras.layers.Layer):
+class InferenceAction(InferenceLayer):
     """`Action`, a part of it, or `TemporalShift`, with precomputed constants.
 
     The outputs are those of these layers at inference, except for rounding.
@@ -112,7 +127,7 @@ class InferenceAction(keras.layers.Layer):
     """
 
     def __init__(self, num_segments=8, paths=PATHS, shift=True, squeezed_channels=1, causal=False, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**kwargs)
         self.num_segments = check_num_segments(num_segments)
         self.paths = tuple(paths)
         self.shift = bool(shift)
@@ -150,9 +165,6 @@ class InferenceAction(keras.layers.Layer):
             self._constant("me_motion", (2, 9, squeezed, 1))
             self._constant("me_bias", (squeezed,))
             self._constant("me_expand", (squeezed, channels))
-
-    def _constant(self, name, shape):
-        setattr(self, name, self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False))
 
     def take_weights(self, layer):
         """Computes the constants from the weights of the layer that was given to `like`."""
@@ -249,10 +261,8 @@ class InferenceAction(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        config = super().get_config()
-        del config["trainable"]
         return {
-            **config,
+            **super().get_config(),
             "num_segments": self.num_segments,
             "paths": list(self.paths),
             "shift": self.shift,

@@ -6,7 +6,13 @@ from keras import ops
 
 from keras_action.layers.action import PATHS
 from keras_action.layers.motion_excitation import mean_of_depthwise_conv, pixel_shares
-from keras_action.litert.inference_action import as_array, layer_parts, scale_and_offset, squeezed_channels_of
+from keras_action.litert.inference_action import (
+    InferenceLayer,
+    as_array,
+    layer_parts,
+    scale_and_offset,
+    squeezed_channels_of,
+)
 
 
 def strip_kernel(kernel, height, width):
@@ -50,7 +56,7 @@ def row_kernel(kernel, width):
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
-class InferenceStep(keras.layers.Layer):
+class InferenceStep(InferenceLayer):
     """`keras_action.layers.StreamingStep` with precomputed constants.
 
     Inputs and outputs are the same except for rounding, and for ME's state, which does not contain the batch
@@ -69,7 +75,7 @@ class InferenceStep(keras.layers.Layer):
     """
 
     def __init__(self, states, paths=PATHS, squeezed_channels=1, past_channels="second", **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**kwargs)
         self.past_channels = past_channels
         self.states = tuple(states)
         self.paths = tuple(paths)
@@ -105,9 +111,6 @@ class InferenceStep(keras.layers.Layer):
             self._constant("me_convolution", (3, self._width, squeezed, 1))
             self._constant("me_bias", (squeezed,))
             self._constant("me_expand", (squeezed, channels))
-
-    def _constant(self, name, shape):
-        setattr(self, name, self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False))
 
     def take_weights(self, step):
         """Computes the constants from the weights of the layer that was given to `like`."""
@@ -200,10 +203,8 @@ class InferenceStep(keras.layers.Layer):
         return list(input_shape)
 
     def get_config(self):
-        config = super().get_config()
-        del config["trainable"]
         return {
-            **config,
+            **super().get_config(),
             "states": list(self.states),
             "paths": list(self.paths),
             "squeezed_channels": self.squeezed_channels,

@@ -166,7 +166,7 @@ def test_a_checkpoint_whose_keys_do_not_tell_its_kind(tmp_path, capsys):
     checkpoint, path = tmp_path / "tsm.npz", tmp_path / "tsm.tflite"
     np.savez(checkpoint, **reference().state_dict("tsm_bninception_27c_8f_224px.npz"))
     model = [str(checkpoint), "--num-segments", "2"]
-    assert "a TSM from a TSN" in failure([*model, "--output", str(path)])
+    assert "do not tell TSM from TSN" in failure([*model, "--output", str(path)])
     main([*model, "--kind", "tsm", "--output", str(path)])
     assert "same class        100.0%" in capsys.readouterr().out
     assert read_metadata(path).num_segments == 2
