@@ -94,6 +94,7 @@ def test_all_forms_are_the_same_function(tiny):
         np.testing.assert_allclose(form(model).predict_on_batch(clips), expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_built_models_have_activations_of_order_one():
     import keras
     import numpy as np

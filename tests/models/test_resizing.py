@@ -30,9 +30,9 @@ def config_of(model):
 @pytest.mark.parametrize(
     ("backbone", "old", "new", "options"),
     [
-        ("mobilenet_v2", 64, 75, {"alpha": 0.35}),
         ("mobilenet_v2", 75, (64, 96), {"alpha": 0.35}),
-        ("mobilenet_v2", 64, 75, {"alpha": 0.35, "variant": "torchvision"}),
+        pytest.param("mobilenet_v2", 64, 75, {"alpha": 0.35}, marks=pytest.mark.slow),
+        pytest.param("mobilenet_v2", 64, 75, {"alpha": 0.35, "variant": "torchvision"}, marks=pytest.mark.slow),
         ("mobilenet_v3_small", 64, 75, {"paths": "ste", "shift": None}),
     ],
 )

@@ -112,7 +112,7 @@ def test_each_frame_has_the_logits_of_the_clip_that_ends_with_it():
 @pytest.mark.parametrize(
     ("name", "size", "options"),
     [
-        ("mobilenet_v2", 32, {"alpha": 0.35}),
+        pytest.param("mobilenet_v2", 32, {"alpha": 0.35}, marks=pytest.mark.slow),
         pytest.param("resnet50", 32, {}, marks=pytest.mark.slow),
         pytest.param("resnet50", 33, {"variant": "torchvision", "shift": "fixed"}, marks=pytest.mark.slow),
         pytest.param("bn_inception", 64, {}, marks=pytest.mark.slow),

@@ -262,7 +262,7 @@ def mmaction_state(name):
     return state
 
 
-@pytest.mark.parametrize("name", [MODELS[3], MODELS[4], MODELS[6]])
+@pytest.mark.parametrize("name", [MODELS[3], MODELS[4], pytest.param(MODELS[6], marks=pytest.mark.slow)])
 def test_keys_of_mmaction(name):
     state = mmaction_state(name)
     assert {
@@ -309,6 +309,7 @@ def test_tsm_online_gives_the_original_models_logits_as_clip_and_frame_by_frame(
     assert (layer.causal, layer.past_channels) == (True, "first")
 
 
+@pytest.mark.slow
 def test_tsm_online_is_not_the_causal_model_that_starts_from_a_clip_model():
     model, clips = online(), reference().clips(ONLINE)
     second = keras_action.build_tsm(
@@ -393,10 +394,10 @@ def image_state(name, classifier, features):
     ("name", "classifier", "features"),
     [
         (MOBILENET, "classifier.1", 1280),  # torchvision, and tonylins at first
-        (MOBILENET, "classifier", 1280),  # tonylins now
+        pytest.param(MOBILENET, "classifier", 1280, marks=pytest.mark.slow),  # tonylins now
         (RESNET, "fc", 2048),  # torchvision
         (INCEPTION, "fc", 1024),  # the TSN release's
-        (INCEPTION, "last_linear", 1024),  # pretrainedmodels'
+        pytest.param(INCEPTION, "last_linear", 1024, marks=pytest.mark.slow),  # pretrainedmodels'
     ],
 )
 def test_image_models_become_a_tsn_and_a_backbone(name, classifier, features, tmp_path):
@@ -480,6 +481,7 @@ def test_imagenet_backbone_leaves_the_rest_fresh_and_names_what_is_missing():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_keys_of_the_deeper_resnets():
     """Their names by the rule of torchvision's `ResNet`: every key of a state dict made so finds its place."""
     for depth, blocks in (("resnet101", (3, 4, 23, 3)), ("resnet152", (3, 8, 36, 3))):
