@@ -215,8 +215,8 @@ def main(argv=None):
     output = Path(arguments.output)
     try:
         trainings = plan(rows, arguments.seeds, arguments.start_from, arguments.start_seeds)
-        recipe = load_recipe(arguments.recipe, arguments.set)
         training_set = read_data_set(arguments.train)
+        recipe = load_recipe(arguments.recipe, arguments.set, num_clips=len(training_set))
         validation_set = read_data_set(arguments.val, labels=training_set.labels, allow_empty_classes=True)
         reports, pretrainings, logs = {}, {}, {}
         for i, training in enumerate(trainings):
