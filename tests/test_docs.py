@@ -24,6 +24,7 @@ NOT_RUN = {
     "docs/recognize.md": ["keras-action recognize", "pip install 'keras", "keras-action recognize"],
     "docs/results.md": "all",
     "docs/several_devices.md": "all",
+    "docs/studio.md": "all",
     "docs/torch_checkpoints.md": ["curl -LO", "weights = torch.load"],
     "docs/tutorial.md": ["git clone"],
     "docs/web.md": "all",

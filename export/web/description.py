@@ -8,7 +8,8 @@ def describe_model(path, settings=None):
 
     Args:
         path: Path of a `.tflite` file of `keras_action.litert.convert`, with labels and length of its clips.
-        settings: Path of a JSON file of event settings, or `None` for the defaults for the length of the clips.
+        settings: Path of a JSON file of event settings, or `None` for those in the file, or else the defaults for
+            the length of its clips.
 
     Returns:
         A dictionary for JSON.
@@ -22,7 +23,7 @@ def describe_model(path, settings=None):
     from keras_action.litert.metadata import metadata_of
     from keras_action.recognition import EventSettings, load_settings
     from keras_action.recognition.detectors import make_detector
-    from keras_action.recognition.loading import crops_to_aspect_ratio
+    from keras_action.recognition.loading import crops_to_aspect_ratio, stored_settings
     from keras_action.utils.signature import CLIP, FRAME, LOGITS, SIGNATURE
 
     path = Path(path)
@@ -39,7 +40,13 @@ def describe_model(path, settings=None):
             f"Received: from {list(file.inputs)} to {list(file.outputs)}"
         )
     kind = "stream" if file.is_streaming else "clip"
-    settings = EventSettings.for_clips(metadata.clip_seconds) if settings is None else load_settings(settings)
+    stored, points = stored_settings(metadata), None
+    if settings is not None:
+        settings = load_settings(settings)
+    elif stored is not None:
+        settings, points = stored, metadata.extra.get("operating_points")
+    else:
+        settings = EventSettings.for_clips(metadata.clip_seconds)
     if kind == "stream" and (settings.window_seconds is not None or settings.stride is not None):
         raise ValueError(
             f"{path} is run on every frame, at the time step of its training, without windows. "
@@ -61,6 +68,7 @@ def describe_model(path, settings=None):
         "inputs": [_tensor(name, file.tensor(index)) for name, index in file.inputs.items()],
         "outputs": [_tensor(name, file.tensor(index)) for name, index in file.outputs.items()],
         "settings": settings.to_dict(),
+        "operating_points": points,
     }
 
 

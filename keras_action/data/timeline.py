@@ -170,6 +170,9 @@ def _timeline(path, container, stream, ticks):
     else:
         ticks.sort()  # packets come in the order of decoding
         start, times = max(ticks[0] * tick_seconds, 0.0), (np.array(ticks) - ticks[0]) * tick_seconds
+        if stream.average_rate is None and len(times) > 1:
+            # Recordings of browsers don't state a rate, and FFmpeg guesses that of the clock, 1000 frames a second.
+            fps = (len(times) - 1) / float(times[-1])
     timeline = Timeline(ticks, times, fps, float(times[-1]) + 1 / fps)
     # Some containers don't say how many frames there are, but when the last one ends, counted from 0. The first may
     # begin later.

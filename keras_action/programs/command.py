@@ -6,6 +6,9 @@ import sys
 
 # What one wants to do → name of a program → (module, what it does). A new program is a line here.
 PROGRAMS = {
+    "Your own gestures": {
+        "studio": ("export.studio", "record, train and try gestures in one page"),
+    },
     "Prepare data": {
         "prepare": ("training.prepare", "write videos as shards of JPEG frames, which are fast to read"),
         "synthesize": ("training.synthesize", "make a data set of synthetic gesture videos"),

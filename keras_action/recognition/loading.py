@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from keras_action.recognition.detectors import settings_from_dict
+from keras_action.recognition.settings import DetectorSettings
+
 
 class LoadedModel(NamedTuple):
     """A model for a recogniser, and what is stored with it.
@@ -14,12 +17,14 @@ class LoadedModel(NamedTuple):
         labels: Names of the classes, or `None`.
         clip_seconds: Length of its clips, in seconds, or `None`.
         crop_to_aspect_ratio: Whether it was trained on frames that keep their aspect ratio; True if not known.
+        settings: Its event settings, or `None`.
     """
 
     model: Callable
     labels: tuple[str, ...] | None
     clip_seconds: float | None
     crop_to_aspect_ratio: bool
+    settings: DetectorSettings | None = None
 
 
 def load_recognition_model(model, num_threads=1):
@@ -62,10 +67,16 @@ def crops_to_aspect_ratio(metadata):
     return bool(recipe.get("crop_to_aspect_ratio", True))
 
 
+def stored_settings(metadata):
+    """The event settings in the metadata of a LiteRT file, under the name `event_settings`; `None` if it has none."""
+    values = (getattr(metadata, "extra", None) or {}).get("event_settings")
+    return None if values is None else settings_from_dict(values)
+
+
 def _with_metadata(model):
     metadata = getattr(model, "metadata", None)
     labels, clip_seconds = getattr(metadata, "labels", None), getattr(metadata, "clip_seconds", None)
-    return LoadedModel(model, labels, clip_seconds, crops_to_aspect_ratio(metadata))
+    return LoadedModel(model, labels, clip_seconds, crops_to_aspect_ratio(metadata), stored_settings(metadata))
 
 
 def _load_litert(path, num_threads):

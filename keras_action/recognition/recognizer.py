@@ -52,8 +52,8 @@ class GestureRecognizer:
             `settings`, or `clip_seconds / T`, which is always that of a streaming
             model.
         settings: An `EventSettings`, for windows of several lengths a
-            `WindowEventSettings`, or the path of their JSON file. `None` for
-            `EventSettings.for_clips(clip_seconds)` or
+            `WindowEventSettings`, or the path of their JSON file. `None` for those
+            stored with the model, `EventSettings.for_clips(clip_seconds)` or
             `WindowEventSettings.for_windows(window_seconds)`.
         window_seconds: Length of the windows, in seconds, or several lengths, which
             compete: for gestures of very different lengths, at the cost of as many
@@ -105,6 +105,8 @@ class GestureRecognizer:
     ):
         settings = _load_settings(settings)
         loaded = load_recognition_model(model, num_threads)
+        if settings is None and window_seconds is None and stride is None and clip_seconds is None:
+            settings = loaded.settings
         labels = loaded.labels if labels is None else labels
         clip_seconds = loaded.clip_seconds if clip_seconds is None else clip_seconds
         if labels is None or clip_seconds is None:

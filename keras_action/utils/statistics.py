@@ -1,4 +1,4 @@
-"""Softmax, and confidence intervals by bootstrap. NumPy only."""
+"""Softmax, and confidence intervals. NumPy only."""
 
 from typing import NamedTuple
 
@@ -16,6 +16,32 @@ class ConfidenceInterval(NamedTuple):
 
     low: float
     high: float
+
+
+def share_interval(hits, count):
+    """Wilson's 95 % interval of a share of independent observations, also of few, and of none or all.
+
+    Args:
+        hits: Number of hits.
+        count: Number of observations, at least 1.
+
+    Returns:
+        A `ConfidenceInterval`.
+
+    Example:
+
+    >>> low, high = share_interval(18, 18)
+    >>> print(f"{low:.2f} to {high:.2f}")
+    0.82 to 1.00
+
+    Reference: [Wilson, 1927](https://doi.org/10.1080/01621459.1927.10502953).
+    """
+    if not 0 <= hits <= count or count < 1:
+        raise ValueError(f"`hits` must be from 0 to `count`, at least 1. Received: hits={hits}, count={count}")
+    z, share = 1.959964, hits / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return ConfidenceInterval(max(0.0, float(middle - half)), min(1.0, float(middle + half)))
 
 
 def bootstrap_intervals(figures, kinds, units=None, *, level=0.95, resamples=2000, seed=0):

@@ -1,5 +1,6 @@
 """The page's files, its server and its runtime; its JavaScript against the Python that it was ported from."""
 
+import dataclasses
 import hashlib
 import http.client
 import io
@@ -396,6 +397,65 @@ def test_site(clip_file, stream_file, fake_runtime, tmp_path):
     assert (tmp_path / "site/index.html").is_file()
     # A browser finds no package by its name.
     assert '"../../wasm-utils/dist/index.js"' in (tmp_path / "site/runtime/core/dist/index.js").read_text()
+
+
+def test_settings_of_a_file(clip_file, fake_runtime, tmp_path):
+    """The page takes them, with the operating points for its slider, unless other settings are given."""
+    from keras_action.litert import read_metadata, write_metadata
+
+    path = tmp_path / "tuned.tflite"
+    shutil.copy(clip_file, path)
+    metadata = read_metadata(path)
+    tuned = EventSettings.for_clips(1.0, on_threshold=0.55)
+    points = [{"on_threshold": 0.55, "detection_rate": 0.9, "false_alarms_per_minute": 0.5, "duplicates": 0}]
+    extra = {**metadata.extra, "event_settings": tuned.to_dict(), "operating_points": points}
+    write_metadata(path, dataclasses.replace(metadata, extra=extra))
+
+    def described(*settings):
+        return json.loads(site_files([path], fake_runtime, *settings)["models.json"])["models"][0]
+
+    assert (described()["settings"], described()["operating_points"]) == (tuned.to_dict(), points)
+    other = EventSettings.for_clips(1.0, on_threshold=0.8)
+    given = described(other.save(tmp_path / "events.json"))
+    assert (given["settings"], given["operating_points"]) == (other.to_dict(), None)
+
+
+def test_recognizers_of_the_page(clip_file, fake_runtime):
+    """Without a runtime its files are not there, and the server recognises."""
+    both = site_files([clip_file], fake_runtime, server=True)
+    assert json.loads(both["models.json"])["recognizers"] == ["browser", "server"]
+    none = site_files([clip_file], None, server=True)
+    assert json.loads(none["models.json"])["recognizers"] == ["server"]
+    assert not [name for name in none if name.startswith("runtime/")]
+
+
+SENSITIVITY = """
+    const { Sensitivity } = await import(BASE + "sensitivity.js");
+    const listeners = [];
+    const threshold = { addEventListener: (_, run) => listeners.push(run), setAttribute() {} };
+    const elements = { threshold, thresholdName: {}, thresholdValue: {} };
+    const chosen = [];
+    const sensitivity = new Sensitivity(elements, (value) => chosen.push(value));
+    const texts = [];
+    for (const points of [value.points, null]) {
+      sensitivity.offer({ settings: { on_threshold: 0.55 }, operating_points: points });
+      const { min, max, value: place } = threshold;
+      texts.push([elements.thresholdName.textContent, min, max, place, elements.thresholdValue.textContent]);
+      threshold.value = max;
+      for (const run of listeners) run();
+    }
+    return [texts, chosen];
+"""
+
+
+def test_sensitivity_is_an_operating_point():
+    rows = [(0.9, 0.5, 0.0), (0.55, 0.9, 0.5), (0.3, 1.0, 2.25)]
+    names = ("on_threshold", "detection_rate", "false_alarms_per_minute")
+    points = [dict(zip(names, row, strict=True)) for row in rows]
+    texts, chosen = run_javascript(SENSITIVITY, {"points": points})
+    assert texts[0] == ["Sensitivity", 0, 2, 1, "90 % found, 0.5 false a minute"]
+    assert texts[1] == ["Threshold", 0.3, 0.99, 0.55, "55 %"]
+    assert chosen == [0.3, 0.99]
 
 
 def test_server(clip_file, fake_runtime):

@@ -28,7 +28,7 @@ def test_version(capsys):
     ("arguments", "message"),
     [
         ([], r"usage: keras-action"),
-        (["trian"], r"error: .*Did you mean 'train'\? Programs: prepare, .*, demo\. Received: trian"),
+        (["trian"], r"error: .*Did you mean 'train'\? Programs: studio, .*, demo\. Received: trian"),
         (["conver"], r"Did you mean 'convert'\?"),
         (["zzz"], r"Unknown program\. Programs: "),
         (["--verbose"], r"Received: --verbose"),

@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,26 @@ def test_an_object_serves_as_well_as_its_path(folder, kind):
     events = [list(_play(recognizer)) for recognizer in (by_path, by_object)]
     assert [event.label for event in events[0]] == ["red"]
     assert events[0] == events[1]
+
+
+def test_settings_in_a_file(folder, tmp_path):
+    """They are used unless other settings, or windows of another length, are given."""
+    from keras_action.litert import read_metadata, write_metadata
+    from keras_action.recognition import EventSettings
+
+    path = tmp_path / "tuned.tflite"
+    path.write_bytes((folder / "clips.tflite").read_bytes())
+    tuned, other = EventSettings.for_clips(1.0, on_threshold=0.55), EventSettings.for_clips(1.0, on_threshold=0.8)
+    metadata = read_metadata(path)
+    write_metadata(path, dataclasses.replace(metadata, extra={**metadata.extra, "event_settings": tuned.to_dict()}))
+    assert load_recognition_model(path).settings == tuned
+    assert load_recognition_model(folder / "clips.tflite").settings is None
+    assert GestureRecognizer(path).settings == tuned
+    assert GestureRecognizer(path, settings=other).settings == other
+    assert GestureRecognizer(path, window_seconds=0.5).settings == EventSettings.for_clips(1.0)
+    write_metadata(path, dataclasses.replace(metadata, extra={"event_settings": {"on_threshold": 7}}))
+    with pytest.raises(ValueError, match="on_threshold=7"):
+        GestureRecognizer(path)
 
 
 def _play(recognizer):

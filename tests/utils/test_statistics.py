@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_action.utils import statistics as bootstrap
-from keras_action.utils.statistics import bootstrap_intervals
+from keras_action.utils.statistics import bootstrap_intervals, share_interval
 
 
 def share(counts):
@@ -53,3 +53,17 @@ def test_errors(options):
 
 def test_docstring():
     assert doctest.testmod(bootstrap).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "low", "high"), [(8, 10, 0.490, 0.943), (0, 10, 0.0, 0.278), (20, 20, 0.839, 1.0)]
+)
+def test_share_interval(hits, count, low, high):
+    """Values of R's `prop.test(hits, count, correct = FALSE)`."""
+    assert share_interval(hits, count) == pytest.approx((low, high), abs=5e-4)
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 0), (3, 2), (-1, 2)])
+def test_share_of_wrong_counts(hits, count):
+    with pytest.raises(ValueError, match="Received: hits="):
+        share_interval(hits, count)

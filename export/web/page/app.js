@@ -2,6 +2,8 @@
 
 import { withOnThreshold } from "./detectors.js";
 import { Recognition } from "./recognition.js";
+import { Sensitivity } from "./sensitivity.js";
+import { ServerRecognition } from "./server_recognition.js";
 import { Slides } from "./slides.js";
 import { explainCamera, FrameSource, listCameras, openCamera } from "./source.js";
 import { View } from "./view.js";
@@ -9,8 +11,7 @@ import { View } from "./view.js";
 const elements = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
 const view = new View(elements);
 const slides = new Slides(elements);
-const recognition = new Recognition();
-const source = new FrameSource(elements.video, recognition, {
+const source = new FrameSource(elements.video, null, {
   onResult(result) {
     if (result.scores) view.setScores(result.scores, result.activeLabel);
     for (const event of result.events) {
@@ -33,6 +34,12 @@ const source = new FrameSource(elements.video, recognition, {
   },
 });
 let models = [];
+let recognizers = ["browser"]; // or "server", in the order in which they are tried
+let recognition = null;
+const sensitivity = new Sensitivity(elements, (onThreshold) => {
+  const { settings } = models[elements.model.value];
+  recognition.use(withOnThreshold(settings, onThreshold));
+});
 
 /** `state`: loading, ready, running or failed. */
 function setState(state) {
@@ -49,7 +56,7 @@ async function start() {
   try {
     const response = await fetch("models.json");
     if (!response.ok) throw new Error(`models.json: ${response.status} ${response.statusText}`);
-    models = (await response.json()).models;
+    ({ models, recognizers = recognizers } = await response.json());
   } catch (error) {
     setState("failed");
     view.setStatus("No model.");
@@ -69,25 +76,40 @@ async function loadModel(index) {
   elements.model.value = index;
   view.setStatus(`Loading ${description.name} …`);
   try {
-    const { threads } = await recognition.load(description);
+    const threads = await loadRecognition(description);
     const { labels, settings } = description;
     const ignored = new Set(settings.ignore.map((label) => label.toLowerCase()));
     view.setModel(description);
     view.clear();
     slides.offer(labels.filter((label) => !ignored.has(label.toLowerCase())));
-    elements.threshold.value = settings.on_threshold;
-    elements.thresholdValue.textContent = `${Math.round(100 * settings.on_threshold)} %`;
+    sensitivity.offer(description);
     const kind = description.kind === "stream" ? "frame by frame" : `clips of ${description.clip_seconds.toFixed(1)} s`;
     const size = `${(description.bytes / 1e6).toFixed(description.bytes < 1e6 ? 2 : 1)} MB`;
     elements.about.textContent = `${description.name}: ${labels.length} classes, ${kind}, ${size}`;
     elements.threads.textContent = threads;
     setState("ready");
-    view.setStatus("Ready. Start the camera, or open a video.");
+    const where = recognition instanceof ServerRecognition ? " The server recognises: this browser has no runtime." : "";
+    view.setStatus(`Ready. Start the camera, or open a video.${where}`);
   } catch (error) {
     setState("failed");
     view.setStatus("The model does not run in this browser.");
     offerAnother(index, error);
   }
+}
+
+/** Loads a model into the first recogniser that can run it. Returns the number of its threads. */
+async function loadRecognition(description) {
+  for (const kind of recognizers) {
+    const Kind = kind === "server" ? ServerRecognition : Recognition;
+    if (!(recognition instanceof Kind)) recognition = new Kind();
+    source.recognition = recognition;
+    try {
+      return (await recognition.load(description)).threads;
+    } catch (error) {
+      if (kind === recognizers.at(-1)) throw error;
+    }
+  }
+  throw new Error("No recogniser is available.");
 }
 
 const failed = new Set();
@@ -159,12 +181,6 @@ elements.mirror.addEventListener("change", () => {
   elements.stage.classList.toggle("mirrored", elements.mirror.checked && elements.video.srcObject !== null);
 });
 elements.model.addEventListener("change", () => loadModel(Number(elements.model.value)));
-elements.threshold.addEventListener("input", () => {
-  const onThreshold = Number(elements.threshold.value);
-  const { settings } = models[elements.model.value];
-  elements.thresholdValue.textContent = `${Math.round(100 * onThreshold)} %`;
-  recognition.use(withOnThreshold(settings, onThreshold));
-});
 elements.openSlides.addEventListener("click", () => elements.slideFiles.click());
 elements.slideFiles.addEventListener("change", () => {
   if (elements.slideFiles.files.length) slides.open(elements.slideFiles.files);
@@ -172,5 +188,7 @@ elements.slideFiles.addEventListener("change", () => {
 });
 elements.fullScreen.addEventListener("click", () => elements.deck.requestFullscreen());
 elements.fullScreen.hidden = !document.fullscreenEnabled;
+// In another page, which has a head of its own.
+document.body.classList.toggle("embedded", new URLSearchParams(location.search).has("embedded"));
 
 start();

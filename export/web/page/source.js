@@ -47,7 +47,7 @@ export class FrameSource {
   /** `handlers`: onResult(result), onEnd(reason), onError(error). */
   constructor(video, recognition, handlers) {
     this.video = video;
-    this._recognition = recognition;
+    this.recognition = recognition;
     this._handlers = handlers;
     this._canvas = document.createElement("canvas");
     this._context = this._canvas.getContext("2d", { willReadFrequently: true });
@@ -178,7 +178,7 @@ export class FrameSource {
     this._pending += 1;
     if (!this._isLive && this._pending > MAX_WAITING) this.video.pause();
     try {
-      const result = await this._recognition.push(this._grab(), timestamp, this._isLive);
+      const result = await this.recognition.push(this._grab(), timestamp, this._isLive);
       if (run === this._run) this._handlers.onResult(result);
     } catch (error) {
       if (run === this._run && this.isRunning) {
@@ -210,9 +210,9 @@ export class FrameSource {
     this.isRunning = false;
     this._stopCamera();
     this.video.pause();
-    if (reason === null) return this._recognition.reset();
+    if (reason === null) return this.recognition.reset();
     try {
-      this._handlers.onResult(await this._recognition.flush());
+      this._handlers.onResult(await this.recognition.flush());
     } catch (error) {
       this._handlers.onError(error);
     }

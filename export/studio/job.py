@@ -1,0 +1,350 @@
+"""The training of a studio, from its takes to a LiteRT file. Runs in a process of its own: `python -m … FOLDER`."""
+
+import csv
+import dataclasses
+import itertools
+import json
+import os
+import sys
+import threading
+import time
+import warnings
+
+from keras_action.utils.files import write_csv, write_whole
+from keras_action.utils.intervals import intervals_path, is_ignored, read_intervals
+from keras_action.utils.labels import normalize_label
+from keras_action.utils.statistics import share_interval
+
+from .project import Project
+from .recipe import MIN_TAKES, VALIDATION_SHARE, choose_recipe
+from .training import LOG, RESULT, read_json, write_status
+
+_COLUMNS = ("path", "label", "session", "part")
+_REPRESENTATIVE_CLIPS = 128
+_FALSE_ALARMS = 1.0  # a minute, allowed in tuning
+
+
+def main(folder):
+    """Trains on the takes of a studio's folder, or resumes, and writes its state to `status.json` all the time."""
+    project = Project(folder)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(5)  # the page comes first
+    started = time.monotonic()
+    try:
+        result = run(project, lambda **values: write_status(project.training, phase="running", **values))
+    except (ImportError, OSError, ValueError, FloatingPointError) as error:
+        write_status(project.training, phase="failed", message=str(error))
+    except Exception as error:
+        message = f"An unexpected error: {type(error).__name__}: {error}. The details are in {project.training / LOG}"
+        write_status(project.training, phase="failed", message=message)
+        raise
+    else:
+        write_status(project.training, phase="done", seconds=time.monotonic() - started, result=result)
+
+
+def run(project, report):
+    """Trains, evaluates, converts and tunes. Returns the number of the result.
+
+    Args:
+        project: The `Project`.
+        report: A function that is called with the state, `step` and more, whenever it changes.
+    """
+    report(step="reading")
+    training, validation, split = read_split(project)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras_action
+
+    clips = with_windows(project, training)
+    recipe = choose_recipe(len(clips))
+    model_run = keras_action.train(
+        recipe,
+        clips,
+        None,  # the kept-back takes choose nothing: their accuracy is that of new takes
+        project.training / "run",
+        callbacks=[_progress(report, recipe.epochs)],
+        tensorboard=False,
+    )
+    report(step="evaluating")
+    evaluation = keras_action.evaluate(
+        model_run.load_model(),
+        validation,
+        num_segments=recipe.num_segments,
+        input_size=recipe.input_size,
+        sampling=recipe.sampling,
+        crop_to_aspect_ratio=recipe.cropping.crop_to_aspect_ratio,
+        progress=False,
+    )
+    report(step="converting")
+    file = convert(project, model_run, clips)
+    report(step="tuning")
+    settings, points, source = tune(project, file, validation)
+    return write_result(project, file, settings, points, evaluation, {**split, "tuned_on": source})
+
+
+def read_split(project):
+    """The takes to train on, those kept back, and how they were divided; as before where a training is resumed.
+
+    Raises:
+        ValueError: If there are too few takes; the message is for the page.
+    """
+    from keras_action.data import Annotations, Clip
+
+    path = project.training / "takes.csv"
+    if not path.is_file():
+        check_takes(project)
+        training, validation, by_session = split_takes(project.annotations())
+        rows = [
+            (os.path.relpath(clip.path, project.folder), clip.label, clip.group, part)
+            for part, annotations in (("training", training), ("validation", validation))
+            for clip in annotations.clips
+        ]
+        write_csv(path, (*_COLUMNS, "by_session"), [(*row, int(by_session)) for row in rows])
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    labels = tuple(sorted({row["label"] for row in rows}))
+    parts = {"training": [], "validation": []}
+    for row in rows:
+        take = project.folder / row["path"]
+        if not take.exists():
+            raise ValueError(f"{row['path']} was deleted since the training began. Start the training anew.")
+        parts[row["part"]].append(Clip(str(take), row["label"], group=row["session"]))
+    training, validation = (Annotations(tuple(clips), labels) for clips in parts.values())
+    by_session = rows[0]["by_session"] == "1"
+    return (
+        training,
+        validation,
+        {
+            "by_session": by_session,
+            "sessions": len({row["session"] for row in rows}),
+            "training_takes": len(training),
+            "validation_takes": len(validation),
+        },
+    )
+
+
+def check_takes(project):
+    """Raises a `ValueError` that says in words which gestures have too few takes."""
+    counts = {label: len(project.takes(label)) for label in project.labels()}
+    gestures = [label for label in counts if not is_ignored(label)]
+    if len(counts) < 2 or not gestures:
+        raise ValueError(
+            "There must be at least one gesture besides “none”. Add a gesture, and record some takes of it."
+        )
+    small = [f"{label} ({count})" for label, count in counts.items() if count < MIN_TAKES]
+    if small:
+        raise ValueError(
+            f"Too few takes of {', '.join(small)}. Record at least {MIN_TAKES} of each gesture, better ten or more."
+        )
+
+
+def split_takes(annotations):
+    """Divides takes by recording session where there are several, else by take.
+
+    Returns:
+        The takes to train on, those kept back, and whether they are divided by session.
+    """
+    from keras_action.data import Annotations, split_annotations
+
+    shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of small classes: the page shows the numbers
+        if len({clip.group for clip in annotations.clips}) > 1:
+            parts = split_annotations(annotations, shares)
+            counts = [{label: 0 for label in annotations.labels} for _ in parts]
+            for count, part in zip(counts, parts, strict=True):
+                for clip in part.clips:
+                    count[clip.label] += 1
+            # With a session for each gesture, a class would have no takes to learn from.
+            if min(counts[0].values()) >= MIN_TAKES // 2 and min(counts[1].values()) >= 1:
+                return *parts, True
+        bare = tuple(dataclasses.replace(clip, group=None) for clip in annotations.clips)
+        parts = split_annotations(Annotations(bare, annotations.labels), shares)
+    groups = {clip.path: clip.group for clip in annotations.clips}
+    return (
+        *(
+            Annotations(
+                tuple(dataclasses.replace(clip, group=groups[clip.path]) for clip in part.clips), annotations.labels
+            )
+            for part in parts
+        ),
+        False,
+    )
+
+
+def with_windows(project, training):
+    """Takes to train on, and windows of a stream joined from them.
+
+    A recogniser's window shows the end of one thing and the beginning of another most of the time. A model that knows
+    whole takes only finds little in a stream.
+
+    Returns:
+        An `Annotations`; without windows if there is no background.
+    """
+    from keras_action.data import Annotations, Clip, join_clips, sample_windows, video_info
+    from keras_action.training.fit import median_clip_seconds
+
+    background = next((label for label in training.labels if is_ignored(label)), None)
+    if background is None:
+        return training
+    video = project.training / "windows.mp4"
+    if not (video.is_file() and intervals_path(video).is_file()):
+        join_clips(training, video, min_pause=0.5, max_pause=2, pauses="background")
+    truth = read_intervals(intervals_path(video))
+    length = median_clip_seconds(training)
+    windows = sample_windows(truth, video_info(video).duration, [length], background=background)
+    shown = {(gesture.start, gesture.end) for gesture in truth}  # the takes themselves
+    clips = [
+        Clip(str(video), window.label, window.start, window.end, group="windows")
+        for window in windows
+        if (window.start, window.end) not in shown
+    ]
+    return Annotations((*training.clips, *clips), training.labels)
+
+
+def convert(project, model_run, training):
+    """Writes the int8 file of a run into the folder of the training. Returns its path."""
+    from keras_action import litert
+    from keras_action.training.build import training_batches
+
+    batches = training_batches(model_run.recipe, training).as_numpy_iterator()
+    clips = itertools.chain.from_iterable(clips for clips, _ in batches)
+    path = project.training / "gestures.tflite"
+    litert.convert(
+        model_run.load_model(),
+        path,
+        quantization="int8",
+        representative_clips=list(itertools.islice(clips, _REPRESENTATIVE_CLIPS)),
+        labels=model_run.labels,
+        clip_seconds=model_run.clip_seconds,
+        metadata={
+            "name": project.name,
+            "description": "Gestures recorded and trained with keras-action studio",
+            "backbone": model_run.recipe.backbone,
+            "recipe": model_run.recipe.to_dict(),
+        },
+    )
+    return path
+
+
+def tune(project, file, validation):
+    """Event settings of a LiteRT file, found on long takes, or else on a stream joined from the kept-back takes.
+
+    Returns:
+        The settings, the `OperatingPoint`s, and `"long takes"` or `"kept-back takes"`.
+    """
+    from keras_action.data import iter_frames, join_clips
+    from keras_action.recognition import GestureRecognizer, operating_curve, record_logits, tune_events
+
+    recognizer = GestureRecognizer(file, num_threads=2)
+    videos, source = [], "long takes"
+    for video in project.long_takes():
+        truth = read_intervals(intervals_path(video))
+        if all(normalize_label(interval.label) in recognizer.labels for interval in truth):
+            videos.append((video, truth))
+    if not videos:
+        source, video = "kept-back takes", project.training / "joined.mp4"
+        has_background = any(is_ignored(clip.label) for clip in validation.clips)
+        pauses = "background" if has_background else "hold"
+        videos = [(video, join_clips(validation, video, min_pause=1, max_pause=3, pauses=pauses))]
+    streams = [(record_logits(recognizer, iter_frames(video)), truth) for video, truth in videos]
+    settings = tune_events(streams, recognizer.settings, recognizer.clip_seconds, _FALSE_ALARMS)
+    return settings, operating_curve(streams, settings), source
+
+
+def write_result(project, file, settings, points, evaluation, split):
+    """Writes the file, with labels and settings inside, and what the page shows of it. Returns its number.
+
+    The last file appears last: until then the page shows the result of the training before.
+    """
+    from keras_action.litert import read_metadata, write_metadata
+
+    useful = useful_points(points, settings.on_threshold)
+    metadata = read_metadata(file)
+    extra = {"event_settings": settings.to_dict(), "operating_points": [dataclasses.asdict(point) for point in useful]}
+    write_metadata(file, dataclasses.replace(metadata, extra={**metadata.extra, **extra}))
+    previous = read_json(project.model / RESULT) or {}
+    number = int(previous.get("number", 0)) + 1
+    name = f"gestures_{number}.tflite"
+    write_whole(project.model / name, file.read_bytes())
+    write_whole(project.model / f"evaluation_{number}.json", evaluation.to_json() + "\n")
+    right = round(evaluation.top1 * len(evaluation.paths))
+    values = {
+        "number": number,
+        "file": name,
+        "bytes": (project.model / name).stat().st_size,
+        "accuracy": evaluation.top1,
+        "interval": share_interval(right, len(evaluation.paths)),
+        "labels": list(evaluation.labels),
+        "confusion": evaluation.confusion.tolist(),
+        "wrong": [
+            {
+                "label": wrong.true,
+                "name": os.path.basename(wrong.path),
+                "predicted": wrong.predicted,
+                "probability": wrong.probability,
+            }
+            for wrong in evaluation.wrong()
+        ],
+        "split": split,
+    }
+    write_whole(project.model / RESULT, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    for old in project.model.iterdir():
+        if old.name not in (name, f"evaluation_{number}.json", RESULT) and not old.name.startswith("."):
+            old.unlink(missing_ok=True)
+    return number
+
+
+def useful_points(points, on_threshold):
+    """Operating points of which none is better in both figures than another, from few detections to many.
+
+    Args:
+        points: `OperatingPoint`s by threshold.
+        on_threshold: The tuned threshold, which is always among them.
+    """
+    chosen = []
+    for point in sorted(points, key=lambda point: -point.on_threshold):
+        is_tuned = point.on_threshold == on_threshold
+        if is_tuned or not chosen or point.detection_rate > max(other.detection_rate for other in chosen):
+            chosen.append(point)
+    return chosen
+
+
+def _progress(report, epochs):
+    """A callback that reports the epochs, and the time that is left of them."""
+    import keras
+
+    class Progress(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self._times = []
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self._begin = time.monotonic()
+            self._report(epoch)
+
+        def on_train_batch_end(self, batch, logs=None):
+            self._logs = logs
+
+        def on_epoch_end(self, epoch, logs=None):
+            self._times.append(time.monotonic() - self._begin)
+            self._report(epoch + 1, (logs or {}).get("accuracy"))
+
+        def _report(self, epoch, accuracy=None):
+            # The first epoch compiles, and so takes longer.
+            times = self._times[1:] or self._times
+            left = None if not times else (epochs - epoch) * sum(times) / len(times)
+            values = {} if accuracy is None else {"accuracy": float(accuracy)}
+            report(step="training", epoch=epoch, epochs=epochs, seconds_left=left, **values)
+
+    return Progress()
+
+
+def _end_with_parent():
+    """Ends this process when the server's end of the pipe is closed, as it is whenever the server ends."""
+    while os.read(0, 1):  # not `sys.stdin`, whose lock would be held when this process ends by itself
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

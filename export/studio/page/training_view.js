@@ -1,0 +1,105 @@
+// The state of the training, and its result.
+
+import { takeCard } from "./takes.js";
+import { makeElement } from "./slides.js";
+
+const STEPS = {
+  starting: "Starting …",
+  reading: "Reading the takes …",
+  training: "Training",
+  evaluating: "Recognising the takes that were kept back …",
+  converting: "Converting to an int8 file …",
+  tuning: "Finding the settings for live recognition …",
+};
+// Share of the bar at which a step begins; the epochs fill the bar up to the next one.
+const BEGINS = { starting: 0, reading: 0.01, training: 0.04, evaluating: 0.86, converting: 0.88, tuning: 0.95 };
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+
+function duration(seconds) {
+  return seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
+}
+
+export class TrainingView {
+  /** `handlers`: onDelete(label, name), onRecord(label). */
+  constructor(elements, handlers) {
+    this._elements = elements;
+    this._handlers = handlers;
+    this._shown = null;
+  }
+
+  showStatus(status) {
+    const { startTraining, resumeTraining, stopTraining, training, progress, progressText, trainingError } = this._elements;
+    const { phase, step } = status;
+    startTraining.hidden = phase === "running";
+    startTraining.textContent = phase === "none" ? "Train" : phase === "done" ? "Train again" : "Start anew";
+    startTraining.classList.toggle("main", phase !== "stopped");
+    resumeTraining.hidden = phase !== "stopped";
+    stopTraining.hidden = phase !== "running";
+    training.hidden = phase !== "running" && phase !== "stopped";
+    trainingError.hidden = phase !== "failed";
+    trainingError.textContent = phase === "failed" ? status.message : "";
+    if (training.hidden) return;
+    const share = step === "training" ? (0.82 * status.epoch) / status.epochs : 0;
+    progress.value = (BEGINS[step] ?? 0) + share;
+    const text =
+      step === "training"
+        ? `${STEPS.training}: epoch ${Math.min(status.epoch + 1, status.epochs)} of ${status.epochs}` +
+          (status.seconds_left == null ? "" : `, about ${duration(status.seconds_left)} left`)
+        : STEPS[step] ?? "Starting …";
+    progressText.textContent = phase === "stopped" ? `Stopped. ${text.replace(/, about .*/, "")}` : text;
+  }
+
+  /** Shows a result; `gestures` are those of the state, to know which takes are still there. */
+  showResult(result, gestures) {
+    const { result: section, accuracy, split, confusion, wrong, wrongPart } = this._elements;
+    section.hidden = !result;
+    if (!result) return;
+    const there = new Map(gestures.map(({ label, takes }) => [label, new Set(takes.map(({ name }) => name))]));
+    const mistakes = result.wrong.filter(({ label, name }) => there.get(label)?.has(name));
+    const key = JSON.stringify([result.number, mistakes]);
+    if (key === this._shown) return;
+    this._shown = key;
+    const [low, high] = result.interval;
+    const { training_takes: trained, validation_takes: kept, by_session: bySession } = result.split;
+    accuracy.textContent = `${percent(result.accuracy)} of the kept-back takes are recognised`;
+    split.textContent =
+      `With so few takes, the accuracy lies between ${percent(low)} and ${percent(high)} (95 % interval). ` +
+      `The model learned from ${trained} takes and was asked about ${kept} others, ` +
+      (bySession
+        ? "of other recording sessions."
+        : "of the same recording sessions: in another room or with another person it may be lower. Record a second session to know.");
+    this._showConfusion(confusion, result);
+    wrongPart.hidden = !mistakes.length;
+    wrong.replaceChildren(
+      ...mistakes.map(({ label, name, predicted, probability }) =>
+        takeCard(label, { name }, [`${label}, taken for ${predicted} (${percent(probability)})`], [
+          ["Delete", `Delete this take of ${label}`, () => this._handlers.onDelete(label, name)],
+          ["Record again", `Record ${label} again`, () => this._handlers.onRecord(label)],
+        ]),
+      ),
+    );
+  }
+
+  _showConfusion(table, { labels, confusion }) {
+    table.replaceChildren();
+    table.append(makeElement("caption", "Rows: the gesture that was made. Columns: what it was taken for."));
+    const head = table.createTHead().insertRow();
+    head.append(makeElement("td", ""), ...labels.map((label) => header(label, "col")));
+    const body = table.createTBody();
+    confusion.forEach((counts, row) => {
+      const line = body.insertRow();
+      line.append(header(labels[row], "row"));
+      counts.forEach((count, column) => {
+        const kind = count === 0 ? "zero" : row === column ? "right" : "mistake";
+        line.append(makeElement("td", String(count), kind));
+      });
+    });
+  }
+}
+
+function header(text, scope) {
+  const cell = makeElement("th", text);
+  cell.scope = scope;
+  return cell;
+}

@@ -1,0 +1,98 @@
+"""Record gestures, train a model on them and try it, in one page on this machine.
+
+examples:
+  keras-action studio my_gestures
+  keras-action studio my_gestures --host 0.0.0.0 --certificate cert.pem --key key.pem
+
+The takes are ordinary files, my_gestures/clips/GESTURE/take_…, which every other program takes too; a folder that was
+filled by hand opens as well. No picture leaves this machine. See docs/studio.md.
+"""
+
+import argparse
+import contextlib
+import socket
+import sys
+import webbrowser
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="keras-action studio", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="folder of the gestures; created if needed")
+    parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any that is free (default: 8000)")
+    parser.add_argument("--certificate", metavar="PEM", help="serve https with this certificate")
+    parser.add_argument("--key", metavar="PEM", help="the certificate's key, if it is in another file")
+    parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, where there is no network")
+    parser.add_argument("--browser", action="store_true", help="open the page in the browser of this machine")
+    return parser
+
+
+def main(argv=None):
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.key and not arguments.certificate:
+        parser.error("--key needs --certificate")
+    if not 0 <= arguments.port < 65536:
+        parser.error(f"a port is from 0 to 65535. Received: --port {arguments.port}")
+    try:
+        _run(arguments)
+    except (ImportError, OSError, ValueError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _run(arguments):
+    try:
+        import uvicorn
+
+        from .server import find_runtime_or_none, make_app
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "anyio", "h11", "click"):
+            raise
+        raise ImportError("The studio needs Starlette and uvicorn: pip install 'keras_action[web]'") from error
+    from ..web.server import ALL_ADDRESSES, own_address
+    from .project import Project
+
+    project = Project(arguments.folder)
+    project.clear_uploads()
+    runtime, reason = find_runtime_or_none(arguments.runtime)
+    if reason:
+        print(f"the server recognises instead of the browser: {reason}", flush=True)
+    is_open = arguments.host == ALL_ADDRESSES
+    config = uvicorn.Config(
+        make_app(project, runtime=runtime, hosts=(arguments.host,), any_address=is_open),
+        ssl_certfile=arguments.certificate,
+        ssl_keyfile=arguments.key,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=2,
+    )
+    with _bind(arguments.host, arguments.port) as listener:
+        scheme = "https" if arguments.certificate else "http"
+        host = own_address() if is_open else arguments.host
+        url = f"{scheme}://{host}:{listener.getsockname()[1]}/?token={project.token()}"
+        print(f"serving {url}\nend with Ctrl-C", flush=True)
+        if not arguments.certificate and arguments.host not in ("localhost", "127.0.0.1"):
+            print("browsers give the camera to https:// pages and to localhost only: see docs/web.md", flush=True)
+        if arguments.browser:
+            webbrowser.open(url)
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+        print("ended")
+
+
+def _bind(host, port):
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=socket.AF_INET)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()  # from now on requests wait for the server
+        return listener
+    except OSError as error:
+        raise OSError(f"Can't serve at {host}, port {port}: {error.strerror}. Try another --port") from error

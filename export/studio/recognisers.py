@@ -1,0 +1,86 @@
+"""Recognition on the server, for pages that can't run the model."""
+
+import threading
+import time
+from collections import OrderedDict
+
+import numpy as np
+
+from keras_action.recognition import GestureRecognizer
+from keras_action.recognition.detectors import settings_from_dict
+
+from .project import NotFoundError
+
+_MAX_PAGES = 4
+
+
+class Recognisers:
+    """A `GestureRecognizer` for each page that asks. The least recently used one is given up for a new page."""
+
+    def __init__(self):
+        self._pages = OrderedDict()
+        self._lock = threading.Lock()
+
+    def load(self, page, model):
+        """Loads a LiteRT file for a page."""
+        recognizer = GestureRecognizer(model, num_threads=2)
+        with self._lock:
+            self._pages[page] = (recognizer, threading.Lock())
+            self._pages.move_to_end(page)
+            while len(self._pages) > _MAX_PAGES:
+                self._pages.popitem(last=False)
+
+    def push(self, page, pixels, timestamp):
+        """Adds a frame of the model's size. Returns what the page shows, as its own recogniser does.
+
+        Args:
+            page: Name of the page.
+            pixels: Bytes of RGB.
+            timestamp: Seconds.
+        """
+        recognizer, lock = self._get(page)
+        height, width = recognizer.input_size
+        if len(pixels) != height * width * 3:
+            raise ValueError(f"A frame must have {height} × {width} pixels of RGB. Received: {len(pixels)} bytes")
+        frame = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+        with lock:
+            runs, start = recognizer.num_inferences, time.perf_counter()
+            events = recognizer.push(frame, timestamp)
+            return self._answer(recognizer, events, runs, start)
+
+    def flush(self, page):
+        """Ends the stream of a page."""
+        recognizer, lock = self._get(page)
+        with lock:
+            return self._answer(recognizer, recognizer.flush(), recognizer.num_inferences, time.perf_counter())
+
+    def reset(self, page):
+        """Forgets the frames of a page."""
+        recognizer, lock = self._get(page)
+        with lock:
+            recognizer.reset()
+
+    def use(self, page, settings):
+        """Other event settings for a page, as a dictionary."""
+        recognizer, lock = self._get(page)
+        with lock:
+            recognizer.settings = settings_from_dict(settings)
+
+    def _get(self, page):
+        with self._lock:
+            if page not in self._pages:
+                raise NotFoundError("The page's recogniser has ended. Reload the page.")
+            self._pages.move_to_end(page)
+            return self._pages[page]
+
+    @staticmethod
+    def _answer(recognizer, events, runs, start):
+        smoothed, spent = recognizer.detector.smoothed, time.perf_counter() - start
+        names = ("label", "start", "end", "score", "peak", "fired")
+        return {
+            "events": [{name: getattr(event, name) for name in names} for event in events],
+            "scores": None if smoothed is None else np.asarray(smoothed.scores).tolist(),
+            "activeLabel": recognizer.detector.active_label,
+            "milliseconds": 1000 * spent,
+            "runs": recognizer.num_inferences - runs,
+        }

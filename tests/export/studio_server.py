@@ -1,0 +1,55 @@
+"""A studio's server in a process of its own."""
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+
+
+class StudioServer:
+    """A studio's server in a process of its own, which can be killed and started again at the same port."""
+
+    def __init__(self, folder, *options):
+        self.folder, self._options, self.port = folder, options, 0
+        self.start()
+
+    def start(self):
+        command = [sys.executable, "-m", "export.studio", str(self.folder), "--port", str(self.port), *self._options]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        while not (line := self.process.stdout.readline()).startswith("serving "):
+            assert line, "the server has ended"
+        self.url = line.split()[1]
+        self.port = int(self.url.split(":")[2].split("/")[0])
+        self.token = self.url.split("token=")[1]
+
+    def request(self, method, path, body=None, headers=None, timeout=60):
+        """The status and the content of an answer; JSON is decoded. The token is sent, unless the headers are given."""
+        connection = http.client.HTTPConnection("localhost", self.port, timeout=timeout)
+        if isinstance(body, dict):
+            body = json.dumps(body)
+        if headers is None:
+            headers = {"Authorization": f"Bearer {self.token}"}
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        if response.headers.get("Content-Type") == "application/json":
+            content = json.loads(content)
+        return response.status, content
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def studio_server(folder, *options):
+    server = StudioServer(folder, *options)
+    try:
+        yield server
+    finally:
+        server.kill()

@@ -1,0 +1,353 @@
+"""The studio in a browser, as a person uses it: Chromium without a screen, a made-up hand as its camera."""
+
+import functools
+import json
+import time
+
+import pytest
+
+from keras_action.data import read_annotations, render_gesture, video_info
+from tests.export.chromium import find_chromium
+from tests.export.studio_browser import (
+    add_gesture,
+    choose,
+    click,
+    press,
+    record,
+    sprite,
+    studio_page,
+    text,
+)
+from tests.export.studio_server import studio_server
+
+pytestmark = pytest.mark.skipif(find_chromium() is None, reason="Chromium is not installed")
+pytest.importorskip("starlette", reason="the extra web is not installed")
+pytest.importorskip("uvicorn", reason="the extra web is not installed")
+
+RATE = 24  # frames a second: clips of 24 frames are shown in one second
+
+
+@functools.cache
+def hand(label, seed):
+    return json.dumps(sprite(render_gesture(label, seed=seed), RATE))
+
+
+def show_next(browser, label, seeds):
+    """The takes that are recorded next."""
+    browser.evaluate("fakeCamera.clear()")
+    for seed in seeds:
+        browser.evaluate(f"fakeCamera.add({hand(label, seed)})")
+
+
+@pytest.fixture
+def page(tmp_path):
+    with studio_server(tmp_path / "gestures") as server, studio_page(server) as browser:
+        yield server, browser
+        assert browser.errors == []
+
+
+def takes_of(server, label):
+    return sorted(path.name for path in (server.folder / "clips" / label).iterdir())
+
+
+def test_record_delete_undo_and_rename(page):
+    """The small way: what is on the page is on the disk."""
+    server, browser = page
+    assert browser.evaluate("[...document.querySelectorAll('#gestures input')].map((x) => x.value)") == ["none"]
+    assert "everything that is no gesture" in text(browser, "advice")
+    add_gesture(browser, "swipe left")
+    show_next(browser, "swipe_left", range(2))
+    record(browser, count=2)
+    names = takes_of(server, "swipe left")
+    assert len(names) == 2
+    for name in names:
+        info = video_info(server.folder / "clips" / "swipe left" / name)
+        assert info.duration == pytest.approx(1.0, abs=0.4)
+        assert info.fps < 100
+    # The pictures move.
+    browser.evaluate("takes.scrollIntoView()")
+    browser.wait_for("[...takes.querySelectorAll('video')].every((video) => video.currentTime > 0)", timeout=30)
+    browser.evaluate("takes.children[0].querySelector('button').click()")
+    browser.wait_for("takes.children.length === 1")
+    assert takes_of(server, "swipe left") == names[1:]
+    click(browser, "undo")
+    browser.wait_for("takes.children.length === 2")
+    assert takes_of(server, "swipe left") == names
+    click(browser, "rename")
+    browser.evaluate("renamed.value = 'Wischen'; renameForm.requestSubmit()")
+    browser.wait_for("document.querySelector('#gestures input:checked')?.value === 'Wischen'")
+    assert takes_of(server, "Wischen") == names
+    click(browser, "remove")
+    browser.wait_for("document.querySelectorAll('#gestures input').length === 1")
+    assert not (server.folder / "clips" / "Wischen").exists()
+    click(browser, "undo")
+    browser.wait_for("document.querySelectorAll('#gestures input').length === 2")
+    assert takes_of(server, "Wischen") == names
+    # A name that a folder can't have is refused with a sentence, and nothing else happens.
+    browser.evaluate("newLabel.value = 'a/b'; document.querySelector('#add').requestSubmit()")
+    browser.wait_for("!error.hidden")
+    assert "can't contain /" in text(browser, "error")
+    browser.messages.clear()  # a refused request is an error of the console
+
+
+def test_keyboard_alone(page):
+    server, browser = page
+    browser.evaluate("newLabel.focus()")
+    for letter in "wave":
+        press(browser, letter)
+    press(browser, "Enter", text="\r", windowsVirtualKeyCode=13)
+    browser.wait_for("document.querySelector('#gestures input:checked')?.value === 'wave'")
+    browser.evaluate("count.value = 1; seconds.value = 1; document.querySelector('#gestures input:checked').focus()")
+    press(browser, "ArrowUp", windowsVirtualKeyCode=38)
+    browser.wait_for("document.querySelector('#gestures input:checked').value === 'none'")
+    assert browser.evaluate("document.activeElement.value") == "none"  # the list was drawn anew meanwhile
+    press(browser, "ArrowDown", windowsVirtualKeyCode=40)
+    browser.wait_for("document.querySelector('#gestures input:checked').value === 'wave'")
+    show_next(browser, "swipe_left", [0])
+    press(browser, " ", code="Space", windowsVirtualKeyCode=32)
+    browser.wait_for("document.body.dataset.recording === 'recording'", timeout=20)
+    browser.wait_for("takes.children.length === 1", timeout=30)
+    assert len(takes_of(server, "wave")) == 1
+    # Esc ends a recording, and drops the take that was not over.
+    browser.wait_for("document.body.dataset.recording === ''")
+    browser.evaluate("document.activeElement.blur()")
+    press(browser, " ", code="Space", windowsVirtualKeyCode=32)
+    browser.wait_for("document.body.dataset.recording === 'recording'", timeout=20)
+    press(browser, "Escape", windowsVirtualKeyCode=27)
+    browser.wait_for("document.body.dataset.recording === ''")
+    assert text(browser, "status") == "Stopped."
+    assert len(takes_of(server, "wave")) == 1
+
+
+def test_a_server_that_is_killed_while_takes_are_sent(page):
+    """The page keeps what it can't send, and sends it when the server is back."""
+    server, browser = page
+    add_gesture(browser, "wave")
+    server.kill()
+    show_next(browser, "swipe_left", range(2))
+    for name, value in (("count", 2), ("seconds", 1), ("pause", 0.5)):
+        browser.evaluate(f"document.getElementById('{name}').value = {value}")
+    click(browser, "start")
+    browser.wait_for("!offline.hidden && offline.textContent.startsWith('The studio')", timeout=60)
+    browser.wait_for("document.body.dataset.recording === ''", timeout=60)
+    assert "2 recordings wait" in text(browser, "offline")
+    assert takes_of(server, "wave") == []
+    server.start()
+    browser.wait_for("takes.children.length === 2 && offline.hidden", timeout=60)
+    assert len(takes_of(server, "wave")) == 2
+    assert len(read_annotations(server.folder / "clips", allow_empty_classes=True)) == 2
+    browser.messages.clear()  # requests without an answer are errors of the console
+
+
+def test_video_files_and_what_is_none(page, tmp_path):
+    from keras_action.data import write_video
+
+    server, browser = page
+    add_gesture(browser, "zoom")
+    write_video(tmp_path / "phone.mp4", render_gesture("zoom_in", seed=3), fps=12)
+    (tmp_path / "notes.mp4").write_text("no video")
+    browser.choose_file("#files", tmp_path / "phone.mp4")
+    browser.wait_for("takes.children.length === 1")
+    (name,) = takes_of(server, "zoom")
+    assert name.endswith(".mp4")
+    assert (server.folder / "clips" / "zoom" / name).read_bytes() == (tmp_path / "phone.mp4").read_bytes()
+    browser.choose_file("#files", tmp_path / "notes.mp4")
+    browser.wait_for("!error.hidden")
+    assert text(browser, "error").startswith("notes.mp4: This is no video that can be read")
+    assert takes_of(server, "zoom") == [name]
+    browser.messages.clear()
+
+
+@pytest.mark.slow
+def test_a_long_take_has_its_truth(page):
+    from keras_action.recognition import read_intervals
+
+    server, browser = page
+    for label in ("up", "down"):
+        add_gesture(browser, label)
+    browser.evaluate("seconds.value = 0.5")
+    click(browser, "long")
+    browser.wait_for("document.body.dataset.recording === 'long'", timeout=30)
+    browser.wait_for("/Now: (up|down)/.test(document.getElementById('status').textContent)", timeout=30)
+    browser.wait_for("/Now: rest \\(1 of/.test(document.getElementById('status').textContent)", timeout=30)
+    click(browser, "stop")
+    browser.wait_for(
+        "/Saved a long take of 1 gestures/.test(document.getElementById('status').textContent)", timeout=30
+    )
+    (video,) = (server.folder / "streams").glob("*.webm")
+    (interval,) = read_intervals(f"{video}.csv")
+    assert interval.label in ("up", "down")
+    assert interval.end - interval.start == pytest.approx(1.0, abs=0.3)
+    assert interval.end < video_info(video).duration + 0.01
+
+
+CAMERAS = {
+    "none": (
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('x', 'NotFoundError'); }",
+        "No camera",
+    ),
+    "denied": (
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('x', 'NotAllowedError'); }",
+        "Access to the camera was denied.",
+    ),
+    "no recorder": ("delete window.MediaRecorder", "This browser can't record video. Add video files instead."),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CAMERAS)
+def test_without_a_camera(page, kind):
+    _, browser = page
+    code, message = CAMERAS[kind]
+    browser.evaluate(f"{code}; 0")
+    click(browser, "start")
+    browser.wait_for("!error.hidden")
+    assert text(browser, "error").startswith(message)
+    assert text(browser, "status") == "Not recorded."
+    assert browser.evaluate("document.body.dataset.recording") == ""
+    assert not browser.evaluate("start.disabled")
+
+
+@pytest.mark.slow
+def test_a_camera_that_vanishes(page):
+    server, browser = page
+    browser.evaluate("count.value = 3")
+    click(browser, "start")
+    browser.wait_for("document.body.dataset.recording === 'recording'", timeout=20)
+    browser.evaluate("fakeTrack.dispatchEvent(new Event('ended'))")
+    browser.wait_for("document.body.dataset.recording === ''")
+    assert text(browser, "error").startswith("The camera was disconnected.")
+    assert takes_of(server, "none") == []
+    browser.evaluate("count.value = 1; seconds.value = 1")
+    click(browser, "start")  # there is a way on
+    browser.wait_for("takes.children.length === 1", timeout=30)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (1280, True)])
+def test_it_fits_the_screen_and_has_names(tmp_path, width, dark):
+    """Nothing is wider than the screen; whatever can be pressed is big enough, and has a name for a screen reader."""
+    from keras_action.data import write_video
+
+    folder = tmp_path / "gestures"
+    long = "a gesture with a very long name, as long as one can be here"
+    for label in ("none", long):
+        write_video(
+            folder / "clips" / label / "take_20261129-101500_001.mp4", render_gesture("zoom_in", seed=3), fps=12
+        )
+    with studio_server(folder) as server, studio_page(server, width=width, height=800) as browser:
+        scheme = "dark" if dark else "light"
+        browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        browser.call("Accessibility.enable")
+        for step, least in (("record", 14), ("train", 5), ("try", 3)):
+            browser.evaluate(f"location.hash = '#{step}'")
+            browser.wait_for(f"!document.getElementById('{step}').hidden")
+            assert browser.evaluate("document.documentElement.scrollWidth") <= width
+            heights = (
+                "[...document.querySelectorAll('button, select, a, input[type=text], input[type=number]')]"
+                ".map((x) => x.offsetHeight).filter((x) => x > 0)"
+            )
+            assert min(browser.evaluate(heights)) >= 40
+            nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+            roles = {"button", "combobox", "radio", "textbox", "spinbutton", "progressbar", "region", "Video", "link"}
+            controls = [node for node in nodes if not node["ignored"] and node["role"]["value"] in roles]
+            assert len(controls) >= least
+            assert [node["role"]["value"] for node in controls if not node.get("name", {}).get("value")] == []
+            assert browser.evaluate("document.activeElement.tagName") in ("H2", "BODY")
+        hosts = "[...new Set(performance.getEntriesByType('resource').map(({ name }) => new URL(name).origin))]"
+        assert browser.evaluate(f"{hosts}.every((origin) => origin === location.origin)")
+
+
+GESTURES = {"left": "swipe_left", "right": "swipe_right", "bigger": "zoom_in", "turn": "rotate_cw", "up": "swipe_up"}
+
+
+@pytest.mark.slow
+def test_from_nothing_to_a_working_file(tmp_path):
+    """Five gestures and the background, twelve takes of each, trained, tried, and the file on fresh clips."""
+    started = time.monotonic()
+    with studio_server(tmp_path / "gestures") as server, studio_page(server, height=1400) as browser:
+        for label in GESTURES:
+            add_gesture(browser, label)
+        for label, motion in {"none": "none", **GESTURES}.items():
+            choose(browser, label)
+            show_next(browser, motion, range(12))
+            record(browser, count=12)
+            assert len(takes_of(server, label)) == 12
+        print(f"recorded after {time.monotonic() - started:.0f} s")
+
+        browser.evaluate("location.hash = '#train'")
+        assert "72 takes of 6 gestures" in text(browser, "summary")
+        click(browser, "startTraining")
+        browser.wait_for("/epoch [3-9] of/.test(progressText.textContent)", timeout=600)
+        # Killed in the middle, with the server. Its process ends too, and all is as it was.
+        before = json.loads((server.folder / ".studio" / "training" / "status.json").read_text())
+        server.kill()
+        server.start()
+        browser.wait_for("!resumeTraining.hidden", timeout=60)
+        assert server.request("GET", "/api/training")[1]["phase"] == "stopped"
+        click(browser, "resumeTraining")
+        browser.wait_for("/epoch ([4-9]|\\d\\d) of/.test(progressText.textContent) || !result.hidden", timeout=600)
+        assert before["epoch"] >= 2
+        browser.open(server.url)  # the page survives its reload
+        browser.wait_for("document.body?.dataset.state === 'ready'")
+        browser.evaluate("location.hash = '#train'")
+        browser.wait_for("!result.hidden || !trainingError.hidden", timeout=900)
+        assert browser.evaluate("trainingError.hidden"), text(browser, "trainingError")
+        print(f"trained after {time.monotonic() - started:.0f} s: {text(browser, 'accuracy')}")
+        assert "of the same recording sessions" in text(browser, "split")
+
+        # The file, on fresh clips.
+        model = tmp_path / "downloaded.tflite"
+        model.write_bytes(server.request("GET", "/download")[1])
+        assert accuracy(model, seeds=range(100, 105)) >= 0.9
+
+        # The page to try: the right events.
+        browser.messages.clear()
+        browser.evaluate("location.hash = '#try'")
+        frame = "document.getElementById('frame').contentWindow"
+        browser.wait_for(f"{frame}.document?.body?.dataset.state === 'ready'", timeout=120)
+        browser.evaluate(f"{frame}.fakeCamera.setIdle({json.dumps(sprite(render_gesture('none', 7)[:1], 1))})")
+        browser.evaluate(f"{frame}.document.getElementById('camera').click()")
+        browser.wait_for(f"{frame}.document.body.dataset.state === 'running'")
+        wanted = ["left", "bigger", "right", "turn", "up"]
+        for label in wanted:
+            time.sleep(2.5)
+            browser.evaluate(f"{frame}.fakeCamera.play({hand(GESTURES[label], 200)})")
+            time.sleep(1)
+            browser.evaluate(f"{frame}.fakeCamera.clear()")
+        time.sleep(3)
+        found = browser.evaluate(
+            f"[...{frame}.document.querySelectorAll('#events li')].reverse().map(({{ dataset }}) => dataset.label)"
+        )
+        print(f"tried after {time.monotonic() - started:.0f} s: {found}")
+        assert sum(label in found for label in wanted) >= 4
+        assert len(found) <= 6
+
+        # A take is deleted, and gone from the disk.
+        browser.evaluate("location.hash = '#record'")
+        choose(browser, "left")
+        name = takes_of(server, "left")[0]
+        browser.wait_for("takes.children.length === 12")
+        browser.evaluate("takes.children[0].querySelector('button').click()")
+        browser.wait_for("takes.children.length === 11")
+        assert name not in takes_of(server, "left")
+        assert browser.errors == []
+
+
+def accuracy(model, seeds):
+    """The accuracy of a LiteRT file on clips of all gestures that nobody has seen."""
+    import numpy as np
+
+    from keras_action.data import sample_segments
+    from keras_action.litert import LiteRTModel
+    from keras_action.recognition.frames import resize
+
+    recogniser = LiteRTModel(model)
+    labels, size = recogniser.metadata.labels, recogniser.metadata.input_size
+    right = []
+    for label, motion in {"none": "none", **GESTURES}.items():
+        for seed in seeds:
+            frames = render_gesture(motion, seed=seed)[sample_segments(24, recogniser.metadata.num_segments)]
+            clip = np.stack([resize(frame, size) for frame in frames])[None]
+            right.append(labels[int(np.argmax(recogniser(clip)))] == label)
+    assert len(right) == 30
+    return float(np.mean(right))
