@@ -5,6 +5,7 @@ import pytest
 import keras_action
 from keras_action.layers.temporal_shift import causal_kernel
 from keras_action.models import load_motion_weights, save_motion_weights
+from keras_action.weights import motion_files
 from keras_action.weights.motion_files import motion_path, read_motion_file
 
 BUILDERS = {"action_net": keras_action.build_action_net, "tsm": keras_action.build_tsm}
@@ -80,6 +81,12 @@ def test_what_has_no_motion_weights(builder, arguments, message):
     arguments = {"backbone": "mobilenet_v2", "num_classes": 3, "weights": "motion", **arguments}
     with pytest.raises(ValueError, match=message):
         getattr(keras_action, builder)(**arguments)
+
+
+def test_a_kind_without_a_file_is_an_error_that_says_how_to_make_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(motion_files, "FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no motion weights for 'tsm'.*`keras-action pretrain`"):
+        keras_action.build_tsm("mobilenet_v2", 3, weights="motion")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in BUILDERS if motion_path(kind).is_file()])
