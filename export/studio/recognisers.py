@@ -52,7 +52,8 @@ class Recognisers:
         """Ends the stream of a page."""
         recognizer, lock = self._get(page)
         with lock:
-            return self._answer(recognizer, recognizer.flush(), recognizer.num_inferences, time.perf_counter())
+            runs, start = recognizer.num_inferences, time.perf_counter()
+            return self._answer(recognizer, recognizer.flush(), runs, start)
 
     def reset(self, page):
         """Forgets the frames of a page."""

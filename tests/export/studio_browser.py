@@ -18,6 +18,7 @@ window.fakeCamera = (() => {
   const context = canvas.getContext('2d');
   let [queue, clip, begun, idle, timer] = [[], null, 0, null, null];
   const draw = () => {
+    if (clip && performance.now() - begun > 1000 * clip.count / clip.rate && !document.body.dataset.recording) clip = null;
     const shown = clip ?? idle;
     if (!shown) { context.fillRect(0, 0, canvas.width, canvas.height); return; }
     const frame = Math.floor((performance.now() - begun) / 1000 * shown.rate);
@@ -45,7 +46,7 @@ window.fakeCamera = (() => {
     async add(item) { queue.push(await decode(item)); },
     async setIdle(item) { idle = await decode(item); },
     async play(item) { queue.unshift(await decode(item)); play(); },
-    clear() { queue = []; },
+    clear() { queue = []; clip = null; },
   };
 })();
 """

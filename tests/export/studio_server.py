@@ -7,17 +7,36 @@ import os
 import subprocess
 import sys
 
+# Of a machine without the browser's runtime and without a network.
+NO_NETWORK = {"npm_config_registry": "http://127.0.0.1:9/"}
+
+
+def write_model(folder, model):
+    """Puts a LiteRT file into the folder of a studio, as a training does. Returns its path."""
+    (folder / "model").mkdir(parents=True, exist_ok=True)
+    path = folder / "model" / "gestures_1.tflite"
+    path.write_bytes(model.read_bytes())
+    split = {"by_session": False, "sessions": 1, "training_takes": 9, "validation_takes": 3, "tuned_on": "long takes"}
+    labels = ["none", "red", "green", "blue"]
+    result = {"number": 1, "file": path.name, "bytes": path.stat().st_size, "labels": labels, "split": split}
+    result |= {"accuracy": 0.5, "interval": [0.2, 0.8], "wrong": [], "confusion": [[1] * 4] * 4}
+    (folder / "model" / "result.json").write_text(json.dumps(result))
+    return path
+
 
 class StudioServer:
     """A studio's server in a process of its own, which can be killed and started again at the same port."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, environment=None):
         self.folder, self._options, self.port = folder, options, 0
+        self._environment = environment or {}
+        if environment:
+            self._environment["XDG_CACHE_HOME"] = str(folder / "cache")
         self.start()
 
     def start(self):
         command = [sys.executable, "-m", "export.studio", str(self.folder), "--port", str(self.port), *self._options]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **self._environment}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         while not (line := self.process.stdout.readline()).startswith("serving "):
             assert line, "the server has ended"
@@ -47,8 +66,8 @@ class StudioServer:
 
 
 @contextlib.contextmanager
-def studio_server(folder, *options):
-    server = StudioServer(folder, *options)
+def studio_server(folder, *options, environment=None):
+    server = StudioServer(folder, *options, environment=environment)
     try:
         yield server
     finally:

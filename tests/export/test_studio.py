@@ -22,7 +22,7 @@ pytest.importorskip("av", reason="the extra video is not installed")
 pytest.importorskip("starlette", reason="the extra web is not installed")
 pytest.importorskip("uvicorn", reason="the extra web is not installed")
 
-from tests.export.studio_server import studio_server
+from tests.export.studio_server import NO_NETWORK, studio_server, write_model
 
 SESSION = "20261129-101500"
 
@@ -533,6 +533,52 @@ def test_a_server_that_is_killed_in_an_upload(tmp_path, webm):
         assert list(uploads.iterdir()) == []
         assert server.token == token  # an open page goes on
         assert server.request("GET", "/api/state")[1]["gestures"] == [{"label": "none", "takes": []}]
+
+
+def test_the_server_recognises(tmp_path, clip_file, stream):
+    """Where the browser's runtime can't be fetched: the same events as of the recogniser in Python."""
+    from keras_action import GestureRecognizer
+    from keras_action.data import iter_frames
+    from keras_action.recognition.frames import resize_and_crop
+
+    write_model(tmp_path / "mine", clip_file)
+    recognizer = GestureRecognizer(clip_file)
+    frames = [(time, resize_and_crop(frame, recognizer.input_size)) for time, frame in iter_frames(stream)]
+    expected = [event for time, frame in frames for event in recognizer.push(frame, time)] + recognizer.flush()
+    assert len(expected) == 3
+    with studio_server(tmp_path / "mine", environment=NO_NETWORK) as server:
+        models = server.request("GET", "/try/models.json")[1]
+        assert models["recognizers"] == ["server"]
+        assert models["models"][0]["labels"] == ["none", "red", "green", "blue"]
+        assert server.request("GET", "/try/runtime/core/dist/index.js")[0] == 404
+        assert server.request("GET", "/try/")[0] == 200
+
+        def ask(action, body=None, page="page"):
+            status, answer = server.request("POST", f"/try/recognizer/{page}/{action}", body)
+            return answer if status == 200 else (status, answer["error"])
+
+        assert ask("frame?timestamp=0", b"x")[0] == 404  # not loaded yet
+        assert ask("load") == {}
+        for _ in range(2):
+            answers = [ask(f"frame?timestamp={time}", frame.tobytes()) for time, frame in frames]
+            found = [event for answer in [*answers, ask("flush")] for event in answer["events"]]
+            assert [(event["label"], event["start"]) for event in found] == [
+                (event.label, pytest.approx(event.start)) for event in expected
+            ]
+            assert sum(answer["runs"] for answer in answers) == recognizer.num_inferences
+            assert len(answers[-1]["scores"]) == 4
+            assert ask("reset") == {}
+        settings = recognizer.settings.with_on_threshold(0.99).to_dict()
+        assert ask("settings", settings) == {}
+        assert ask("settings", {"on_threshold": 7})[0] == 400
+        assert ask("frame?timestamp=nan", frames[0][1].tobytes())[0] == 400
+        assert ask("frame?timestamp=99", b"too few")[0] == 400
+        assert ask("frame?timestamp=99", bytes(2**23))[0] == 413
+        for number in range(4):
+            assert ask("load", page=f"other{number}") == {}
+        assert ask("reset")[0] == 404  # given up for the other pages
+        status, content = server.request("GET", "/download")
+        assert (status, content) == (200, clip_file.read_bytes())
 
 
 def test_bad_arguments(tmp_path, capsys):

@@ -18,7 +18,7 @@ from tests.export.studio_browser import (
     studio_page,
     text,
 )
-from tests.export.studio_server import studio_server
+from tests.export.studio_server import NO_NETWORK, studio_server, write_model
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="Chromium is not installed")
 pytest.importorskip("starlette", reason="the extra web is not installed")
@@ -255,6 +255,29 @@ def test_it_fits_the_screen_and_has_names(tmp_path, width, dark):
             assert browser.evaluate("document.activeElement.tagName") in ("H2", "BODY")
         hosts = "[...new Set(performance.getEntriesByType('resource').map(({ name }) => new URL(name).origin))]"
         assert browser.evaluate(f"{hosts}.every((origin) => origin === location.origin)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", [None, NO_NETWORK], ids=["browser", "server"])
+def test_try_in_the_browser_and_on_the_server(tmp_path, clip_file, stream, environment):
+    """The page of `serve`, with either recogniser: the events of the recogniser in Python."""
+    from keras_action import GestureRecognizer
+    from keras_action.data import iter_frames
+
+    recognizer = GestureRecognizer(clip_file)
+    expected = [event for time, frame in iter_frames(stream) for event in recognizer.push(frame, time)]
+    expected += recognizer.flush()
+    write_model(tmp_path / "mine", clip_file)
+    with studio_server(tmp_path / "mine", environment=environment) as server, studio_page(server) as browser:
+        browser.open(f"{server.url.partition('?')[0]}try/?embedded")
+        browser.wait_for("document.body?.dataset.state === 'ready'")
+        assert ("The server recognises" in text(browser, "status")) == (environment is not None)
+        browser.choose_file("#videoFile", stream)
+        browser.wait_for("document.body.dataset.state === 'running'")
+        browser.wait_for("document.body.dataset.state === 'ready'")
+        found = browser.evaluate("[...document.querySelectorAll('#events li')].reverse().map((x) => x.dataset.label)")
+        assert found == [event.label for event in expected]
+        assert browser.errors == []
 
 
 GESTURES = {"left": "swipe_left", "right": "swipe_right", "bigger": "zoom_in", "turn": "rotate_cw", "up": "swipe_up"}

@@ -385,7 +385,8 @@ let tried = null; // number of the result in the frame
 
 function showTry() {
   if (!state.result) return;
-  elements.tryNote.textContent = `Model ${state.result.number}, ${(state.result.bytes / 1e6).toFixed(1)} MB, int8.`;
+  const { number, labels, bytes } = state.result;
+  elements.tryNote.textContent = `Model ${number}: ${labels.length} classes, int8, ${(bytes / 1e6).toFixed(1)} MB.`;
   if (tried === state.result.number) return;
   tried = state.result.number;
   elements.frame.src = "try/?embedded";
@@ -396,7 +397,7 @@ elements.frame.addEventListener("load", () => {
   const page = elements.frame.contentDocument?.body;
   if (!page) return;
   new ResizeObserver(() => {
-    elements.frame.style.height = `${Math.ceil(page.getBoundingClientRect().height) + 8}px`;
+    elements.frame.style.height = `${Math.ceil(page.getBoundingClientRect().height) + 4}px`;
   }).observe(page);
 });
 

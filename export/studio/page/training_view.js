@@ -14,6 +14,8 @@ const STEPS = {
 // Share of the bar at which a step begins; the epochs fill the bar up to the next one.
 const BEGINS = { starting: 0, reading: 0.01, training: 0.04, evaluating: 0.86, converting: 0.88, tuning: 0.95 };
 
+const WIDE = 0.1; // of an interval
+
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 function duration(seconds) {
@@ -64,7 +66,7 @@ export class TrainingView {
     const { training_takes: trained, validation_takes: kept, by_session: bySession } = result.split;
     accuracy.textContent = `${percent(result.accuracy)} of the kept-back takes are recognised`;
     split.textContent =
-      `With so few takes, the accuracy lies between ${percent(low)} and ${percent(high)} (95 % interval). ` +
+      `95 % interval: ${percent(low)} to ${percent(high)}${high - low > WIDE ? ", as so few takes say little" : ""}. ` +
       `The model learned from ${trained} takes and was asked about ${kept} others, ` +
       (bySession
         ? "of other recording sessions."
@@ -83,7 +85,6 @@ export class TrainingView {
 
   _showConfusion(table, { labels, confusion }) {
     table.replaceChildren();
-    table.append(makeElement("caption", "Rows: the gesture that was made. Columns: what it was taken for."));
     const head = table.createTHead().insertRow();
     head.append(makeElement("td", ""), ...labels.map((label) => header(label, "col")));
     const body = table.createTBody();
