@@ -18,7 +18,8 @@ window.fakeCamera = (() => {
   const context = canvas.getContext('2d');
   let [queue, clip, begun, idle, timer] = [[], null, 0, null, null];
   const draw = () => {
-    if (clip && performance.now() - begun > 1000 * clip.count / clip.rate && !document.body.dataset.recording) clip = null;
+    const isOver = clip && performance.now() - begun > 1000 * clip.count / clip.rate;
+    if (isOver && !document.body.dataset.recording) clip = null;
     const shown = clip ?? idle;
     if (!shown) { context.fillRect(0, 0, canvas.width, canvas.height); return; }
     const frame = Math.floor((performance.now() - begun) / 1000 * shown.rate);

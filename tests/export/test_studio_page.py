@@ -300,7 +300,7 @@ def test_from_nothing_to_a_working_file(tmp_path):
         browser.evaluate("location.hash = '#train'")
         assert "72 takes of 6 gestures" in text(browser, "summary")
         click(browser, "startTraining")
-        browser.wait_for("/epoch [3-9] of/.test(progressText.textContent)", timeout=600)
+        browser.wait_for("/epoch [3-9] of/.test(progressText.textContent)", timeout=2000)
         # Killed in the middle, with the server. Its process ends too, and all is as it was.
         before = json.loads((server.folder / ".studio" / "training" / "status.json").read_text())
         server.kill()
@@ -308,12 +308,12 @@ def test_from_nothing_to_a_working_file(tmp_path):
         browser.wait_for("!resumeTraining.hidden", timeout=60)
         assert server.request("GET", "/api/training")[1]["phase"] == "stopped"
         click(browser, "resumeTraining")
-        browser.wait_for("/epoch ([4-9]|\\d\\d) of/.test(progressText.textContent) || !result.hidden", timeout=600)
+        browser.wait_for("/epoch ([4-9]|\\d\\d) of/.test(progressText.textContent) || !result.hidden", timeout=2000)
         assert before["epoch"] >= 2
         browser.open(server.url)  # the page survives its reload
         browser.wait_for("document.body?.dataset.state === 'ready'")
         browser.evaluate("location.hash = '#train'")
-        browser.wait_for("!result.hidden || !trainingError.hidden", timeout=900)
+        browser.wait_for("!result.hidden || !trainingError.hidden", timeout=3000)
         assert browser.evaluate("trainingError.hidden"), text(browser, "trainingError")
         print(f"trained after {time.monotonic() - started:.0f} s: {text(browser, 'accuracy')}")
         assert "of the same recording sessions" in text(browser, "split")
