@@ -100,10 +100,12 @@ def choose(browser, label):
 
 
 def record(browser, count, seconds=1, pause=0.5, timeout=120):
-    """Records takes of the chosen gesture, and waits until they are saved."""
+    """Records takes of the chosen gesture. Returns how many were saved: a busy machine may film too few frames."""
     before = browser.evaluate("takes.children.length")
     values = {"count": count, "seconds": seconds, "pause": pause}
     for name, value in values.items():
         browser.evaluate(f"document.getElementById('{name}').value = {value}")
     click(browser, "start")
-    browser.wait_for(f"takes.children.length === {before + count} && document.body.dataset.recording === ''", timeout)
+    is_over = "document.body.dataset.recording === '' && document.body.dataset.waiting === '0'"
+    browser.wait_for(f"start.disabled === false && {is_over}", timeout)
+    return browser.evaluate("takes.children.length") - before

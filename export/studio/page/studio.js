@@ -166,6 +166,7 @@ elements.undo.addEventListener("click", () =>
 /** Tells whether the server can be reached, and how many recordings wait for it. */
 function showOffline(isOffline) {
   const { waiting } = outbox;
+  document.body.dataset.waiting = waiting;
   const wait = waiting ? ` ${waiting} recording${waiting === 1 ? " waits" : "s wait"} in this page: leave it open.` : "";
   const text = `The studio's server can't be reached. Start keras-action studio again with the same folder.${wait}`;
   if (isOffline && elements.offline.textContent !== text) elements.offline.textContent = text;
