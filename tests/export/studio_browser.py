@@ -9,7 +9,8 @@ import pytest
 
 from tests.export.chromium import Chromium
 
-SIZE = (120, 160)
+# Names that a person gives, and the made-up motions.
+GESTURES = {"left": "swipe_left", "right": "swipe_right", "bigger": "zoom_in", "turn": "rotate_cw", "up": "swipe_up"}
 
 # In place of the camera: a canvas. While the page records, it plays the next clip of the queue, else an empty scene.
 CAMERA = """

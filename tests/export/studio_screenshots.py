@@ -12,16 +12,9 @@ import time
 from pathlib import Path
 
 from keras_action.data import render_gesture, write_video
-from tests.export.studio_browser import choose, click, sprite, studio_page
+from tests.export.studio_browser import GESTURES, choose, click, sprite, studio_page
 from tests.export.studio_server import studio_server
 
-GESTURES = {
-    "none": "none",
-    "bigger": "zoom_in",
-    "swipe left": "swipe_left",
-    "swipe right": "swipe_right",
-    "turn right": "rotate_cw",
-}
 TAKES = 12
 WIDE, NARROW = (1280, 900), (390, 844)
 FRAME = "document.getElementById('frame').contentWindow"
@@ -30,11 +23,12 @@ FRAME = "document.getElementById('frame').contentWindow"
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="folder of the pictures")
-    parser.add_argument("--folder", type=Path, help="a studio's folder, made if needed (default: a new one)")
+    parser.add_argument("--folder", type=Path, help="a studio's folder with the same gestures (default: a new one)")
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary) / "my_gestures"
-        write_takes(folder / "clips")
+        if not (folder / "clips").exists():
+            write_takes(folder / "clips")
         with studio_server(folder) as server, studio_page(server, *WIDE) as browser:
             draw(browser, arguments.output)
             assert browser.errors == [], browser.errors
@@ -42,12 +36,12 @@ def main(argv=None):
 
 def write_takes(clips):
     """Takes of each gesture, as if recorded; one of them shows another gesture."""
-    for label, motion in GESTURES.items():
+    for label, motion in {"none": "none", **GESTURES}.items():
         for number in range(TAKES):
             path = clips / label / f"take_20261129-101500_{number + 1:03}.mp4"
             if not path.exists():
                 write_video(path, render_gesture(motion, seed=100 + number), fps=12)
-    odd = clips / "swipe left" / "take_20261129-101500_004.mp4"
+    odd = clips / "left" / "take_20261129-101500_004.mp4"
     write_video(odd, render_gesture("swipe_right", seed=300), fps=12)
 
 
@@ -68,7 +62,7 @@ def draw(browser, output):
     output.mkdir(parents=True, exist_ok=True)
     scene = sprite(render_gesture("swipe_left", seed=100), 8)
     browser.evaluate(f"fakeCamera.setIdle({json.dumps(scene)})")
-    choose(browser, "swipe left")
+    choose(browser, "left")
     browser.evaluate("count.value = 1; seconds.value = 10; fakeCamera.clear()")
     click(browser, "start")
     browser.wait_for("document.body.dataset.recording === 'countdown' && cue.textContent === '1'")
@@ -95,7 +89,7 @@ def draw(browser, output):
     browser.evaluate("location.hash = '#try'")
     browser.wait_for(f"{FRAME}.document?.body?.dataset.state === 'ready'", timeout=180)
     browser.evaluate(f"{FRAME}.document.getElementById('camera').click()")
-    for label in ("swipe left", "bigger", "swipe right"):
+    for label in ("left", "bigger", "right"):
         clip = sprite(render_gesture(GESTURES[label], seed=500), 12)
         browser.evaluate(f"{FRAME}.fakeCamera.setIdle({json.dumps({**clip, 'count': 24, 'rate': 0.001})})")
         time.sleep(2)

@@ -10,6 +10,7 @@ import pytest
 from keras_action.data import read_annotations, render_gesture, video_info
 from tests.export.chromium import find_chromium
 from tests.export.studio_browser import (
+    GESTURES,
     add_gesture,
     choose,
     click,
@@ -279,9 +280,6 @@ def test_try_in_the_browser_and_on_the_server(tmp_path, clip_file, stream, envir
         found = browser.evaluate("[...document.querySelectorAll('#events li')].reverse().map((x) => x.dataset.label)")
         assert found == [event.label for event in expected]
         assert browser.errors == []
-
-
-GESTURES = {"left": "swipe_left", "right": "swipe_right", "bigger": "zoom_in", "turn": "rotate_cw", "up": "swipe_up"}
 
 
 @pytest.mark.slow
