@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -581,6 +582,27 @@ def test_the_server_recognises(tmp_path, clip_file, stream):
         assert ask("reset")[0] == 404  # given up for the other pages
         status, content = server.request("GET", "/download")
         assert (status, content) == (200, clip_file.read_bytes())
+
+
+def test_over_https_for_a_phone(tmp_path, certificate):
+    """Numeric addresses are accepted then, names are not: DNS rebinding needs one."""
+    options = ("--host", "0.0.0.0", "--certificate", str(certificate[0]), "--key", str(certificate[1]))
+    context = ssl.create_default_context(cafile=certificate[0])
+    context.check_hostname = False
+    with studio_server(tmp_path / "mine", *options) as server:
+        assert server.url.startswith("https://")
+
+        def ask(host, path="/api/state", headers=None):
+            connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context)
+            headers = {"Authorization": f"Bearer {server.token}"} if headers is None else headers
+            connection.request("GET", path, headers={"Host": host, **headers})
+            return connection.getresponse()
+
+        assert ask(f"192.168.0.7:{server.port}").status == 200
+        assert ask(f"evil.example:{server.port}").status == 403
+        response = ask("127.0.0.1", f"/?token={server.token}", {})
+        assert response.status == 303
+        assert "Secure" in response.headers["Set-Cookie"]
 
 
 def test_bad_arguments(tmp_path, capsys):

@@ -267,7 +267,7 @@ async function record(run) {
 
 function showRecording(kind, text, place = "") {
   document.body.dataset.recording = kind;
-  elements.cue.textContent = text;
+  elements.cue.textContent = kind === "long" && text !== "rest" ? `now: ${text}` : text;
   const said = { countdown: `Starts in ${text}`, recording: `Recording ${text}`, pause: `Next: ${text}` };
   if (kind === "countdown" && text !== "3") return; // a screen reader need not count down
   setStatus(said[kind] ?? `Now: ${text}${place && ` (${place})`}`);
