@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
+
 from keras_action.data import render_gesture, write_video
 from tests.export.studio_browser import GESTURES, choose, click, sprite, studio_page
 from tests.export.studio_server import studio_server
@@ -24,13 +26,16 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="folder of the pictures")
     parser.add_argument("--folder", type=Path, help="a studio's folder with the same gestures (default: a new one)")
+    parser.add_argument("--steps", nargs="+", choices=tuple(STEPS), default=tuple(STEPS), help="default: all")
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary) / "my_gestures"
         if not (folder / "clips").exists():
             write_takes(folder / "clips")
         with studio_server(folder) as server, studio_page(server, *WIDE) as browser:
-            draw(browser, arguments.output)
+            pictures = Pictures(browser, arguments.output)
+            for step in arguments.steps:
+                STEPS[step](browser, pictures)
             assert browser.errors == [], browser.errors
 
 
@@ -45,57 +50,70 @@ def write_takes(clips):
     write_video(odd, render_gesture("swipe_right", seed=300), fps=12)
 
 
-def draw(browser, output):
-    """Goes through the steps, and saves a picture of each at two widths."""
+class Pictures:
+    """Saves pictures of a page at two widths."""
 
-    def save(name, dark=False):
+    def __init__(self, browser, output):
+        self._browser, self._output = browser, output
+        output.mkdir(parents=True, exist_ok=True)
+
+    def save(self, name, dark=False, scroll=None):
+        """Saves two pictures; `scroll` is the id of the element at their top."""
         for (width, height), ending in ((WIDE, ""), (NARROW, "_phone")):
-            browser.call(
-                "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            self._resize(width, height)
+            self._browser.evaluate(
+                f"document.getElementById('{scroll}').scrollIntoView()" if scroll else "scrollTo(0, 0)"
             )
             time.sleep(1)
-            browser.screenshot(output / f"studio_{name}{ending}.png", width, height, dark)
-        browser.call(
-            "Emulation.setDeviceMetricsOverride", width=WIDE[0], height=1500, deviceScaleFactor=1, mobile=False
-        )
+            path = self._output / f"studio_{name}{ending}.png"
+            self._browser.screenshot(path, width, height, dark)
+            Image.open(path).convert("RGB").quantize(256, dither=0).save(path, optimize=True)  # a third of the bytes
+        self._resize(*WIDE)
 
-    output.mkdir(parents=True, exist_ok=True)
-    scene = sprite(render_gesture("swipe_left", seed=100), 8)
+    def _resize(self, width, height):
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._browser.call("Emulation.setDeviceMetricsOverride", **size)
+
+
+def draw_record(browser, pictures):
+    scene = sprite(render_gesture("zoom_in", seed=100), 8)
     browser.evaluate(f"fakeCamera.setIdle({json.dumps(scene)})")
-    choose(browser, "left")
-    browser.evaluate("count.value = 1; seconds.value = 10; fakeCamera.clear()")
+    choose(browser, "bigger")
+    browser.evaluate(f"seconds.value = 10; fakeCamera.clear(); fakeCamera.add({json.dumps({**scene, 'rate': 1})})")
     click(browser, "start")
-    browser.wait_for("document.body.dataset.recording === 'countdown' && cue.textContent === '1'")
-    browser.evaluate(f"fakeCamera.add({json.dumps({**scene, 'rate': 1})})")
     browser.wait_for("document.body.dataset.recording === 'recording'")
-    save("record")
+    browser.evaluate("seconds.value = 2")
+    pictures.save("record")
     click(browser, "stop")
     browser.wait_for("document.body.dataset.recording === ''")
-    browser.evaluate("scrollTo(0, document.body.scrollHeight)")
-    time.sleep(1)
-    save("takes")
+    pictures.save("takes", scroll="drop")
 
+
+def draw_train(browser, pictures):
     browser.evaluate("location.hash = '#train'")
     if browser.evaluate("result.hidden"):
-        if browser.evaluate("!startTraining.hidden && resumeTraining.hidden"):
-            click(browser, "startTraining")
-        elif browser.evaluate("!resumeTraining.hidden"):
-            click(browser, "resumeTraining")
-        browser.wait_for("/about/.test(progressText.textContent) || !result.hidden", timeout=900)
-        save("training")
+        click(browser, "startTraining" if browser.evaluate("resumeTraining.hidden") else "resumeTraining")
+        browser.wait_for("/about/.test(progressText.textContent) || !result.hidden", timeout=3000)
+        pictures.save("training")
         browser.wait_for("!result.hidden || !trainingError.hidden", timeout=3000)
-    save("result", dark=True)
+    pictures.save("result", dark=True)
 
+
+def draw_try(browser, pictures):
     browser.evaluate("location.hash = '#try'")
     browser.wait_for(f"{FRAME}.document?.body?.dataset.state === 'ready'", timeout=180)
+    nobody = sprite(render_gesture("none", seed=7)[:1], 1)
+    browser.evaluate(f"{FRAME}.fakeCamera.setIdle({json.dumps(nobody)})")
     browser.evaluate(f"{FRAME}.document.getElementById('camera').click()")
     for label in ("left", "bigger", "right"):
-        clip = sprite(render_gesture(GESTURES[label], seed=500), 12)
-        browser.evaluate(f"{FRAME}.fakeCamera.setIdle({json.dumps({**clip, 'count': 24, 'rate': 0.001})})")
-        time.sleep(2)
+        time.sleep(3)
+        clip = sprite(render_gesture(GESTURES[label], seed=500), 24)
         browser.evaluate(f"{FRAME}.fakeCamera.play({json.dumps(clip)})")
-        time.sleep(4)
-    save("try")
+    time.sleep(4)
+    pictures.save("try")
+
+
+STEPS = {"record": draw_record, "train": draw_train, "try": draw_try}
 
 
 if __name__ == "__main__":

@@ -230,6 +230,7 @@ async function startCamera() {
   );
   elements.cameraChoice.value = track.getSettings().deviceId;
   elements.cameraField.hidden = cameras.length < 2;
+  showControls();
 }
 
 function stopCamera() {
@@ -314,7 +315,6 @@ elements.cameraChoice.addEventListener("change", () =>
     await startCamera().catch((error) => {
       throw new Error(explainCamera(error) ?? error.message);
     });
-    showControls();
     setStatus("Ready.");
   }),
 );
