@@ -335,7 +335,7 @@ def test_from_nothing_to_a_working_file(tmp_path):
         browser.evaluate("location.hash = '#try'")
         frame = "document.getElementById('frame').contentWindow"
         browser.wait_for(f"{frame}.document?.body?.dataset.state === 'ready'", timeout=120)
-        browser.evaluate(f"{frame}.fakeCamera.setIdle({json.dumps(sprite(render_gesture('none', 7)[:1], 1))})")
+        browser.evaluate(f"{frame}.fakeCamera.setIdle({json.dumps(sprite(render_gesture('swipe_left', 0)[:1], 1))})")
         browser.evaluate(f"{frame}.document.getElementById('camera').click()")
         browser.wait_for(f"{frame}.document.body.dataset.state === 'running'")
         wanted = ["left", "bigger", "right", "turn", "up"]
