@@ -25,7 +25,7 @@ REASONS = {
     "events_figure",
     "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mixup evaluate train "
     "evaluation_page HtmlReport visualize compare activation_figure ParameterGroupSGD "
-    "Complexity",
+    "Complexity cross_validate",
     "it needs a file": "load_torch_checkpoint read_torch_file load_run load_model convert verify quantization_error "
     "LiteRTModel LiteRTStream describe inspect_file GestureRecognizer",
     "it needs a video's frames": "StreamingStep streaming_model",

@@ -34,6 +34,7 @@ def cross_validate(recipe, annotations, folder, num_folds=5, *, seed=0, progress
 
     Example:
 
+    >>> recipe = keras_action.Recipe(epochs=8)
     >>> report = keras_action.evaluation.cross_validate(recipe, annotations, "runs/mine/folds", num_folds=3)
     >>> print(report)
     """
