@@ -1,4 +1,7 @@
-"""The studio in a browser, as a person uses it: Chromium without a screen, a made-up hand as its camera."""
+"""The studio in a browser, as a person uses it: Chromium without a screen, a made-up hand as its camera.
+
+What records is slow: it runs in real time, and a busy machine films too few frames.
+"""
 
 import functools
 import itertools
@@ -61,6 +64,7 @@ def takes_of(server, label):
     return sorted(path.name for path in (server.folder / "clips" / label).iterdir())
 
 
+@pytest.mark.slow
 def test_record_delete_undo_and_rename(page):
     """The small way: what is on the page is on the disk."""
     server, browser = page
@@ -101,6 +105,7 @@ def test_record_delete_undo_and_rename(page):
     browser.messages.clear()  # a refused request is an error of the console
 
 
+@pytest.mark.slow
 def test_keyboard_alone(page):
     server, browser = page
     browser.evaluate("newLabel.focus()")
@@ -130,6 +135,7 @@ def test_keyboard_alone(page):
     assert len(takes_of(server, "wave")) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_while_takes_are_sent(page):
     """The page keeps what it can't send, and sends it when the server is back."""
     server, browser = page
