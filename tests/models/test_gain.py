@@ -58,5 +58,7 @@ def test_what_cannot_be_scaled():
     model = keras.Model(inputs, keras.layers.ReLU(name="relu")(Action(4, name="action")(inputs)))
     with pytest.raises(ValueError, match=r"`unit_gain` needs a convolution.*behind which is 'relu' \(ReLU\)"):
         divide_gain(model)
-    with pytest.raises(ValueError, match=r"for trained weights. Received: unit_gain=True, weights=None"):
+    with pytest.raises(
+        ValueError, match=r"weights of a network without modules\. Received: unit_gain=True, weights=None"
+    ):
         keras_action.build_action_net("mobilenet_v2", 3, unit_gain=True)
