@@ -144,7 +144,7 @@ def split_takes(annotations):
     Returns:
         The takes to train on, those kept back, and whether they are divided by session.
     """
-    from keras_action.data import Annotations, split_annotations
+    from keras_action.data import split_annotations
 
     shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE)
     with warnings.catch_warnings():
@@ -158,18 +158,7 @@ def split_takes(annotations):
             # With a session for each gesture, a class would have no takes to learn from.
             if min(counts[0].values()) >= MIN_TAKES // 2 and min(counts[1].values()) >= 1:
                 return *parts, True
-        bare = tuple(dataclasses.replace(clip, group=None) for clip in annotations.clips)
-        parts = split_annotations(Annotations(bare, annotations.labels), shares)
-    groups = {clip.path: clip.group for clip in annotations.clips}
-    return (
-        *(
-            Annotations(
-                tuple(dataclasses.replace(clip, group=groups[clip.path]) for clip in part.clips), annotations.labels
-            )
-            for part in parts
-        ),
-        False,
-    )
+        return *split_annotations(annotations, shares, by_group=False), False
 
 
 def with_windows(project, training):

@@ -1,10 +1,9 @@
 """Small sets of clips: folds of a cross-validation, and checks of what they can teach."""
 
-import dataclasses
 import warnings
 
-from keras_action.data.clips import AnnotationError, Annotations
-from keras_action.data.splits import split_annotations
+from keras_action.data.clips import AnnotationError
+from keras_action.data.splits import select_clips, split_sides
 
 MIN_CLIPS = 3
 
@@ -76,26 +75,8 @@ def check_few_clips(annotations, min_clips=MIN_CLIPS):
 
 
 def _folds(annotations, num_folds, seed, by_group):
-    clips = annotations.clips
-    numbered = Annotations(
-        tuple(_marked(clip, number, by_group) for number, clip in enumerate(clips)), annotations.labels
-    )
-    parts = split_annotations(numbered, (1 / num_folds,) * num_folds, seed, min_clips=0)
-    folds = []
-    for part in parts:
-        held_out = {int(clip.name) for clip in part.clips}
-        folds.append(
-            tuple(
-                Annotations(
-                    tuple(clip for number, clip in enumerate(clips) if (number in held_out) == is_held_out),
-                    annotations.labels,
-                )
-                for is_held_out in (False, True)
-            )
-        )
-    return folds
-
-
-def _marked(clip, number, by_group):
-    """A copy whose name is the clip's place, without a group unless it counts."""
-    return dataclasses.replace(clip, name=str(number), group=clip.group if by_group else None)
+    sides = split_sides(annotations, (1 / num_folds,) * num_folds, seed, by_group)
+    return [
+        (select_clips(annotations, sides != side), select_clips(annotations, sides == side))
+        for side in range(num_folds)
+    ]

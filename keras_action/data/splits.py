@@ -10,7 +10,7 @@ _MAX_SWEEPS = 20
 _MAX_SWAPPED = 2000  # groups up to which pairs are tried: their number grows with the square
 
 
-def split_annotations(annotations, shares=(0.8, 0.2), seed=0, min_clips=5):
+def split_annotations(annotations, shares=(0.8, 0.2), seed=0, min_clips=5, by_group=True):
     """Splits annotated clips at random, by subject or session where they have one.
 
     Where clips have a `group`, all clips of a group go to the same side: a model is to be tried on people whom it
@@ -23,6 +23,7 @@ def split_annotations(annotations, shares=(0.8, 0.2), seed=0, min_clips=5):
         shares: Shares of the clips, each above 0 and together 1.
         seed: A whole number, 0 or more.
         min_clips: Clips of a class on a side below which there is a warning: so few teach or say little.
+        by_group: Whether groups stay together. If False, clips are drawn as if they had none.
 
     Returns:
         A tuple of `Annotations`, one for each share, with the clips in their old order and the same labels.
@@ -38,32 +39,38 @@ def split_annotations(annotations, shares=(0.8, 0.2), seed=0, min_clips=5):
     train, validation, test = split_annotations(annotations, shares=(0.7, 0.15, 0.15))
     ```
     """
+    sides = split_sides(annotations, shares, seed, by_group)
+    _warn_of_small_classes(annotations.labels, annotations.label_ids(), sides, len(shares), min_clips)
+    return tuple(select_clips(annotations, sides == side) for side in range(len(shares)))
+
+
+def split_sides(annotations, shares, seed=0, by_group=True):
+    """The side of each clip, `(N,)` integers; see `split_annotations`."""
     shares = np.asarray(shares, np.float64)
     if shares.ndim != 1 or shares.size < 2 or (shares <= 0).any() or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(f"`shares` must be two or more numbers above 0, together 1. Received: {shares.tolist()}")
-    names = {clip.group for clip in annotations.clips}
+    names = {clip.group for clip in annotations.clips} if by_group else {None}
     if None in names and len(names) > 1:
         bare = next(clip.name or clip.path for clip in annotations.clips if clip.group is None)
         raise ValueError(f"Either all clips must have a group, or none. Received: no group for {bare}")
     rng = np.random.default_rng(seed)
     label_ids = annotations.label_ids()
-    by_group = names and None not in names
-    count, unit = (len(names), "groups (subjects, sessions)") if by_group else (len(label_ids), "clips")
+    has_groups = names and None not in names
+    count, unit = (len(names), "groups (subjects, sessions)") if has_groups else (len(label_ids), "clips")
     if count < len(shares):
         raise ValueError(f"There must be at least {len(shares)} {unit}, one for each share. Received: {count}")
-    if by_group:
+    if has_groups:
         numbers = {name: i for i, name in enumerate(sorted(names))}
         group_ids = np.array([numbers[clip.group] for clip in annotations.clips])
         counts = np.zeros((len(numbers), len(annotations.labels)))
         np.add.at(counts, (group_ids, label_ids), 1)
-        sides = _split_groups(counts, shares, rng)[group_ids]
-    else:
-        sides = _split_clips(label_ids, shares, rng)
-    _warn_of_small_classes(annotations.labels, label_ids, sides, len(shares), min_clips)
-    return tuple(
-        Annotations(tuple(annotations.clips[i] for i in np.flatnonzero(sides == side)), annotations.labels)
-        for side in range(len(shares))
-    )
+        return _split_groups(counts, shares, rng)[group_ids]
+    return _split_clips(label_ids, shares, rng)
+
+
+def select_clips(annotations, selected):
+    """The `Annotations` of the clips for which `selected`, `(N,)` booleans, is true."""
+    return Annotations(tuple(annotations.clips[i] for i in np.flatnonzero(selected)), annotations.labels)
 
 
 def _split_clips(label_ids, shares, rng):

@@ -1,3 +1,4 @@
+import dataclasses
 import warnings
 from collections import Counter
 
@@ -57,6 +58,17 @@ def test_a_subject_is_on_one_side_only(seed):
     train, test = split_quietly(Annotations(tuple(clips), LABELS), (0.7, 0.3), seed)
     assert not {clip.group for clip in train.clips} & {clip.group for clip in test.clips}
     assert 0.15 < len(test) / 300 < 0.45
+
+
+def test_groups_can_be_ignored():
+    annotations = by_subject()
+    sides = split_quietly(annotations, by_group=False)
+    bare = Annotations(tuple(dataclasses.replace(clip, group=None) for clip in annotations.clips), LABELS)
+    paths = [[clip.path for clip in side.clips] for side in sides]
+    assert paths == [[clip.path for clip in side.clips] for side in split_quietly(bare)]
+    assert all(clip.group for side in sides for clip in side.clips)
+    some = Annotations((*annotations.clips, Clip("bare.mp4", "wave")), LABELS)
+    assert sum(len(side) for side in split_quietly(some, by_group=False)) == len(some)
 
 
 def test_subjects_are_balanced_by_class():
