@@ -12,7 +12,8 @@ import argparse
 import contextlib
 import socket
 import sys
-import webbrowser
+
+from ..web.serving import add_serving_arguments, address_error, announce, check_serving_arguments
 
 
 def make_parser():
@@ -20,22 +21,14 @@ def make_parser():
         prog="keras-action studio", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", metavar="FOLDER", help="folder of the gestures; created if needed")
-    parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")
-    parser.add_argument("--port", type=int, default=8000, help="0 for any that is free (default: 8000)")
-    parser.add_argument("--certificate", metavar="PEM", help="serve https with this certificate")
-    parser.add_argument("--key", metavar="PEM", help="the certificate's key, if it is in another file")
-    parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, where there is no network")
-    parser.add_argument("--browser", action="store_true", help="open the page in the browser of this machine")
+    add_serving_arguments(parser)
     return parser
 
 
 def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
-    if arguments.key and not arguments.certificate:
-        parser.error("--key needs --certificate")
-    if not 0 <= arguments.port < 65536:
-        parser.error(f"a port is from 0 to 65535. Received: --port {arguments.port}")
+    check_serving_arguments(parser, arguments)
     try:
         _run(arguments)
     except (ImportError, OSError, ValueError, RuntimeError) as error:
@@ -76,11 +69,7 @@ def _run(arguments):
         scheme = "https" if arguments.certificate else "http"
         host = own_address() if is_open else arguments.host
         url = f"{scheme}://{host}:{listener.getsockname()[1]}/?token={project.token()}"
-        print(f"serving {url}\nend with Ctrl-C", flush=True)
-        if not arguments.certificate and arguments.host not in ("localhost", "127.0.0.1"):
-            print("browsers give the camera to https:// pages and to localhost only: see docs/web.md", flush=True)
-        if arguments.browser:
-            webbrowser.open(url)
+        announce(url, arguments)
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
         print("ended")
@@ -95,4 +84,4 @@ def _bind(host, port):
         listener.listen()  # from now on requests wait for the server
         return listener
     except OSError as error:
-        raise OSError(f"Can't serve at {host}, port {port}: {error.strerror}. Try another --port") from error
+        raise address_error(host, port, error) from error

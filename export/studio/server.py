@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import math
-import mimetypes
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -15,6 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ..web.runtime import find_runtime
+from ..web.serving import media_type
 from ..web.site import page_files, site_files
 from .project import NotFoundError
 from .recognisers import Recognisers
@@ -81,7 +81,7 @@ class Studio:
         path = {path.name: path for path in _PAGE.iterdir()}.get(name) or page_files().get(name)
         if path is None:
             raise HTTPException(404)
-        return FileResponse(path, media_type=_media_type(name))
+        return FileResponse(path, media_type=media_type(name))
 
     async def state(self, request):
         return JSONResponse(await run_in_threadpool(self._state))
@@ -142,7 +142,7 @@ class Studio:
         )
         if not path.is_file():
             raise HTTPException(404)
-        return FileResponse(path, media_type=_media_type(path.name))
+        return FileResponse(path, media_type=media_type(path.name))
 
     async def add_stream(self, request):
         try:
@@ -204,8 +204,8 @@ class Studio:
         if content is None:
             raise HTTPException(404)
         if isinstance(content, bytes):
-            return Response(content, media_type=_media_type(name))
-        return FileResponse(content, media_type=_media_type(name))
+            return Response(content, media_type=media_type(name))
+        return FileResponse(content, media_type=media_type(name))
 
     def _site(self):
         model = self._model()
@@ -314,8 +314,3 @@ async def _json(request):
     if not isinstance(values, dict):
         raise ValueError("Expected a JSON object.")
     return values
-
-
-def _media_type(name):
-    types = {".js": "text/javascript", ".wasm": "application/wasm", ".tflite": "application/octet-stream"}
-    return types.get(name[name.rfind(".") :]) or mimetypes.guess_type(name)[0] or "application/octet-stream"

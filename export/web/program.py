@@ -13,7 +13,8 @@ docs/web.md for headsets and phones.
 
 import argparse
 import sys
-import webbrowser
+
+from .serving import add_serving_arguments, announce, check_serving_arguments
 
 
 def make_parser():
@@ -23,22 +24,14 @@ def make_parser():
     parser.add_argument("models", metavar="MODEL", nargs="+", help="a .tflite file of clips or of frames")
     parser.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     parser.add_argument("--output", metavar="FOLDER", help="write the page there and exit")
-    parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, without a network")
-    parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")
-    parser.add_argument("--port", type=int, default=8000, help="0 for any free port (default: 8000)")
-    parser.add_argument("--certificate", metavar="PEM", help="serve https with this certificate")
-    parser.add_argument("--key", metavar="PEM", help="the certificate's key, if it is in another file")
-    parser.add_argument("--browser", action="store_true", help="open the page in the browser of this machine")
+    add_serving_arguments(parser)
     return parser
 
 
 def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
-    if arguments.key and not arguments.certificate:
-        parser.error("--key needs --certificate")
-    if not 0 <= arguments.port < 65536:
-        parser.error(f"--port must be from 0 to 65535. Received: --port {arguments.port}")
+    check_serving_arguments(parser, arguments)
     try:
         _run(arguments)
     except (ImportError, OSError, ValueError, RuntimeError) as error:
@@ -58,11 +51,7 @@ def _run(arguments):
         return
     server, url = make_server(files, arguments.host, arguments.port, arguments.certificate, arguments.key)
     with server:
-        print(f"serving {url}\nend with Ctrl-C", flush=True)
-        if not arguments.certificate and arguments.host not in ("localhost", "127.0.0.1"):
-            print("browsers give the camera to https:// pages and to localhost only: see docs/web.md", flush=True)
-        if arguments.browser:
-            webbrowser.open(url)
+        announce(url, arguments)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

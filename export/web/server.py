@@ -1,15 +1,15 @@
 """A server for the files of the web page only."""
 
 import http.server
-import mimetypes
 import socket
 import ssl
 import sys
 from urllib.parse import unquote, urlsplit
 
+from .serving import address_error, media_type
+
 ALL_ADDRESSES = "0.0.0.0"
 
-_TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".tflite": "application/octet-stream"}
 _HEADERS = {
     # These two isolate the page, which may then share memory and use threads.
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -42,7 +42,7 @@ def make_server(files, host="localhost", port=8000, certificate=None, key=None):
     try:
         server = _Server((host, port), Handler)
     except OSError as error:
-        raise OSError(f"Can't serve at {host}, port {port}: {error.strerror}. Try another --port") from error
+        raise address_error(host, port, error) from error
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
@@ -100,9 +100,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except OSError as error:
             self.send_error(500, str(error.strerror))
             return
-        ending = name[name.rfind(".") :]
         self.send_response(200)
-        self.send_header("Content-Type", _TYPES.get(ending) or mimetypes.guess_type(name)[0] or "text/plain")
+        self.send_header("Content-Type", media_type(name))
         self.send_header("Content-Length", str(len(data)))
         for header, value in _HEADERS.items():
             self.send_header(header, value)
