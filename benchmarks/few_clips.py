@@ -27,22 +27,14 @@ ALL = 0  # clips a class: all that there are
 
 def draw_clips(annotations, count, seed):
     """`count` clips of each class, or all for `ALL`, and the other clips; two `Annotations`."""
-    from keras_action.data import Annotations
+    from keras_action.data.splits import select_clips
 
     label_ids, rng = annotations.label_ids(), np.random.default_rng(seed)
-    drawn = set(range(len(annotations)))
+    drawn = np.full(len(annotations), count == ALL)
     if count != ALL:
-        drawn = {
-            int(i)
-            for label in np.unique(label_ids)
-            for i in rng.permutation(np.flatnonzero(label_ids == label))[:count]
-        }
-    return tuple(
-        Annotations(
-            tuple(clip for i, clip in enumerate(annotations.clips) if (i in drawn) == inside), annotations.labels
-        )
-        for inside in (True, False)
-    )
+        for label in np.unique(label_ids):
+            drawn[rng.permutation(np.flatnonzero(label_ids == label))[:count]] = True
+    return select_clips(annotations, drawn), select_clips(annotations, ~drawn)
 
 
 def start_fields(start):
@@ -57,6 +49,7 @@ def measure(start, count, seed, training, validation, folder, assignments):
     import keras
 
     import keras_action
+    from keras_action.evaluation import Protocol
     from training.recipes import load_recipe
 
     path = folder / "evaluation.json"
@@ -67,9 +60,7 @@ def measure(start, count, seed, training, validation, folder, assignments):
         report = keras_action.evaluate(
             keras_action.load_run(folder / "last.keras").load_model(),
             others if validation is None else validation,
-            num_segments=recipe.num_segments,
-            input_size=recipe.input_size,
-            crop_to_aspect_ratio=recipe.cropping.crop_to_aspect_ratio,
+            **vars(Protocol.as_trained(recipe)),
             progress=False,
         )
         report.save_json(path)
@@ -77,22 +68,25 @@ def measure(start, count, seed, training, validation, folder, assignments):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def summarize(runs, resamples=2000):
+def summarize(runs):
     """The mean accuracy of several runs, and its 95 % interval by bootstrap over runs and, where equal, clips."""
+    from keras_action.utils.statistics import bootstrap_intervals, resampled_weights
+
     rights = [{row["path"]: row["true"] == row["predicted"] for row in run["results"]} for run in runs]
-    mean = float(np.mean([np.mean(list(right.values())) for right in rights]))
-    rng, paths = np.random.default_rng(0), sorted(rights[0])
+    means = np.array([np.mean(list(right.values())) for right in rights])
+    paths, rng = sorted(rights[0]), np.random.default_rng(0)
     if all(sorted(right) == paths for right in rights):
         table = np.array([[right[path] for path in paths] for right in rights], float)
-        means = [
-            table[rng.integers(len(table), size=len(table))][:, rng.integers(len(paths), size=len(paths))].mean()
-            for _ in range(resamples)
-        ]
     else:
-        each = np.array([np.mean(list(right.values())) for right in rights])
-        means = [each[rng.integers(len(each), size=len(each))].mean() for _ in range(resamples)]
-    low, high = np.quantile(means, (0.025, 0.975))
-    return mean, float(low), float(high)
+        table = means[:, None]
+
+    def mean(counts):
+        accuracies = counts @ table.T / counts.sum(axis=1, keepdims=True)
+        weights = resampled_weights(range(len(runs)), len(counts), rng)
+        return (accuracies * weights).sum(axis=1, keepdims=True)
+
+    [interval] = bootstrap_intervals(mean, np.arange(table.shape[1]))
+    return float(means.mean()), *interval
 
 
 def collect(folder):

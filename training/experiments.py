@@ -125,6 +125,7 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
     import keras
 
     import keras_action
+    from keras_action.evaluation import Protocol
     from keras_action.training.resume import load_average
 
     keras_action.train(recipe, training, validation, folder, strategy=strategy)
@@ -134,11 +135,8 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
     report = keras_action.evaluate(
         model,
         validation,
-        num_segments=recipe.num_segments,
-        input_size=recipe.input_size,
+        **vars(Protocol.as_trained(recipe)),
         batch_size=recipe.clips_per_step,
-        sampling=recipe.sampling,
-        crop_to_aspect_ratio=recipe.cropping.crop_to_aspect_ratio,
         progress=sys.stdout.isatty(),
     )
     keras.backend.clear_session()

@@ -54,6 +54,7 @@ def run(project, report):
     training, validation, split = read_split(project)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
+    from keras_action.evaluation import Protocol
 
     clips = with_windows(project, training)
     recipe = choose_recipe(len(clips))
@@ -69,10 +70,7 @@ def run(project, report):
     evaluation = keras_action.evaluate(
         model_run.load_model(),
         validation,
-        num_segments=recipe.num_segments,
-        input_size=recipe.input_size,
-        sampling=recipe.sampling,
-        crop_to_aspect_ratio=recipe.cropping.crop_to_aspect_ratio,
+        **vars(Protocol.as_trained(recipe)),
         progress=False,
     )
     report(step="converting")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_action.utils.statistics import ConfidenceInterval, bootstrap_intervals
+from keras_action.utils.statistics import ConfidenceInterval, bootstrap_intervals, resampled_weights
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=
         accuracies = counts @ of_kinds.T / counts.sum(axis=1, keepdims=True)  # (R, trainings)
         means = np.stack(
             [
-                (accuracies[:, rows] * _resampled_weights(own, len(counts), rng)).sum(axis=1)
+                (accuracies[:, rows] * resampled_weights(own, len(counts), rng)).sum(axis=1)
                 for rows, own in zip(rows_of_model, starts.values(), strict=True)
             ],
             axis=1,
@@ -115,15 +115,3 @@ def _weights(starts):
     """The weight of each training in the mean over those of each pretrained model, and over these."""
     _, group, sizes = np.unique(starts, return_inverse=True, return_counts=True)
     return 1 / (len(sizes) * sizes[group])
-
-
-def _resampled_weights(starts, resamples, rng):
-    """The same `(resamples, trainings)`, with pretrained models and their trainings drawn with replacement."""
-    groups = [np.flatnonzero(np.asarray(starts) == start) for start in dict.fromkeys(starts)]
-    weights = np.zeros((resamples, len(starts)))
-    for _ in groups:
-        drawn = rng.integers(len(groups), size=resamples)
-        for i, group in enumerate(groups):
-            times = rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size=(drawn == i).sum())
-            weights[np.ix_(drawn == i, group)] += times / (len(group) * len(groups))
-    return weights

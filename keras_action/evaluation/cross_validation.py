@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_action.data import cross_validation_folds
 from keras_action.evaluation.evaluation import evaluate
+from keras_action.evaluation.protocol import Protocol
 from keras_action.evaluation.report import EvaluationReport
 from keras_action.training import train
 from keras_action.training.run import LAST, load_run
@@ -42,17 +43,13 @@ def cross_validate(recipe, annotations, folder, num_folds=5, *, seed=0, progress
     logits = np.full((len(annotations), len(annotations.labels)), np.nan, np.float32)
     for number, (training, held_out) in enumerate(cross_validation_folds(annotations, num_folds, seed)):
         own = Path(folder) / f"fold_{number}"
-        if len(training) < recipe.batch_size:
-            recipe = recipe.replace(batch_size=len(training))
-        train(recipe, training, None, own, tensorboard=False)
+        fold_recipe = recipe.replace(batch_size=min(recipe.batch_size, len(training)))
+        train(fold_recipe, training, None, own, tensorboard=False)
         report = evaluate(
             load_run(own / LAST).load_model(),
             held_out,
-            num_segments=recipe.num_segments,
-            input_size=recipe.input_size,
+            **vars(Protocol.as_trained(recipe)),
             batch_size=recipe.clips_per_step,
-            sampling=recipe.sampling,
-            crop_to_aspect_ratio=recipe.cropping.crop_to_aspect_ratio,
             progress=progress,
         )
         logits[[places[clip] for clip in held_out.clips]] = report.logits

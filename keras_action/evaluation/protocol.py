@@ -42,6 +42,16 @@ class Protocol:
         return cls(num_segments, input_size, **changes)
 
     @classmethod
+    def as_trained(cls, recipe):
+        """One clip of middle frames, of the size, sampling and crop that a `keras_action.Recipe` trains with."""
+        return cls(
+            recipe.num_segments,
+            recipe.input_size,
+            sampling=recipe.sampling,
+            crop_to_aspect_ratio=recipe.cropping.crop_to_aspect_ratio,
+        )
+
+    @classmethod
     def paper(cls, num_segments, input_size=256, **changes):
         """The paper's test (section 4.2): ten clips sampled at random, as in training, in three crops of 256 × 256."""
         settings = {"num_clips": 10, "num_crops": 3, "sampling": "segments", "seed": 0}

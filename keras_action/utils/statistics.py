@@ -87,3 +87,24 @@ def bootstrap_intervals(figures, kinds, units=None, *, level=0.95, resamples=200
         counts = rng.multinomial(count, np.full(count, 1 / count), size=resamples) @ of_units
     ends = np.quantile(figures(counts), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return [ConfidenceInterval(float(low), float(high)) for low, high in ends.T]
+
+
+def resampled_weights(starts, resamples, rng):
+    """Weights of trainings in the means of resamples: pretrained models, and trainings of each, drawn with replacement.
+
+    Args:
+        starts: The pretrained model that each training started from.
+        resamples: Number of resamples, R.
+        rng: A NumPy generator.
+
+    Returns:
+        An array `(R, trainings)` whose rows sum to 1.
+    """
+    groups = [np.flatnonzero(np.asarray(starts) == start) for start in dict.fromkeys(starts)]
+    weights = np.zeros((resamples, len(starts)))
+    for _ in groups:
+        drawn = rng.integers(len(groups), size=resamples)
+        for i, group in enumerate(groups):
+            times = rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size=(drawn == i).sum())
+            weights[np.ix_(drawn == i, group)] += times / (len(group) * len(groups))
+    return weights

@@ -4,8 +4,10 @@ import re
 import numpy as np
 import pytest
 
+from keras_action.data import Cropping
 from keras_action.evaluation import protocol
 from keras_action.evaluation.protocol import Protocol
+from keras_action.training.recipe import Recipe
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,12 @@ def test_protocols_in_words(made, views, text):
 def test_errors(fields, message):
     with pytest.raises(ValueError, match=f"Received: {message}"):
         Protocol(**{"num_segments": 8, "input_size": 224, **fields})
+
+
+def test_as_trained():
+    recipe = Recipe(num_segments=16, input_size=96, sampling="dense", cropping=Cropping(crop_to_aspect_ratio=False))
+    expected = Protocol(16, 96, sampling="dense", crop_to_aspect_ratio=False)
+    assert Protocol.as_trained(recipe) == expected and expected.num_views == 1
 
 
 def test_docstring():
