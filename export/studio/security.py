@@ -27,7 +27,7 @@ class Guard:
     """ASGI middleware that lets a request pass only if it comes from the studio's own page.
 
     - `Host` must be an address of this server, so that a foreign name that resolves to it (DNS rebinding) is refused.
-    - `Origin`, where there is one, must be that address too; without one, a cookie alone may only read.
+    - `Origin`, if the request has it, must be that address too. Without `Origin`, a cookie allows reading only.
     - The token must be in the cookie, or as `Authorization: Bearer`. The address that the program prints has it, which
       sets the cookie.
 

@@ -68,7 +68,7 @@ def test_joined_clips_keep_their_length(path, times, tmp_path):
 
 
 def test_a_cut_recording_is_read_up_to_where_it_was_cut_or_refused(path, tmp_path):
-    """Without any length in the file nobody can tell whether frames are missing: those that are read must be right."""
+    """A file without a length can't show whether frames are missing. The frames that are read must be right."""
     data = path.read_bytes()
     cut = tmp_path / "cut.webm"
     cut.write_bytes(data[: len(data) // 2])

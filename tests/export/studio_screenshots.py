@@ -102,8 +102,8 @@ def draw_train(browser, pictures):
 def draw_try(browser, pictures):
     browser.evaluate("location.hash = '#try'")
     browser.wait_for(f"{FRAME}.document?.body?.dataset.state === 'ready'", timeout=180)
-    nobody = sprite(render_gesture("swipe_left", seed=0)[:1], 1)  # the hand is not in view yet
-    browser.evaluate(f"{FRAME}.fakeCamera.setIdle({json.dumps(nobody)})")
+    empty_picture = sprite(render_gesture("swipe_left", seed=0)[:1], 1)  # the hand is not in view yet
+    browser.evaluate(f"{FRAME}.fakeCamera.setIdle({json.dumps(empty_picture)})")
     browser.evaluate(f"{FRAME}.document.getElementById('camera').click()")
     for label in ("left", "bigger", "right"):
         time.sleep(3)

@@ -370,7 +370,7 @@ def test_from_nothing_to_a_working_file(tmp_path):
 
 
 def accuracy(model, seeds):
-    """The accuracy of a LiteRT file on clips of all gestures that nobody has seen."""
+    """The accuracy of a LiteRT file on new clips of all gestures."""
     import numpy as np
 
     from keras_action.data import sample_segments
