@@ -19,6 +19,11 @@ from tests.export.studio_server import studio_server
 
 TAKES = 12
 WIDE, NARROW = (1280, 900), (390, 844)
+# The videos in view have a picture.
+LOADED = """[...document.querySelectorAll("video")].every((video) => {
+  const { top, bottom, height } = video.getBoundingClientRect();
+  return video.readyState >= 2 || height === 0 || bottom <= 0 || top >= innerHeight;
+})"""
 FRAME = "document.getElementById('frame').contentWindow"
 
 
@@ -64,6 +69,7 @@ class Pictures:
             self._browser.evaluate(
                 f"document.getElementById('{scroll}').scrollIntoView()" if scroll else "scrollTo(0, 0)"
             )
+            self._browser.wait_for(LOADED)
             time.sleep(1)
             path = self._output / f"studio_{name}{ending}.png"
             self._browser.screenshot(path, width, height, dark)

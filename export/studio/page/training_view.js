@@ -75,7 +75,7 @@ export class TrainingView {
     wrongPart.hidden = !mistakes.length;
     wrong.replaceChildren(
       ...mistakes.map(({ label, name, predicted, probability }) =>
-        takeCard(label, { name }, [`${label}, taken for ${predicted} (${percent(probability)})`], [
+        takeCard(label, { name }, [`${label}, recognised as ${predicted} (${percent(probability)})`], [
           ["Delete", `Delete this take of ${label}`, () => this._handlers.onDelete(label, name)],
           ["Record again", `Record ${label} again`, () => this._handlers.onRecord(label)],
         ]),
