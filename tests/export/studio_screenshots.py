@@ -19,10 +19,15 @@ from tests.export.studio_server import studio_server
 
 TAKES = 12
 WIDE, NARROW = (1280, 900), (390, 844)
-# The videos in view have a picture.
-LOADED = """[...document.querySelectorAll("video")].every((video) => {
+# Takes are pictured at rest: a player that begins again may be black.
+HOLD = """for (const video of document.querySelectorAll("video[src]")) {
+  video.pause();
+  video.currentTime = video.duration / 2;
+}"""
+HELD = """[...document.querySelectorAll("video[src]")].every((video) => {
   const { top, bottom, height } = video.getBoundingClientRect();
-  return video.readyState >= 2 || height === 0 || bottom <= 0 || top >= innerHeight;
+  const isSeen = height > 0 && bottom > 0 && top < innerHeight;
+  return !isSeen || (!video.seeking && video.readyState >= 2);
 })"""
 FRAME = "document.getElementById('frame').contentWindow"
 
@@ -69,8 +74,10 @@ class Pictures:
             self._browser.evaluate(
                 f"document.getElementById('{scroll}').scrollIntoView()" if scroll else "scrollTo(0, 0)"
             )
-            self._browser.wait_for(LOADED)
             time.sleep(1)
+            self._browser.evaluate(HOLD)
+            self._browser.wait_for(HELD)
+            time.sleep(0.5)
             path = self._output / f"studio_{name}{ending}.png"
             self._browser.screenshot(path, width, height, dark)
             Image.open(path).convert("RGB").quantize(256, dither=0).save(path, optimize=True)  # a third of the bytes

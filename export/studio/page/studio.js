@@ -13,7 +13,7 @@ const GOOD_COUNT = 10; // takes of a gesture
 const POLL_MILLISECONDS = 1000;
 const ADVICE = {
   [BACKGROUND]:
-    "“none” is everything that is not a gesture: hands at rest, hands that come and go, an empty picture. " +
+    "“none” is everything that is no gesture: hands at rest, hands that come and go, an empty picture. " +
     "Without it, an empty room would be some gesture.",
   gesture: "Make the gesture once in each take, from just before it begins to just after it ends. Change place and speed.",
 };
