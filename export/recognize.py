@@ -28,7 +28,12 @@ import sys
 import time
 from pathlib import Path
 
-from keras_action.programs.arguments import add_labels_argument, add_windows_argument, read_labels
+from keras_action.programs.arguments import (
+    add_labels_argument,
+    add_matching_argument,
+    add_windows_argument,
+    read_labels,
+)
 
 
 def make_parser():
@@ -59,6 +64,7 @@ def make_parser():
     output.add_argument("--record", metavar="FILE", help="write the picture of the window as .mp4, .gif, .webp, …")
     output.add_argument("--record-height", type=int, default=480, help="height of --record in pixels (default: 480)")
     output.add_argument("--truth", metavar="CSV", help="ground truth (label,start,end): compare the events with it")
+    add_matching_argument(output)
     actions = parser.add_argument_group("actions")
     actions.add_argument(
         "--on",
@@ -136,7 +142,8 @@ def _check(parser, arguments):
 
 
 def _recognize(arguments):
-    from keras_action.recognition import match_events, read_intervals
+    from keras_action.recognition import read_intervals
+    from keras_action.recognition.matching import MATCHINGS
 
     from .actions import Actions
     from .display import Film
@@ -197,7 +204,7 @@ def _recognize(arguments):
         actions.close()
     print(session.summary(len(events)), file=lines)
 
-    report = None if truth is None else match_events(events, truth)
+    report = None if truth is None else MATCHINGS[arguments.matching](events, truth)
     if report is not None:
         print(report, file=lines)
     if arguments.json is not None:

@@ -4,6 +4,7 @@ import ast
 import builtins
 import collections
 import doctest
+import functools
 import inspect
 import re
 
@@ -21,8 +22,8 @@ GIVEN |= {"action_report", "tsn_report"}
 REASONS = {
     "it needs a data set": "read_data_set read_annotations split_annotations read_jester read_something_something "
     "read_egogesture read_shards write_shards read_shard_jpegs join_clips sample_windows list_frames open_clip",
-    "it needs a video": "frame_decoder read_frames video_info LogitSequence match_events StreamReport tune_events "
-    "events_figure",
+    "it needs a video": "frame_decoder read_frames video_info LogitSequence match_events match_at_end StreamReport "
+    "evaluate_streams tune_events events_figure",
     "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mixup evaluate train "
     "evaluation_page HtmlReport visualize compare activation_figure ParameterGroupSGD "
     "Complexity cross_validate",
@@ -69,7 +70,7 @@ def names():
     from keras_action import plots
 
     usual = {"np": np, "keras": keras, "tf": tf, "keras_action": keras_action, "plots": plots}
-    return {**dict(public()), "collections": collections, **usual}
+    return {**dict(public()), "collections": collections, "functools": functools, **usual}
 
 
 def test_what_is_not_run_is_what_is_known():

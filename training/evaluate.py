@@ -200,8 +200,10 @@ def _evaluate_streams(arguments):
 
     from keras_action import plots
     from keras_action.recognition import GestureRecognizer, evaluate_streams, operating_curve
+    from keras_action.recognition.matching import MATCHINGS
     from keras_action.utils.files import write_whole
 
+    match = MATCHINGS[arguments.matching]
     try:
         recognizer = GestureRecognizer(
             arguments.model,
@@ -216,16 +218,21 @@ def _evaluate_streams(arguments):
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"error: {error}")
     settings = recognizer.settings
-    report = evaluate_streams(streams, settings)
+    report = evaluate_streams(streams, settings, match)
     print(report)
-    content = {"model": arguments.model, "settings": settings.to_dict(), **report.to_dict()}
+    content = {
+        "model": arguments.model,
+        "settings": settings.to_dict(),
+        "matching": arguments.matching,
+        **report.to_dict(),
+    }
     for name, stream in zip(arguments.stream, content["streams"], strict=True):
         stream["video"] = name
     folder = Path(arguments.output or _default_output(Path(arguments.model)))
     written = [folder / "stream.json"]
     write_whole(written[0], json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     try:
-        curve = operating_curve(streams, settings)
+        curve = operating_curve(streams, settings, match=match)
         figure = plots.operating_curve_figure({"streams": curve}, {"streams": settings.on_threshold})
         plots.save_figure(figure, folder / "stream.png")
         written.append(folder / "stream.png")

@@ -3,9 +3,12 @@
 import time
 from pathlib import Path
 
+from keras_action.programs.arguments import add_matching_argument
+
 
 def add_stream_arguments(parser):
     parser.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
+    add_matching_argument(parser)
     parser.add_argument("--cache", metavar="FOLDER", help="store the logits of each video there, and reuse them")
     parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file (default: 1)")
 

@@ -4,11 +4,13 @@ examples:
   keras-action join --data videos/val.csv --output tune.mp4 --parts 4 --max-pause 3 --pauses background
   keras-action tune gesture.tflite --streams tune_*.mp4 --output events.json
   keras-action tune runs/mine --streams tune_*.mp4 --output events.json --max-false-alarms 0.5 \\
-      --window-seconds 2.4 1.7,3.4 --firing early --cache cache
+      --window-seconds 2.4 1.7,3.4 --cache cache
+  keras-action tune causal.tflite --streams tune_*.mp4 --output events.json --firing early --matching end
   keras-action recognize gesture.tflite --video some.mp4 --settings events.json
 
 The ground truth of each VIDEO is VIDEO.csv (label,start,end) beside it. The model runs once over each; the search uses
-the logits only. A picture shows the detection rate over the false alarms. With several videos each one is also
+the logits only, for the highest detection rate with at most the allowed false alarms. With --matching end only reports
+in time detect a gesture. A picture shows the detection rate over the false alarms. With several videos each one is also
 evaluated with settings tuned on the others: the result to expect for other videos, unless these show training clips.
 """
 
@@ -84,8 +86,10 @@ def main(argv=None):
 def _tune(arguments):
     """The settings, and for each choice of windows the operating curve and the tuned threshold, by its name."""
     from keras_action.recognition import cross_validate, evaluate_streams, operating_curve, tune_events
+    from keras_action.recognition.matching import MATCHINGS
     from keras_action.recognition.tuning import score
 
+    match = MATCHINGS[arguments.matching]
     best, curves, chosen = None, {}, {}
     for window_seconds in arguments.window_seconds or [None]:
         recognizer = _make_recognizer(arguments, window_seconds)
@@ -99,16 +103,16 @@ def _tune(arguments):
             say=lambda line: print(f"  {line}", flush=True),
         )
         limits = (recognizer.clip_seconds, arguments.max_false_alarms)
-        settings = tune_events(streams, recognizer.settings, *limits)
+        settings = tune_events(streams, recognizer.settings, *limits, match)
         reports = {
-            "before": evaluate_streams(streams, recognizer.settings),
-            "tuned": evaluate_streams(streams, settings),
+            "before": evaluate_streams(streams, recognizer.settings, match),
+            "tuned": evaluate_streams(streams, settings, match),
         }
         if len(streams) > 1:
-            reports["on others"] = cross_validate(streams, recognizer.settings, *limits)
+            reports["on others"] = cross_validate(streams, recognizer.settings, *limits, match)
         for kind, report in reports.items():
             print(f"  {kind + ':':<11}{report.summary()}", flush=True)
-        curves[name], chosen[name] = operating_curve(streams, settings), settings.on_threshold
+        curves[name], chosen[name] = operating_curve(streams, settings, match=match), settings.on_threshold
         value = score(list(reports.values())[-1], arguments.max_false_alarms)
         if best is None or value > best[0]:
             best = (value, name, settings, reports["tuned"])

@@ -70,6 +70,17 @@ def add_windows_argument(parser):
     )
 
 
+def add_matching_argument(parser):
+    """Adds `--matching`, a name in `keras_action.recognition.matching.MATCHINGS`."""
+    parser.add_argument(
+        "--matching",
+        choices=("overlap", "end"),
+        default="overlap",
+        help="an event detects a gesture of its label if they overlap in time (the default), or, with end, if it is "
+        "reported between 30 %% of the gesture and one second after its end",
+    )
+
+
 def parse_lengths(text):
     """The lengths of windows that compete, from numbers of seconds separated by commas."""
     try:

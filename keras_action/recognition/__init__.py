@@ -7,7 +7,8 @@ from keras_action.recognition.frame_steps import FrameSteps
 from keras_action.recognition.frames import FrameResizer
 from keras_action.recognition.gesture_event import GestureEvent
 from keras_action.recognition.logit_sequence import LogitSequence, cached_logits, record_logits
-from keras_action.recognition.matching import MatchReport, match_events
+from keras_action.recognition.match_report import MatchReport
+from keras_action.recognition.matching import match_at_end, match_events
 from keras_action.recognition.measures import StreamReport, levenshtein_distance
 from keras_action.recognition.recognizer import GestureRecognizer
 from keras_action.recognition.settings import DetectorSettings, EventSettings
@@ -51,6 +52,7 @@ __all__ = [
     "evaluate_streams",
     "levenshtein_distance",
     "load_settings",
+    "match_at_end",
     "match_events",
     "operating_curve",
     "read_intervals",

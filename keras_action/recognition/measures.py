@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from keras_action.recognition.matching import MatchReport, fraction
+from keras_action.recognition.match_report import MatchReport, fraction, latency_summary
 from keras_action.utils.statistics import bootstrap_intervals
 
 
@@ -15,14 +15,14 @@ class StreamReport:
     """Measures of the events detected in one or several streams; `str(report)` is a table.
 
     Args:
-        matches: A `MatchReport` for each stream.
+        matches: A `MatchReport` for each stream, of `match_events` or `match_at_end`.
         durations: Length of each stream, in seconds.
 
     **Measures**, over all streams together:
 
     - `detection_rate`, `precision`: of gestures, of events.
-    - `false_alarms_per_minute`: number of events without a gesture of their label
-      under them, per minute of stream. Duplicates are not included.
+    - `false_alarms_per_minute`: number of events that could detect no gesture, per
+      minute of stream. Duplicates are not included.
     - `duplicates`: number of further events on a gesture that has been detected.
     - `levenshtein_accuracy`: 1 − d / n, where d is the Levenshtein distance between
       the labels of the events, in order, and those of the n gestures, summed over
@@ -30,6 +30,8 @@ class StreamReport:
     - `latency_from_start`, `latency_from_end`: mean time, in seconds, from the start
       or end of a detected gesture to its report; from the end it is negative if
       events fire earlier.
+    - `latencies`: the single times from the end, and `median_latency` and
+      `latency_90th_percentile`, which few late reports do not change.
     - `time_to_detect`: normalised time to detect, NTtD, the mean of
       (fired − start) / (end − start); above 1 after the end of the gesture.
     - `early_rate`: fraction of detected gestures that fired before their end.
@@ -119,6 +121,18 @@ class StreamReport:
         return self._mean(lambda truth, event: event.fired - truth.end)
 
     @property
+    def latencies(self):
+        return tuple(latency for match in self.matches for latency in match.latencies)
+
+    @property
+    def median_latency(self):
+        return self._percentile(50)
+
+    @property
+    def latency_90th_percentile(self):
+        return self._percentile(90)
+
+    @property
     def time_to_detect(self):
         return self._mean(lambda truth, event: (event.fired - truth.start) / (truth.end - truth.start))
 
@@ -130,13 +144,17 @@ class StreamReport:
         figures = [figure(truth, event) for match in self.matches for truth, event in match.detected]
         return float(np.mean(figures)) if figures else math.nan
 
+    def _percentile(self, percent):
+        return float(np.percentile(self.latencies, percent)) if self.latencies else math.nan
+
     def summary(self):
         """The most important measures, in one line."""
-        return (
+        text = (
             f"{self.detected} of {self.gestures} gestures detected ({self.detection_rate:.0%}), "
             f"{self.false_alarms_per_minute:.2f} false alarms per minute, "
             f"{self.duplicates} duplicate{'' if self.duplicates == 1 else 's'}"
         )
+        return f"{text}, {latency_summary(self.latencies)}" if self.detected else text
 
     def by_label(self):
         """For each label, in alphabetical order: `(label, gestures, detected, false alarms, duplicates)`."""
@@ -153,7 +171,7 @@ class StreamReport:
         names = (
             *("gestures", "detected", "false_alarms", "duplicates", "detection_rate", "detection_interval"),
             *("precision", "false_alarms_per_minute", "levenshtein_accuracy", "latency_from_start", "latency_from_end"),
-            *("time_to_detect", "early_rate"),
+            *("median_latency", "latency_90th_percentile", "time_to_detect", "early_rate"),
         )
         figures = {name: getattr(self, name) for name in names}
         figures = {name: None if _is_nan(value) else value for name, value in figures.items()}
@@ -180,7 +198,8 @@ class StreamReport:
             f"duplicates                {self.duplicates:8d}",
             f"Levenshtein accuracy      {self.levenshtein_accuracy:8.1%}",
             f"latency from start        {self.latency_from_start:8.2f} s",
-            f"latency from end          {self.latency_from_end:8.2f} s",
+            f"latency from end          {self.latency_from_end:8.2f} s   median {self.median_latency:.2f} s, "
+            f"90th percentile {self.latency_90th_percentile:.2f} s",
             f"normalised time to detect {self.time_to_detect:8.2f}",
             f"fired before the end      {self.early_rate:8.1%}",
             "",

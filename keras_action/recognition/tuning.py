@@ -25,17 +25,25 @@ _BAND = 0.05  # around `on_threshold`
 _ROUNDS = 4
 
 
-def evaluate_streams(streams, settings):
+def evaluate_streams(streams, settings, match=match_events):
     """Evaluates a detector with these settings on streams.
 
     Args:
         streams: Pairs of a `LogitSequence` and its ground truth, a list of `Interval`.
         settings: An `EventSettings` or a `WindowEventSettings`.
+        match: Function from events, gestures and ignored labels to a `MatchReport`:
+            `match_events`, or `match_at_end` to count reports in time only.
 
     Returns:
         A `StreamReport`.
+
+    Example:
+
+    >>> streams = [(record_logits(recognizer, iter_frames(path)), read_intervals(f"{path}.csv")) for path in paths]
+    >>> within_half_a_second = functools.partial(match_at_end, max_delay=0.5)
+    >>> print(evaluate_streams(streams, recognizer.settings, match=within_half_a_second))
     """
-    matches = tuple(match_events(sequence.events(settings), truth, settings.ignore) for sequence, truth in streams)
+    matches = tuple(match(sequence.events(settings), truth, settings.ignore) for sequence, truth in streams)
     return StreamReport(matches, tuple(sequence.duration for sequence, _ in streams))
 
 
@@ -50,14 +58,15 @@ def score(report, max_false_alarms=1.0):
     return report.detection_rate - 0.5 * max(rate - max_false_alarms, 0) - 2 * duplicates - 0.02 * rate
 
 
-def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
+def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0, match=match_events):
     """Tunes settings for a high detection rate at few false alarms, by coordinate search: one field after the other.
 
     A search overfits a small number of gestures: the best settings on these streams are often next to settings with
     many false alarms. So the score of settings is averaged, with weights 1, 2 and 1, with those at an `on_threshold`
     0.05 lower and 0.05 higher; and the values of a field are averaged with their neighbours in the same way. A field
     moves only as far as needed to be within half a gesture of the best value, so that a field without effect keeps its
-    value.
+    value. If the initial settings detect nothing, as those that report too late for `match_at_end`, the search begins
+    with settings that report without delay.
 
     Args:
         streams: Pairs of a `LogitSequence` and its ground truth, a list of `Interval`. Streams of training clips give
@@ -66,6 +75,7 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
             and the fields of the windows are kept.
         clip_seconds: Length of the model's clips, in seconds. The times that are tried are multiples of it.
         max_false_alarms: Allowed number of false alarms per minute.
+        match: As of `evaluate_streams`.
 
     Returns:
         Settings of the same type.
@@ -85,7 +95,7 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
 
     def score_of(candidate):
         if candidate not in scores:
-            scores[candidate] = score(evaluate_streams(streams, candidate), max_false_alarms)
+            scores[candidate] = score(evaluate_streams(streams, candidate, match), max_false_alarms)
         return scores[candidate]
 
     def value_of(candidate):
@@ -96,6 +106,8 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
     if hasattr(settings, "wait") and settings.wait is None:
         lengths = {length for sequence, _ in streams for length in sequence.window_seconds}
         settings = dataclasses.replace(settings, wait=settings.default_wait(lengths))
+    if not evaluate_streams(streams, settings, match).detected:
+        settings = _without_delay(settings)  # for equal scores, the search would not move
     tolerance = 0.5 / sum(len(truth) for _, truth in streams)
     for _ in range(_ROUNDS):
         before = settings
@@ -106,7 +118,7 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0):
     return settings
 
 
-def cross_validate(streams, settings, clip_seconds, max_false_alarms=1.0):
+def cross_validate(streams, settings, clip_seconds, max_false_alarms=1.0, match=match_events):
     """Evaluates tuning on streams that were not tuned on, by leaving out one stream at a time.
 
     Each stream is evaluated with settings tuned on the other ones; with the initial settings if none of these has a
@@ -122,8 +134,8 @@ def cross_validate(streams, settings, clip_seconds, max_false_alarms=1.0):
         others = [*streams[:place], *streams[place + 1 :]]
         tuned = settings
         if any(truth for _, truth in others):
-            tuned = tune_events(others, settings, clip_seconds, max_false_alarms)
-        reports.append(evaluate_streams([stream], tuned))
+            tuned = tune_events(others, settings, clip_seconds, max_false_alarms, match)
+        reports.append(evaluate_streams([stream], tuned, match))
     return StreamReport(
         tuple(match for report in reports for match in report.matches),
         tuple(seconds for report in reports for seconds in report.durations),
@@ -140,13 +152,14 @@ class OperatingPoint:
     duplicates: int
 
 
-def operating_curve(streams, settings, thresholds=None):
+def operating_curve(streams, settings, thresholds=None, match=match_events):
     """Detection rate and false alarms as functions of `on_threshold`; `off_threshold` keeps its ratio to it.
 
     Args:
         streams: Pairs of a `LogitSequence` and its ground truth.
         settings: An `EventSettings` or a `WindowEventSettings`.
         thresholds: Values of `on_threshold`. `None` for 0.05 to 0.99, and that of the settings.
+        match: As of `evaluate_streams`.
 
     Returns:
         A list of `OperatingPoint`, by threshold. `keras_action.plots.operating_curve_figure` draws it.
@@ -155,7 +168,7 @@ def operating_curve(streams, settings, thresholds=None):
         thresholds = {*np.linspace(0.05, 0.95, 19).round(2).tolist(), 0.97, 0.99, settings.on_threshold}
     points = []
     for threshold in sorted(thresholds):
-        report = evaluate_streams(streams, _with_on_threshold(settings, threshold))
+        report = evaluate_streams(streams, _with_on_threshold(settings, threshold), match)
         points.append(
             OperatingPoint(float(threshold), report.detection_rate, report.false_alarms_per_minute, report.duplicates)
         )
@@ -171,6 +184,12 @@ def _with_on_threshold(settings, threshold):
         ratio = settings.off_threshold / settings.on_threshold if settings.on_threshold else 1.0
         changes["off_threshold"] = min(ratio * float(threshold), float(threshold))
     return dataclasses.replace(settings, **changes)
+
+
+def _without_delay(settings):
+    """The settings that report a gesture as soon as `firing` allows."""
+    names = ("smoothing", "min_duration", "merge_gap", "wait")
+    return dataclasses.replace(settings, **{name: 0.0 for name in names if hasattr(settings, name)})
 
 
 def _lines(settings, clip_seconds):

@@ -44,6 +44,21 @@ def test_finds_the_gestures(kind, request, stream, truth, tmp_path, capsys):
     assert len(document["truth"]["detected"]) == 3
 
 
+@pytest.mark.parametrize(("merge_gap", "detected"), [(0.1, 3), (1.5, 1)])
+def test_reports_in_time(merge_gap, detected, model, stream, truth, tmp_path, capsys):
+    """A gesture is reported half a window and `merge_gap` after its end; the last one when the video ends."""
+    settings, path = tmp_path / "events.json", tmp_path / "found.json"
+    EventSettings.for_clips(1.0, smoothing=0.1, merge_gap=merge_gap).save(settings)
+    arguments = [str(model), "--video", str(stream), "--truth", str(truth), "--settings", str(settings)]
+    main([*arguments, "--matching", "end", "--json", str(path)])
+    text = capsys.readouterr().out
+    assert f"{detected} of 3 gestures detected, {3 - detected} missed" in text
+    assert "latency from the end: median 0." in text
+    assert len(json.loads(path.read_text())["truth"]["false_alarms"]) == 3 - detected
+    main(arguments)
+    assert "3 of 3 gestures detected" in capsys.readouterr().out
+
+
 def test_json_alone_on_standard_output(model, stream, capsys):
     main([str(model), "--video", str(stream), "--json", "-"])
     captured = capsys.readouterr()

@@ -43,7 +43,26 @@ def test_tune_then_evaluate(color_run, color_streams, tmp_path, capsys):
     assert content["settings"] == EventSettings.load(settings).to_dict()
     assert [stream["video"] for stream in content["streams"]] == videos
     assert (tmp_path / "out" / "stream.png").stat().st_size > 1000
+    assert content["matching"] == "overlap"
     assert len(list((tmp_path / "cache").iterdir())) == 4
+
+
+def test_reports_in_time(color_run, color_streams, tmp_path, capsys):
+    """A window of 1 s is classified half a second after its centre, and late firing waits for more."""
+    videos, output = [str(path) for path in color_streams], str(tmp_path / "out")
+    shared = ["--matching", "end", "--cache", str(tmp_path / "cache")]
+    slow, fast = tmp_path / "slow.json", tmp_path / "fast.json"
+    EventSettings.for_clips(1.0, merge_gap=2.0).save(slow)
+    evaluate.main([str(color_run), "--stream", *videos, "--settings", str(slow), "--output", output, *shared])
+    content = json.loads((tmp_path / "out" / "stream.json").read_text())
+    assert (content["matching"], content["detected"], content["gestures"]) == ("end", 0, 6)
+
+    tune.main([str(color_run), "--streams", *videos, "--output", str(fast), "--firing", "early", *shared])
+    assert "on others: 6 of 6 gestures detected (100%), 0.00 false alarms per minute" in capsys.readouterr().out
+    evaluate.main([str(color_run), "--stream", *videos, "--settings", str(fast), "--output", output, *shared])
+    content = json.loads((tmp_path / "out" / "stream.json").read_text())
+    assert (content["detected"], content["false_alarms"], content["duplicates"]) == (6, 0, 0)
+    assert content["latency_90th_percentile"] <= 1
 
 
 def test_windows_of_several_lengths(color_run, color_streams, tmp_path, capsys):

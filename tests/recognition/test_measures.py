@@ -30,6 +30,9 @@ def test_figures(report):
     assert report.levenshtein_accuracy == 1 - 2 / 5
     assert report.latency_from_start == pytest.approx((1 + 1.5 + 6 + 2) / 4)
     assert report.latency_from_end == pytest.approx((-1 - 0.5 + 2 + 0) / 4)
+    assert report.latencies == pytest.approx((-1, -0.5, 2, 0))
+    assert report.median_latency == pytest.approx(-0.25)
+    assert report.latency_90th_percentile == pytest.approx(1.4)  # 0.7 of the way from the third to the fourth
     assert report.time_to_detect == pytest.approx((1 / 2 + 1.5 / 2 + 6 / 4 + 2 / 2) / 4)
     assert report.early_rate == 0.5
     low, high = report.detection_interval
@@ -38,11 +41,16 @@ def test_figures(report):
 
 
 def test_as_text_and_as_json(report):
-    assert report.summary() == "4 of 5 gestures detected (80%), 0.50 false alarms per minute, 1 duplicate"
+    assert report.summary() == (
+        "4 of 5 gestures detected (80%), 0.50 false alarms per minute, 1 duplicate, "
+        "latency from the end: median -0.25 s, 90th percentile 1.40 s"
+    )
     text = str(report)
     assert "2 streams, 120 s, 5 gestures" in text and "Levenshtein accuracy         60.0%" in text
+    assert "latency from end              0.12 s   median -0.25 s, 90th percentile 1.40 s" in text
     content = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert content["time_to_detect"] == report.time_to_detect
+    assert (content["median_latency"], content["latency_90th_percentile"]) == pytest.approx((-0.25, 1.4))
     assert [len(stream["duplicates"]) for stream in content["streams"]] == [1, 0]
 
 
@@ -50,6 +58,7 @@ def test_nothing_there_and_nothing_found():
     report = StreamReport((match_events([], []),), (60,))
     assert report.false_alarms_per_minute == 0
     assert math.isnan(report.detection_rate) and math.isnan(report.latency_from_end)
+    assert math.isnan(report.median_latency) and math.isnan(report.latency_90th_percentile)
     assert report.to_dict()["detection_rate"] is None
     assert "0 of 0 gestures detected" in report.summary()
     assert str(report)

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from keras_action.recognition import (
     WindowEventSettings,
     cross_validate,
     evaluate_streams,
+    match_at_end,
     operating_curve,
     tune_events,
 )
@@ -62,6 +64,35 @@ def test_early_firing_is_tuned_too(streams):
     report = evaluate_streams(streams, settings)
     assert report.detection_rate > 0.9 and report.false_alarms_per_minute <= 1
     assert report.latency_from_start < 2.6
+
+
+def test_only_reports_in_time_count(streams):
+    settings = tune_events(streams, START, clip_seconds=2.0)
+    late = dataclasses.replace(settings, merge_gap=1.5)  # reported 0.5 s after the window, and so 2 s after the end
+    assert evaluate_streams(streams, late).detection_rate == 1
+    report = evaluate_streams(streams, late, match=match_at_end)
+    assert (report.detected, report.duplicates) == (0, 0)
+    assert report.false_alarms == report.gestures
+    points = operating_curve(streams, late, match=match_at_end)
+    assert max(point.detection_rate for point in points) == 0
+    assert max(point.false_alarms_per_minute for point in points) > 5
+
+    tuned = tune_events(streams, late, clip_seconds=2.0, match=match_at_end)
+    report = evaluate_streams(streams, tuned, match=match_at_end)
+    assert (report.detection_rate, report.false_alarms, report.duplicates) == (1, 0, 0)
+    assert report.latency_90th_percentile <= 1
+    (point,) = operating_curve(streams, tuned, [tuned.on_threshold], match=match_at_end)
+    assert (point.detection_rate, point.false_alarms_per_minute) == (1, 0)
+    report = cross_validate(streams, late, clip_seconds=2.0, match=match_at_end)
+    assert report.detection_rate == 1
+
+
+def test_limits_of_the_matching_can_be_changed(streams):
+    settings = tune_events(streams, START, clip_seconds=2.0)
+    delay = evaluate_streams(streams, settings).latency_90th_percentile
+    for max_delay, rate in ((delay / 2, 0), (delay + 1, 1)):
+        match = functools.partial(match_at_end, max_delay=max_delay)
+        assert evaluate_streams(streams, settings, match=match).detection_rate == rate
 
 
 def test_cross_validation_covers_each_stream_once(streams):
