@@ -60,7 +60,7 @@ def measure(start, count, seed, training, validation, folder, assignments):
         report = keras_action.evaluate(
             keras_action.load_run(folder / "last.keras").load_model(),
             others if validation is None else validation,
-            **vars(Protocol.as_trained(recipe)),
+            Protocol.as_trained(recipe),
             progress=False,
         )
         report.save_json(path)

@@ -42,6 +42,7 @@ def main(argv=None):
     started = time.monotonic()
     import keras_action
     from keras_action import data, litert
+    from keras_action.evaluation import Protocol
 
     from .recipes import demo
 
@@ -72,8 +73,7 @@ def main(argv=None):
             evaluations[model] = keras_action.evaluate(
                 run.load_model(),
                 validation,
-                num_segments=run.num_segments,
-                input_size=run.input_size,
+                Protocol.as_trained(recipe),
                 progress=False,
             )
             evaluations[model].save_json(folder / model / "evaluation.json")

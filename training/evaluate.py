@@ -117,7 +117,7 @@ def main(argv=None):
         report = keras_action.evaluate(
             opened.model,
             annotations,
-            **vars(protocol),
+            protocol,
             batch_size=arguments.batch_size,
             reversed_pairs=arguments.pairs,
             failures=FailureLog(max_share=arguments.max_failed_share),
@@ -126,9 +126,9 @@ def main(argv=None):
     except (AnnotationError, ImportError, OSError, RuntimeError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(report if len(report.labels) <= MAX_CLASSES else report.summary())
-    wrong = report.wrong()
+    wrong = report.misclassified()
     for clip in wrong[:MAX_WRONG]:
-        print(f"wrong: {clip.path}: {clip.true} taken for {clip.predicted} ({clip.probability:.2f})")
+        print(f"wrong: {clip.path}: {clip.true} predicted as {clip.predicted} ({clip.probability:.2f})")
     if len(wrong) > MAX_WRONG:
         print(f"wrong: {len(wrong) - MAX_WRONG} more, see evaluation.json")
     for path in report.undecodable:
@@ -171,7 +171,7 @@ def _draw(report, annotations, folder, model, data):
 
 def _make_protocol(arguments, opened):
     """The protocol of the arguments; what they leave open is as the model was trained."""
-    from keras_action.evaluation.evaluation import Protocol
+    from keras_action.evaluation import Protocol
 
     names = ("num_clips", "num_crops", "input_size", "short_side", "crop_to_aspect_ratio", "sampling", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name, None) is not None}

@@ -135,7 +135,7 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
     report = keras_action.evaluate(
         model,
         validation,
-        **vars(Protocol.as_trained(recipe)),
+        Protocol.as_trained(recipe),
         batch_size=recipe.clips_per_step,
         progress=sys.stdout.isatty(),
     )

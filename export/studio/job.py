@@ -70,7 +70,7 @@ def run(project, report):
     evaluation = keras_action.evaluate(
         model_run.load_model(),
         validation,
-        **vars(Protocol.as_trained(recipe)),
+        Protocol.as_trained(recipe),
         progress=False,
     )
     report(step="converting")

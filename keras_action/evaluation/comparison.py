@@ -20,7 +20,7 @@ class ComparedModel:
         difference: The mean minus that of the reference.
         difference_interval: The 95 % interval of the difference. Both models are evaluated on the same clips in each
             resample, so it is narrower than the two intervals suggest.
-        pairs: Mean accuracy within the pairs of classes that differ only in time's direction; NaN if there are none.
+        pairs: Mean accuracy within the reversed pairs, see `EvaluationReport.pair_accuracy`; NaN if there are none.
     """
 
     name: str
@@ -36,9 +36,9 @@ class ComparedModel:
 def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=0):
     """Compares models by their evaluations on the same clips.
 
-    The intervals are for other clips, trainings and pretrained models. All three are resampled: clips by group if all
-    clips have one, trainings within each pretrained model. With one pretrained model the intervals say nothing of
-    another; with two or three they are somewhat too narrow.
+    Clips, trainings and pretrained models are resampled for the intervals: clips by group if all clips have one,
+    trainings within each pretrained model. With one pretrained model the intervals say nothing about another; with two
+    or three they are somewhat too narrow.
 
     Args:
         reports: Dict from a model's name to a list of `EvaluationReport`s, one for each training.
@@ -65,7 +65,9 @@ def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=
     for name, own in reports.items():
         for report in own:
             if report.paths != first.paths or (report.true_ids != first.true_ids).any():
-                raise ValueError(f"All models must be evaluated on the same clips. Received: others for {name}")
+                raise ValueError(
+                    f"All models must be evaluated on the same clips. Received: different clips for {name}"
+                )
         starts[name] = (pretrainings or {}).get(name) or list(range(len(own)))
         if len(starts[name]) != len(own):
             raise ValueError(
@@ -73,7 +75,7 @@ def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=
             )
     reference = next(iter(reports)) if reference is None else reference
     place = list(reports).index(reference)
-    # Clips on which each training has the same hits are of one kind.
+    # One kind: clips that the same trainings classify correctly.
     hits = np.stack([report.predicted_ids == report.true_ids for own in reports.values() for report in own])
     of_kinds, kinds = np.unique(hits, axis=1, return_inverse=True)
     units = np.unique(first.groups, return_inverse=True)[1] if first.has_groups else np.arange(hits.shape[1])

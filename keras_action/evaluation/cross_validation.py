@@ -48,7 +48,7 @@ def cross_validate(recipe, annotations, folder, num_folds=5, *, seed=0, progress
         report = evaluate(
             load_run(own / LAST).load_model(),
             held_out,
-            **vars(Protocol.as_trained(recipe)),
+            Protocol.as_trained(recipe),
             batch_size=recipe.clips_per_step,
             progress=progress,
         )

@@ -6,77 +6,43 @@ import keras
 import numpy as np
 
 from keras_action.evaluation.protocol import Protocol
-from keras_action.evaluation.report import EvaluationReport, pair_ids
+from keras_action.evaluation.report import EvaluationReport
+from keras_action.evaluation.results import pair_ids
 from keras_action.models import resize_model
+from keras_action.utils.statistics import log_softmax
 
 __all__ = ["EvaluationReport", "Protocol", "evaluate", "evaluate_batches"]
 
 
-def evaluate(
-    model,
-    annotations,
-    *,
-    num_segments,
-    input_size,
-    batch_size=8,
-    sampling="segments",
-    crop_to_aspect_ratio=True,
-    num_clips=1,
-    num_crops=1,
-    seed=None,
-    short_side=None,
-    reversed_pairs=None,
-    failures=None,
-    progress=True,
-):
-    """Evaluate a model on annotated videos, with the mean probability over one or several views of each.
-
-    By default there is one view: the middle frames, centre crop. The paper's test has thirty, see
-    `keras_action.evaluation.Protocol.paper`: `num_clips=10, num_crops=3, input_size=256, seed=0`.
+def evaluate(model, annotations, protocol, *, batch_size=8, reversed_pairs=None, failures=None, progress=True):
+    """Evaluates a model on annotated videos, with the mean probability over one or several views of each.
 
     Args:
-        model: A Keras model, or any callable, from clips `(B, T, H, W, 3)`,
-            uint8, to logits `(B, classes)`. A functional Keras model of
-            another size of frames is rebuilt at this one, with its weights.
-        annotations: `keras_action.data.Annotations`, read with the labels
-            the model was trained with.
-        num_segments: T, the number of frames of a clip.
-        input_size: The frames' size, an integer or `(height, width)`.
-        batch_size: The number of views in a batch. At least all views of one
-            video are decoded at a time: 30 views of 8 frames of 256 × 256
-            take 47 MB.
-        sampling: Which frames make a clip: one of
-            `keras_action.data.SAMPLING_METHODS`.
-        crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio
-            of `input_size`. If False, whole frames are scaled to it.
-        num_clips: Clips of each video.
-        num_crops: Crops of each clip: 1, the centre, or 3 side by side.
-        seed: Seed of clips sampled at random; `None` for clips spread evenly.
-        short_side: Pixels to which the frames' shorter side is scaled before
-            crops are cut; `None` for `input_size`.
-        reversed_pairs: Pairs of classes that differ only in time's direction,
-            with an accuracy of their own; `None` for the known ones, see
-            `keras_action.data.REVERSAL_PAIRS`.
-        failures: A `keras_action.data.FailureLog` for files that can't be
-            decoded, which count as wrong in any case.
+        model: A Keras model, or any callable, from clips `(B, T, H, W, 3)`, uint8, to logits `(B, classes)`. A
+            functional Keras model of another input size is rebuilt at the size of the protocol, with its weights.
+        annotations: `keras_action.data.Annotations`, read with the labels that the model was trained with.
+        protocol: A `keras_action.evaluation.Protocol`, the views of each video.
+        batch_size: The number of views in a batch. All views of one video are decoded together: 30 views of 8 frames
+            of 256 × 256 take 47 MB.
+        reversed_pairs: Pairs of classes of which one is the other played backwards, for which an accuracy is
+            computed. `None` for the known ones, see `keras_action.data.REVERSAL_PAIRS`.
+        failures: A `keras_action.data.FailureLog` for files that can't be decoded; they count as wrong.
         progress: Whether to show a progress bar.
 
     Returns:
         An `EvaluationReport`.
 
     Raises:
-        ValueError: If the number of the model's classes isn't that of the
-            annotations' labels, its logits aren't finite, it can't take such
-            clips, a class in `reversed_pairs` is unknown, or an argument is
-            out of range.
-        keras_action.data.TooManyFailuresError: If more clips can't be decoded
-            than `failures` allows, by default a tenth.
+        ValueError: If the model and the annotations differ in the number of classes, the model does not take the
+            clips of the protocol, its logits are not finite, or a class in `reversed_pairs` is unknown.
+        keras_action.data.TooManyFailuresError: If more clips can't be decoded than `failures` allows, by default a
+            tenth.
 
     Example:
 
     ```python
     annotations = keras_action.data.read_annotations("val.csv", labels=run.labels)
-    report = keras_action.evaluate(model, annotations, num_segments=8, input_size=224)
+    report = keras_action.evaluate(model, annotations, keras_action.evaluation.Protocol(num_segments=8, input_size=224))
     print(report)
     report.pair_accuracy([("swipe_left", "swipe_right")])
     report.save_json("evaluation.json")
@@ -87,10 +53,9 @@ def evaluate(
 
     from keras_action.data import Cropping, FailureLog, evaluation_dataset, reversal_label_map
 
-    protocol = Protocol(
-        num_segments, input_size, num_clips, num_crops, sampling, seed, short_side, crop_to_aspect_ratio
-    )
     # Before the first video is decoded.
+    if not isinstance(protocol, Protocol):
+        raise TypeError(f"`protocol` must be a `keras_action.evaluation.Protocol`. Received: protocol={protocol!r}")
     labels = annotations.labels
     _check_classes(model, labels)
     for pair in reversed_pairs or ():
@@ -101,14 +66,14 @@ def evaluate(
     failures = FailureLog() if failures is None else failures
     batches = evaluation_dataset(
         annotations,
-        num_segments=num_segments,
-        input_size=input_size,
+        num_segments=protocol.num_segments,
+        input_size=protocol.input_size,
         batch_size=max(1, batch_size // protocol.num_views),
-        sampling=sampling,
-        cropping=Cropping(crop_to_aspect_ratio=crop_to_aspect_ratio, short_side=short_side),
-        num_clips=num_clips,
-        num_crops=num_crops,
-        seed=seed,
+        sampling=protocol.sampling,
+        cropping=Cropping(crop_to_aspect_ratio=protocol.crop_to_aspect_ratio, short_side=protocol.short_side),
+        num_clips=protocol.num_clips,
+        num_crops=protocol.num_crops,
+        seed=protocol.seed,
         failures=failures,
     )
     try:
@@ -129,17 +94,16 @@ def evaluate(
 
 
 def evaluate_batches(model, batches, *, labels, paths, batch_size=None, progress=False):
-    """Evaluate a model on clips in memory.
+    """Evaluates a model on clips in memory.
 
     Args:
         model: As in `evaluate`.
-        batches: Yields `(clips, label_ids)` or `(clips, label_ids, weights)`:
-            uint8 `(B, T, H, W, 3)`, or `(B, V, T, H, W, 3)` with V views of
-            each, integers `(B,)`, and weights `(B,)`, 0 for a clip that could
-            not be decoded.
+        batches: Iterable of `(clips, label_ids)` or `(clips, label_ids, weights)`: uint8 `(B, T, H, W, 3)`, or
+            `(B, V, T, H, W, 3)` with V views of each; integers `(B,)`; weights `(B,)`, 0 for a clip that could not be
+            decoded.
         labels: The names of the classes.
-        paths: The name of each clip, in the batches' order.
-        batch_size: The number of views in a batch; `None` for all of `batches`'.
+        paths: The name of each clip, in the order of the batches.
+        batch_size: The number of views in a batch of the model; `None` for that of `batches`.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -206,9 +170,7 @@ def _predict(model, clips, num_classes, batch_size):
 
 def _average(logits):
     """The logarithm of the mean over views of softmax: (B, V, classes) → (B, classes)."""
-    largest = logits.max(axis=-1, keepdims=True)
-    log_probabilities = logits - largest - np.log(np.exp(logits - largest).sum(axis=-1, keepdims=True))
-    return np.logaddexp.reduce(log_probabilities, axis=1) - np.log(logits.shape[1])
+    return np.logaddexp.reduce(log_softmax(logits), axis=1) - np.log(logits.shape[1])
 
 
 def _fit_to(model, protocol):
@@ -236,8 +198,8 @@ def _check_classes(model, labels):
     classes = shape[-1] if isinstance(shape, tuple) else None
     if classes is not None and classes != len(labels):
         raise ValueError(
-            f"The model has {classes} classes, the annotations have {len(labels)} labels; they must be the "
-            f"same. Read the annotations with the labels of the model. "
+            f"The model has {classes} classes, the annotations have {len(labels)} labels. Read the annotations with "
+            "the labels of the model. "
             f"Received: labels={tuple(labels)}"
         )
 

@@ -1,4 +1,4 @@
-"""Test protocols."""
+"""Evaluation protocols."""
 
 import operator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Protocol:
-    """The views of each video in an evaluation: the fields are arguments of `keras_action.evaluate`.
+    """The views of each video in an evaluation: by default one, the middle frame of each segment, centre crop.
 
     Attributes:
         num_segments: T, the frames of a clip.

@@ -1,69 +1,32 @@
-"""The result of an evaluation."""
+"""The report of an evaluation."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
+from keras_action.evaluation.intervals import accuracy_intervals
 from keras_action.evaluation.protocol import Protocol
+from keras_action.evaluation.results import ClassResult, ConfusedPair, MisclassifiedClip, pair_ids
 from keras_action.evaluation.text import make_json, make_summary, make_table
-from keras_action.utils.fields import did_you_mean
 from keras_action.utils.files import write_whole
-from keras_action.utils.statistics import bootstrap_intervals, softmax
-
-
-class WrongClip(NamedTuple):
-    """A misclassified clip, the probability of the predicted class, and its place in the set, `index`."""
-
-    path: str
-    true: str
-    predicted: str
-    probability: float
-    index: int
-
-
-class ClassResult(NamedTuple):
-    """The number of clips of a class, that of correct ones, their share, and the class it is most often taken for.
-
-    The share is NaN for a class without clips; `taken_for` is `None` if no clip of the class was misclassified.
-    """
-
-    label: str
-    clips: int
-    right: int
-    accuracy: float
-    taken_for: str | None
-    taken_for_clips: int
-
-
-class ConfusedPair(NamedTuple):
-    """Two classes, and the number of clips of each that are taken for the other."""
-
-    first: str
-    second: str
-    first_as_second: int
-    second_as_first: int
-
-    @property
-    def clips(self):
-        return self.first_as_second + self.second_as_first
+from keras_action.utils.statistics import softmax
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationReport:
-    """Logits and true classes of a set of clips, and the accuracies that follow.
+    """The logits and true classes of a set of clips, and the accuracies.
 
-    An undecodable clip has a row of NaN and the prediction -1. It counts as
-    wrong in every accuracy, and is left out of the confusion matrix.
+    The logits of a clip that could not be decoded are NaN, and its prediction is -1. It counts as wrong in every
+    accuracy, and is not in the confusion matrix.
 
     Args:
-        labels: The names of the classes; a class's id is its place.
+        labels: The names of the classes, in the order of the logits.
         paths: The files of the N clips.
         true_ids: Integers `(N,)`.
         logits: Floats `(N, classes)`; of several views, the logarithms of the mean probabilities.
         groups: The name of the subject or session of each clip, or `None` if unknown; see `bootstrap`.
-        reversed_pairs: Pairs of classes that differ only in time's direction.
+        reversed_pairs: Pairs of classes of which one is the other played backwards.
         protocol: The `Protocol` of the evaluation, or `None`.
 
     Example:
@@ -78,7 +41,7 @@ class EvaluationReport:
     0.5
     >>> report.confusion.tolist()
     [[1, 0], [1, 0]]
-    >>> report.wrong()[0].path
+    >>> report.misclassified()[0].path
     'b.mp4'
     """
 
@@ -130,13 +93,13 @@ class EvaluationReport:
         return softmax(self.logits)
 
     def top_k(self, k):
-        """The share of all clips whose class is among the `k` most likely."""
+        """Top-k accuracy: the share of all clips whose class is among the `k` most likely ones."""
         return float(self._hits(k).mean())
 
     def _hits(self, k):
         if not 1 <= k <= len(self.labels):
             raise ValueError(f"`k` must be in 1..{len(self.labels)}, the number of classes. Received: k={k}")
-        # A stable sort breaks ties as argmax does: a model whose logits are all equal is right only by chance.
+        # A stable sort breaks ties as argmax does: equal logits are no hit for every class.
         likeliest = np.argsort(-self.logits, axis=-1, kind="stable")[:, :k]
         return (likeliest == self.true_ids[:, None]).any(axis=-1) & self.decoded
 
@@ -153,8 +116,8 @@ class EvaluationReport:
     def class_accuracy(self):
         """The accuracy of each class, `(classes,)`; NaN for a class without clips."""
         count = np.bincount(self.true_ids, minlength=len(self.labels))
-        right = np.bincount(self.true_ids, weights=self.predicted_ids == self.true_ids, minlength=len(self.labels))
-        return np.divide(right, count, out=np.full(len(self.labels), np.nan), where=count > 0)
+        correct = np.bincount(self.true_ids, weights=self.predicted_ids == self.true_ids, minlength=len(self.labels))
+        return np.divide(correct, count, out=np.full(len(self.labels), np.nan), where=count > 0)
 
     @property
     def mean_class_accuracy(self):
@@ -163,7 +126,7 @@ class EvaluationReport:
 
     @cached_property
     def intervals(self):
-        """The 95 % intervals of `bootstrap`, as in tables and files."""
+        """The 95 % intervals of `bootstrap`, which tables and files show."""
         return self.bootstrap()
 
     @property
@@ -174,10 +137,10 @@ class EvaluationReport:
     def bootstrap(self, level=0.95, resamples=2000, seed=0):
         """Percentile intervals by bootstrap of top-1, top-5 and mean class accuracy.
 
-        If each clip has a group, groups are resampled: clips of one subject resemble each other, and
-        intervals for independent clips would be too narrow. With fewer than about ten groups they still
-        are. Without groups, clips are resampled. If all clips are right, the interval is a point. The
-        spread over trainings of the model is not included.
+        If each clip has a group, groups are resampled: clips of one subject resemble each other, and intervals for
+        independent clips would be too narrow. With fewer than about ten groups they still are. Without groups, clips
+        are resampled. If all clips are correct, the interval is a point. The variation between trainings of the model
+        is not included.
 
         Args:
             level: The confidence level.
@@ -187,27 +150,11 @@ class EvaluationReport:
         Returns:
             A dictionary from `"top1"`, `"top5"` and `"mean_class_accuracy"` to `ConfidenceInterval`s.
         """
-        classes = len(self.labels)
-        # Per class: wrong clips, those right only among the first five, and those right.
-        outcomes = sum(self._hits(min(k, classes)).astype(int) for k in (1, 5))
-
-        def figures(counts):
-            counts = np.pad(counts, [(0, 0), (0, classes * 3 - counts.shape[1])]).reshape(-1, classes, 3)
-            totals, right = counts.sum(axis=-1), counts[..., 2]
-            shares = np.divide(right, totals, out=np.zeros(right.shape), where=totals > 0)
-            mean = shares.sum(axis=1) / (totals > 0).sum(axis=1)
-            all_clips = totals.sum(axis=1)
-            return np.stack([right.sum(axis=1) / all_clips, counts[..., 1:].sum(axis=(1, 2)) / all_clips, mean], axis=1)
-
-        intervals = bootstrap_intervals(
-            figures,
-            self.true_ids * 3 + outcomes,
-            np.unique(self.groups, return_inverse=True)[1] if self.has_groups else None,
-            level=level,
-            resamples=resamples,
-            seed=seed,
+        outcomes = sum(self._hits(min(k, len(self.labels))).astype(int) for k in (1, 5))
+        groups = np.unique(self.groups, return_inverse=True)[1] if self.has_groups else None
+        return accuracy_intervals(
+            self.true_ids, outcomes, len(self.labels), groups, level=level, resamples=resamples, seed=seed
         )
-        return dict(zip(("top1", "top5", "mean_class_accuracy"), intervals, strict=True))
 
     def class_results(self):
         """A `ClassResult` for each class, in the order of the labels."""
@@ -218,10 +165,10 @@ class EvaluationReport:
             ClassResult(
                 label=label,
                 clips=int(totals[i]),
-                right=int(confusion[i, i]),
+                correct=int(confusion[i, i]),
                 accuracy=float(shares[i]),
-                taken_for=self.labels[others[i].argmax()] if others[i].any() else None,
-                taken_for_clips=int(others[i].max()),
+                confused_with=self.labels[others[i].argmax()] if others[i].any() else None,
+                confused_clips=int(others[i].max()),
             )
             for i, label in enumerate(self.labels)
         ]
@@ -234,7 +181,7 @@ class EvaluationReport:
         return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
     def confused_pairs(self, count=20):
-        """The pairs of classes that are most often taken for each other, as `ConfusedPair`s."""
+        """The pairs of classes that are most often confused, as `ConfusedPair`s."""
         confusion = self.confusion
         both = np.triu(confusion + confusion.T, k=1)
         worst = np.argsort(-both, axis=None, kind="stable")[:count]
@@ -245,7 +192,7 @@ class EvaluationReport:
         ]
 
     def confusion_within(self, pairs):
-        """The 2 × 2 part of the confusion matrix that belongs to each pair of classes.
+        """The 2 × 2 part of the confusion matrix for each pair of classes.
 
         Args:
             pairs: Pairs of names of classes.
@@ -260,15 +207,14 @@ class EvaluationReport:
     def pair_accuracy(self, pairs=None):
         """The accuracy within each pair of classes.
 
-        Of the clips of either class that were taken for either class, the
-        share that is right. For two gestures that differ only in time's
-        direction, a model that ignores the order of frames is at chance, 0.5.
+        Only clips of the two classes that were classified as one of the two count. For two gestures of which one is
+        the other played backwards, a model that ignores the order of frames is at chance, 0.5.
 
         Args:
             pairs: Pairs of names of classes; by default `reversed_pairs`.
 
         Returns:
-            A dictionary from each pair to its share; NaN where no clip counts.
+            A dictionary from each pair to its accuracy; NaN if no clip counts.
         """
         matrices = self.confusion_within(self.reversed_pairs if pairs is None else pairs)
         return {
@@ -276,12 +222,12 @@ class EvaluationReport:
             for pair, matrix in matrices.items()
         }
 
-    def wrong(self):
-        """The misclassified clips as `WrongClip`s, those of the highest probability first."""
+    def misclassified(self):
+        """The misclassified clips as `MisclassifiedClip`s, in descending order of probability."""
         predicted, probabilities = self.predicted_ids, self.probabilities
         indices = np.flatnonzero(self.decoded & (predicted != self.true_ids))
         clips = [
-            WrongClip(
+            MisclassifiedClip(
                 path=self.paths[i],
                 true=self.labels[self.true_ids[i]],
                 predicted=self.labels[predicted[i]],
@@ -302,29 +248,16 @@ class EvaluationReport:
         return make_json(self)
 
     def save_json(self, path):
-        """Write `to_json()` to `path`, whole or not at all."""
+        """Writes `to_json()` to `path`, whole or not at all."""
         write_whole(path, self.to_json() + "\n")
 
     def summary(self):
-        """The accuracies, the most confused pairs and those of time's direction, in a few lines."""
+        """The accuracies, the most confused pairs and the reversed pairs, in a few lines."""
         return make_summary(self)
 
     def table(self):
-        """The summary and a line for each class, as text of fixed width."""
+        """The summary and a line for each class, as a table of fixed width."""
         return make_table(self)
 
     def __str__(self):
         return self.table()
-
-
-def pair_ids(pair, labels):
-    """The ids of a pair of classes, a list of two."""
-    labels = tuple(labels)
-    if len(pair) != 2 or pair[0] == pair[1]:
-        raise ValueError(f"A pair must be two different classes. Received: {tuple(pair)}")
-    for name in pair:
-        if name not in labels:
-            names = ", ".join(labels)
-            hint = did_you_mean(name, labels) or f" The classes are {names[:500]}{'…' if len(names) > 500 else ''}."
-            raise ValueError(f"There is no class {name!r}.{hint} Received: pair={tuple(pair)}")
-    return [labels.index(name) for name in pair]

@@ -10,19 +10,19 @@ _NAMES = {"top1": "top-1", "top5": "top-5", "mean_class_accuracy": "mean class"}
 
 
 def figure_rows(report):
-    """The name, the share and its interval of each accuracy; top-5 only with more than five classes."""
+    """The name, value and interval of each accuracy; top-5 only with more than five classes."""
     names = [name for name in _NAMES if name != "top5" or len(report.labels) > 5]
     return [(_NAMES[name], getattr(report, name), report.intervals[name]) for name in names]
 
 
 def interval_note(report):
-    """The sentence on how the intervals were computed."""
+    """How the intervals were computed, as text."""
     units = f"{len(set(report.groups))} groups" if report.has_groups else f"{len(report.paths)} clips"
     return f"95 % intervals by bootstrap over {units}"
 
 
 def direction_rows(report):
-    """For each pair of reversed classes, and for all: the two, correct clips, all clips, the share of correct ones."""
+    """For each reversed pair, and for all together: the two classes, correct clips, all clips, the accuracy."""
     matrices = report.confusion_within(report.reversed_pairs)
     rows = [(*pair, int(np.trace(matrix)), int(matrix.sum())) for pair, matrix in matrices.items() if matrix.any()]
     if len(rows) > 1:
@@ -44,21 +44,21 @@ def make_summary(report):
         lines += ["", "Most confused:"]
         lines += [f"  {p.first} | {p.second}: {p.clips} ({p.first_as_second} + {p.second_as_first})" for p in pairs]
     if rows := direction_rows(report):
-        lines += ["", "In time's direction (chance 50 %):"]
-        for first, second, right, clips, share in rows:
+        lines += ["", "Reversed pairs (chance 50 %):"]
+        for first, second, correct, clips, share in rows:
             name = f"{first} against {second}" if second else first
-            lines.append(f"  {name}: {share:.1%} ({right} of {clips})")
+            lines.append(f"  {name}: {share:.1%} ({correct} of {clips})")
     return "\n".join(lines)
 
 
 def make_table(report):
     """See `EvaluationReport.table`."""
     width = max(len("class"), *map(len, report.labels))
-    lines = [make_summary(report), "", f"{'class':<{width}}  clips  right  accuracy  most often taken for"]
+    lines = [make_summary(report), "", f"{'class':<{width}}  clips  correct  accuracy  most often confused with"]
     for row in report.class_results():
         share = f"{row.accuracy:.1%}" if row.clips else ""
-        taken_for = f"{row.taken_for} ({row.taken_for_clips})" if row.taken_for else ""
-        lines.append(f"{row.label:<{width}}  {row.clips:>5}  {row.right:>5}  {share:>8}  {taken_for}".rstrip())
+        confused_with = f"{row.confused_with} ({row.confused_clips})" if row.confused_with else ""
+        lines.append(f"{row.label:<{width}}  {row.clips:>5}  {row.correct:>7}  {share:>8}  {confused_with}".rstrip())
     if report.undecodable:
         lines += ["", "Could not be decoded, counted as wrong:", *(f"  {path}" for path in report.undecodable)]
     return "\n".join(lines)
@@ -66,18 +66,17 @@ def make_table(report):
 
 def make_json(report):
     """See `EvaluationReport.to_json`."""
-    predicted, probabilities = report.predicted_ids, report.probabilities
     groups = report.groups or [None] * len(report.paths)
     results = [
         {
             "path": path,
             "group": group,
             "true": report.labels[true],
-            "predicted": report.labels[guess] if guess >= 0 else None,
-            "probability": float(row[guess]) if guess >= 0 else None,
+            "predicted": report.labels[predicted] if predicted >= 0 else None,
+            "probability": float(row[predicted]) if predicted >= 0 else None,
         }
-        for path, group, true, guess, row in zip(
-            report.paths, groups, report.true_ids, predicted, probabilities, strict=True
+        for path, group, true, predicted, row in zip(
+            report.paths, groups, report.true_ids, report.predicted_ids, report.probabilities, strict=True
         )
     ]
     matrices, accuracies = report.confusion_within(report.reversed_pairs), report.pair_accuracy()

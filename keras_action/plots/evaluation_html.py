@@ -29,7 +29,7 @@ def worst_clips_figure(report, annotations, count=12):
     """
     from keras_action.data import Cropping, evaluation_dataset
 
-    worst = report.wrong()[:count]
+    worst = report.misclassified()[:count]
     if not worst:
         return None
     chosen = dataclasses.replace(annotations, clips=tuple(annotations.clips[clip.index] for clip in worst))
@@ -43,7 +43,7 @@ def worst_clips_figure(report, annotations, count=12):
         cropping=Cropping(crop_to_aspect_ratio=report.protocol.crop_to_aspect_ratio),
     )
     clips = np.concatenate([clips for clips, _, _ in batches.as_numpy_iterator()])
-    titles = [f"{clip.true}, taken for {clip.predicted} ({clip.probability:.0%}): {_name(clip.path)}" for clip in worst]
+    titles = [f"{clip.true}, predicted {clip.predicted} ({clip.probability:.0%}): {_name(clip.path)}" for clip in worst]
     return contact_sheet_figure(clips, titles)
 
 
@@ -71,62 +71,64 @@ def evaluation_page(report, title, details=(), worst=None):
         ["accuracy", "of all clips", "95 % interval"],
         [[name, f"{share:.1%}", f"{low:.1%} to {high:.1%}"] for name, share, (low, high) in figure_rows(report)],
     )
-    page.paragraph(f"{interval_note(report)}; by how much another training would differ is not in them.")
+    page.paragraph(f"{interval_note(report)}; the variation between trainings is not included.")
     counts = [("clips", len(report.paths)), ("classes", len(report.labels)), ("undecodable", len(report.undecodable))]
     views = [("views", report.protocol)] if report.protocol is not None else []
     page.table(["what was evaluated", ""], [*details, *counts, *views])
 
     if rows := direction_rows(report):
-        page.heading("In time's direction")
+        page.heading("Reversed pairs")
         page.paragraph(
-            "Classes of which one is the other played backwards. Of their clips those count that were taken for one of "
-            "the two; a model that does not see the order of frames is right for half of them."
+            "Pairs of classes of which one is the other played backwards. Only clips that were classified as one of "
+            "the two count; a model that ignores the order of frames is at chance, 50 %."
         )
         page.table(
-            ["class", "its reverse", "clips", "right", "share"],
+            ["class", "its reverse", "clips", "correct", "accuracy"],
             [
-                [first, second, clips, right, f"{share:.1%}"]
-                for first, second, right, clips, share in sorted(rows, key=lambda row: (not row[1], row[-1]))
+                [first, second, clips, correct, f"{share:.1%}"]
+                for first, second, correct, clips, share in sorted(rows, key=lambda row: (not row[1], row[-1]))
             ],
-            bars=["share"],
+            bars=["accuracy"],
         )
 
-    page.heading("What is taken for what")
+    page.heading("Confusion")
     if pairs := report.confused_pairs(MAX_PAIRS):
         page.table(
-            ["class", "other class", "clips", "as the other", "other as it"],
+            ["class", "other class", "clips", "class as other", "other as class"],
             [[pair.first, pair.second, pair.clips, pair.first_as_second, pair.second_as_first] for pair in pairs],
-            caption="The pairs with most clips that were taken for each other.",
+            caption="The most confused pairs of classes.",
         )
     page.figure(
         confusion_matrix_figure(report.confusion, report.labels),
-        "Confusion matrix: the true class gives the row, the predicted one the column.",
+        "Confusion matrix: true classes in rows, predicted classes in columns.",
         full_size=True,
     )
     if worst is not None:
-        page.heading("The model is most sure, and wrong")
-        page.figure(worst, "Middle frames of each clip, left to right in time; the model's probability in brackets.")
+        page.heading("Most confident errors")
+        page.figure(
+            worst, "Middle frames of each clip, in order of time; the probability of the predicted class in brackets."
+        )
 
     page.heading("Classes")
     page.table(
-        ["class", "clips", "right", "accuracy", "most often taken for", "times"],
+        ["class", "clips", "correct", "accuracy", "most often confused with", "times"],
         [
             [
                 row.label,
                 row.clips,
-                row.right,
+                row.correct,
                 f"{row.accuracy:.1%}" if row.clips else "–",
-                row.taken_for or "",
-                row.taken_for_clips or "–",
+                row.confused_with or "",
+                row.confused_clips or "–",
             ]
             for row in sorted(report.class_results(), key=lambda row: (not row.clips, row.accuracy))
         ],
-        caption="Those with the lowest accuracy first.",
+        caption="In ascending order of accuracy.",
         bars=["accuracy"],
     )
     if report.undecodable:
-        page.heading("Not decoded")
-        page.paragraph("These files count as wrong, and are not in the confusion matrix.")
+        page.heading("Undecodable")
+        page.paragraph("These files count as wrong and are not in the confusion matrix.")
         page.code("\n".join(report.undecodable))
     return page
 

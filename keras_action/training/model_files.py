@@ -67,7 +67,7 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
     Example:
 
     >>> opened = keras_action.load_model("checkpoint.pth.tar", num_segments=8)
-    >>> keras_action.evaluate(opened.model, annotations, num_segments=8, input_size=opened.input_size)
+    >>> keras_action.evaluate(opened.model, annotations, Protocol(8, opened.input_size))
     """
     path = Path(path)
     if not path.exists():

@@ -11,8 +11,14 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
+def log_softmax(logits):
+    """The logarithms of `softmax(logits)`, finite where a probability underflows."""
+    differences = logits - logits.max(axis=-1, keepdims=True)
+    return differences - np.log(np.exp(differences).sum(axis=-1, keepdims=True))
+
+
 class ConfidenceInterval(NamedTuple):
-    """The two ends of a confidence interval."""
+    """The ends of a confidence interval."""
 
     low: float
     high: float

@@ -74,7 +74,7 @@ def test_pairs():
 
 
 def test_other_clips_are_an_error():
-    with pytest.raises(ValueError, match="Received: others for TSM"):
+    with pytest.raises(ValueError, match="Received: different clips for TSM"):
         compare({"TSN": [report([1, 0])], "TSM": [report([1, 0, 1])]})
 
 

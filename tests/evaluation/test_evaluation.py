@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_action.data import Cropping
-from keras_action.evaluation import evaluation
+from keras_action.evaluation import Protocol, evaluation
 from keras_action.evaluation.evaluation import evaluate, evaluate_batches
 
 LABELS = ("red", "green", "blue")
@@ -47,7 +47,7 @@ def test_counts_what_is_right(model, batch_size):
     assert report.predicted_ids.tolist() == [0, 1, 2, 0, 1]
     assert report.true_ids.tolist() == IDS.tolist()
     assert report.top1 == pytest.approx(3 / 5)
-    assert {clip.path for clip in report.wrong()} == {"3.mp4", "4.mp4"}
+    assert {clip.path for clip in report.misclassified()} == {"3.mp4", "4.mp4"}
 
 
 def test_undecodable_clips_are_listed_and_wrong():
@@ -130,7 +130,7 @@ def make_annotations(labels=LABELS):
 
 def test_evaluate_reads_the_annotated_clips(fake_data, capsys):
     failures = object()
-    report = evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, batch_size=2, failures=failures)
+    report = evaluate(color_logits, make_annotations(), Protocol(2, 8), batch_size=2, failures=failures)
     assert fake_data == {
         **{"num_segments": 2, "input_size": 8, "batch_size": 2, "failures": failures},
         **{"sampling": "segments", "num_clips": 1, "num_crops": 1, "seed": None, "cropping": Cropping()},
@@ -141,26 +141,32 @@ def test_evaluate_reads_the_annotated_clips(fake_data, capsys):
 
 
 def test_evaluate_without_progress_is_silent(fake_data, capsys):
-    evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, progress=False)
+    evaluate(color_logits, make_annotations(), Protocol(2, 8), progress=False)
     assert capsys.readouterr().out == ""
 
 
 def test_evaluate_checks_pairs_before_decoding(fake_data):
     with pytest.raises(ValueError, match=r"no class 'gren'\. Did you mean 'green'"):
-        evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, reversed_pairs=[("red", "gren")])
+        evaluate(color_logits, make_annotations(), Protocol(2, 8), reversed_pairs=[("red", "gren")])
     assert fake_data == {}
+
+
+def test_evaluate_takes_a_protocol(fake_data):
+    with pytest.raises(TypeError, match=r"`protocol` must be a `keras_action\.evaluation\.Protocol`\. Received: .*8"):
+        evaluate(color_logits, make_annotations(), {"num_segments": 8})
+    assert not fake_data
 
 
 def test_evaluate_compares_classes_before_decoding(fake_data):
     with pytest.raises(ValueError, match="has 3 classes, the annotations have 2 labels"):
-        evaluate(keras_model(), make_annotations(LABELS[:2]), num_segments=2, input_size=8)
+        evaluate(keras_model(), make_annotations(LABELS[:2]), Protocol(2, 8))
     assert not fake_data
 
 
 def test_evaluate_names_clips_by_their_name(fake_data):
     annotations = make_annotations()
     annotations.clips[0].name = "video.webm"
-    report = evaluate(color_logits, annotations, num_segments=2, input_size=8, progress=False)
+    report = evaluate(color_logits, annotations, Protocol(2, 8), progress=False)
     assert report.paths == ("video.webm", *PATHS[1:])
 
 
@@ -184,7 +190,7 @@ def test_probabilities_of_views_are_averaged(batch_size):
 
 
 def test_evaluate_divides_batches_by_views(fake_data):
-    evaluate(color_logits, make_annotations(), num_segments=2, input_size=8, batch_size=70, num_clips=10, num_crops=3)
+    evaluate(color_logits, make_annotations(), Protocol.paper(2, 8), batch_size=70)
     assert (fake_data["batch_size"], fake_data["num_clips"], fake_data["num_crops"]) == (2, 10, 3)
 
 
@@ -201,19 +207,18 @@ class FixedSize:
         (keras_model(), {"num_segments": 4}, "clips of 2 frames. Received: num_segments=4"),
         (FixedSize(), {"num_segments": 4}, "clips of 2 frames. Received: num_segments=4"),
         (FixedSize(), {"input_size": 16}, r"fixed size, 8 × 8.*three crops of 8 × 8. Received: input_size=16"),
-        (FixedSize(), {"num_clips": 0}, "Received: num_clips=0"),
     ],
 )
 def test_evaluate_compares_frames_before_decoding(fake_data, model, options, message):
     with pytest.raises(ValueError, match=message):
-        evaluate(model, make_annotations(), **{"num_segments": 2, "input_size": 8, **options})
+        evaluate(model, make_annotations(), Protocol(**{"num_segments": 2, "input_size": 8, **options}))
     assert not fake_data
 
 
 def test_evaluate_compares_classes_of_any_model_that_has_a_shape(fake_data):
     with pytest.raises(ValueError, match="has 3 classes, the annotations have 2 labels"):
-        evaluate(FixedSize(), make_annotations(LABELS[:2]), num_segments=2, input_size=8)
-    assert evaluate(FixedSize(), make_annotations(), num_segments=2, input_size=8, progress=False).top1 == 1
+        evaluate(FixedSize(), make_annotations(LABELS[:2]), Protocol(2, 8))
+    assert evaluate(FixedSize(), make_annotations(), Protocol(2, 8), progress=False).top1 == 1
 
 
 def test_evaluate_tells_groups_pairs_and_protocol(fake_data):
@@ -221,10 +226,9 @@ def test_evaluate_tells_groups_pairs_and_protocol(fake_data):
     for i, clip in enumerate(annotations.clips):
         clip.group = f"subject {i % 2}"
     pairs = [("red", "blue")]
-    options = {"num_segments": 2, "input_size": 8, "reversed_pairs": pairs, "progress": False}
-    report = evaluate(color_logits, annotations, **options)
+    report = evaluate(color_logits, annotations, Protocol(2, 8), reversed_pairs=pairs, progress=False)
     assert report.has_groups and report.reversed_pairs == (("red", "blue"),)
-    assert report.protocol == evaluation.Protocol(num_segments=2, input_size=8)
+    assert report.protocol == Protocol(2, 8)
 
 
 @pytest.fixture
@@ -252,18 +256,16 @@ def video_annotations(tmp_path):
 @pytest.mark.filterwarnings("ignore:A clip is left out")
 def test_evaluate_decodes_videos_and_lists_the_broken_one(video_annotations):
     annotations = video_annotations(broken=1)
-    report = evaluate(color_logits, annotations, num_segments=2, input_size=16, progress=False)
+    report = evaluate(color_logits, annotations, Protocol(2, 16), progress=False)
     assert report.top1 == pytest.approx(11 / 12)
-    assert not report.wrong()
+    assert not report.misclassified()
     assert [path.endswith("broken0.mp4") for path in report.undecodable] == [True]
 
 
 @pytest.mark.parametrize("views", [{}, {"num_clips": 2, "num_crops": 3, "sampling": "reference", "seed": 0}])
 def test_evaluate_rebuilds_a_model_of_another_size(video_annotations, views):
     annotations = video_annotations(broken=0)
-    report = evaluate(
-        keras_model(), annotations, num_segments=2, input_size=16, batch_size=4, short_side=20, progress=False, **views
-    )
+    report = evaluate(keras_model(), annotations, Protocol(2, 16, short_side=20, **views), batch_size=4, progress=False)
     assert report.top1 == 1
     assert report.protocol.size == (16, 16) and report.protocol.short_side == 20
 
@@ -273,7 +275,7 @@ def test_known_reversed_pairs_are_found(video_annotations):
     annotations = video_annotations(broken=0)
     clips = [dataclasses.replace(clip, label=labels[LABELS.index(clip.label)]) for clip in annotations.clips]
     annotations = dataclasses.replace(annotations, clips=tuple(clips), labels=labels)
-    report = evaluate(color_logits, annotations, num_segments=2, input_size=16, progress=False)
+    report = evaluate(color_logits, annotations, Protocol(2, 16), progress=False)
     assert report.reversed_pairs == (("swipe_left", "swipe_right"),)
     assert report.pair_accuracy() == {("swipe_left", "swipe_right"): 1}
 
@@ -284,7 +286,7 @@ def test_evaluate_stops_where_too_many_videos_are_broken(video_annotations):
 
     annotations = video_annotations(broken=3)
     with pytest.raises(TooManyFailuresError, match=r"broken\d\.mp4"):
-        evaluate(color_logits, annotations, num_segments=2, input_size=16, progress=False)
+        evaluate(color_logits, annotations, Protocol(2, 16), progress=False)
 
 
 def test_docstring():

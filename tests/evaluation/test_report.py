@@ -74,7 +74,7 @@ def test_figures(outcomes, top1, mean_class, confusion, within):
     assert report.confusion.sum() == decoded
     assert report.top5 == pytest.approx(decoded / len(outcomes))
     assert len(report.undecodable) == len(outcomes) - decoded
-    assert len(report.wrong()) == decoded - np.trace(confusion)
+    assert len(report.misclassified()) == decoded - np.trace(confusion)
     json.loads(report.to_json(), parse_constant=pytest.fail)
     assert str(report) == report.table()
     assert all(label in report.table() for label in LABELS)
@@ -113,8 +113,8 @@ def test_wrong_clips_are_named_most_confident_first():
         true_ids=[0, 0, 2, 0],
         logits=[[0.9, 1, 0], [1, 0, 0], [0, 9, 0], [np.nan] * 3],
     )
-    assert [clip.path for clip in report.wrong()] == ["sure.mp4", "unsure.mp4"]
-    first = report.wrong()[0]
+    assert [clip.path for clip in report.misclassified()] == ["sure.mp4", "unsure.mp4"]
+    first = report.misclassified()[0]
     assert (first.true, first.predicted) == ("none", "right")
     assert first.probability == pytest.approx(1, abs=1e-3)
     assert report.undecodable == ("broken.mp4",)
@@ -247,7 +247,7 @@ def test_reversed_pairs_stand_in_summary_and_json():
     assert content["confused_pairs"] == [
         {"first": "left", "second": "right", "first_as_second": 1, "second_as_first": 0}
     ]
-    assert content["classes"][0]["taken_for"] == "right"
+    assert content["classes"][0]["confused_with"] == "right"
     assert content["intervals"]["top1"] == list(report.intervals["top1"])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_action
-from keras_action.evaluation.evaluation import EvaluationReport, Protocol
+from keras_action.evaluation import EvaluationReport, Protocol
 from keras_action.plots.evaluation_html import evaluation_page, worst_clips_figure
 from tests import tiny
 
@@ -35,7 +35,7 @@ def test_the_page_tells_all(classes):
         f"{report.top1:.1%}",
         "over 7 groups",
         "10 clips × 3 crops",
-        "In time&#x27;s direction",
+        "Reversed pairs",
         f"{report.pair_accuracy()['class <0>', 'class <1>']:.1%}",
         "class &lt;1&gt;",
         "59.mp4",
@@ -49,7 +49,7 @@ def test_the_page_tells_all(classes):
 def test_a_page_without_mistakes():
     report = EvaluationReport(("a", "b"), ("1.mp4",), [0], [[1, 0]])
     html = evaluation_page(report, "One clip").to_html()
-    assert "direction" not in html and "taken for each other" not in html and "Not decoded" not in html
+    assert "Reversed pairs" not in html and "most confused pairs" not in html and "Undecodable" not in html
     assert "–" in html  # class b has no clip
 
 
@@ -63,14 +63,14 @@ def test_worst_clips_are_those_of_the_report(tmp_path):
         light = np.asarray(clips, "float32").mean(axis=(1, 2, 3, 4))
         return np.stack([300 - light, 0 * light], axis=1)
 
-    report = keras_action.evaluate(model, annotations, num_segments=4, input_size=32, progress=False)
+    report = keras_action.evaluate(model, annotations, Protocol(4, 32), progress=False)
     figure = worst_clips_figure(report, annotations, count=2)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert len(titles) == 2
-    for title, clip in zip(titles, report.wrong(), strict=False):
-        assert title.startswith("dark, taken for bright (100%)")
+    for title, clip in zip(titles, report.misclassified(), strict=False):
+        assert title.startswith("dark, predicted bright (100%)")
         assert clip.path == annotations.clips[clip.index].path and annotations.clips[clip.index].label == "dark"
     strip = np.asarray(figure.axes[0].images[0].get_array())
     assert strip[:, :32].mean() < 100  # one of the dark ones
-    right = keras_action.evaluate(lambda c: -model(c) + [0, -200], annotations, num_segments=4, input_size=32)
+    right = keras_action.evaluate(lambda c: -model(c) + [0, -200], annotations, Protocol(4, 32))
     assert right.top1 == 1 and worst_clips_figure(right, annotations) is None

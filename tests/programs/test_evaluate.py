@@ -67,7 +67,7 @@ def test_protocols(run, csv, arguments, expected, capsys):
     evaluate.main([str(run), "--data", csv, *arguments])
     assert protocol_of(run) == expected
     out = capsys.readouterr().out
-    assert "6 clips, 2 classes" in out and "95 % intervals" in out and "dark taken for bright" in out
+    assert "6 clips, 2 classes" in out and "95 % intervals" in out and "dark predicted as bright" in out
     assert {path.name for path in run.iterdir()} == {"best.keras", "run.json", *FILES}
 
 

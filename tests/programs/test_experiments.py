@@ -40,7 +40,7 @@ def test_rows_and_seeds(tiny_backbone, tmp_path, capsys):
     # What is evaluated is the average of the weights, which best.keras has.
     run, annotations = keras_action.load_run(output / "ACTION" / "0"), read_annotations(csv)
     results = json.loads((run.folder / "evaluation.json").read_text())["results"]
-    report = keras_action.evaluate(run.load_model(), annotations, num_segments=2, input_size=32)
+    report = keras_action.evaluate(run.load_model(), annotations, keras_action.evaluation.Protocol(2, 32))
     expected = [result["probability"] for result in results]
     np.testing.assert_allclose(report.probabilities.max(axis=1), expected, rtol=1e-4)
 

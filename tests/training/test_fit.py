@@ -96,7 +96,9 @@ def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, whole_run):
     for path in (run.folder / "tensorboard").rglob("events*"):
         tags |= set(EventAccumulator(str(path)).Reload().Tags()["tensors"])
     assert {"epoch_loss", "epoch_accuracy", "epoch_learning_rate", "epoch_clips_per_second"} <= tags
-    report = keras_action.evaluate(run.load_model(), annotations, num_segments=2, input_size=32, progress=False)
+    report = keras_action.evaluate(
+        run.load_model(), annotations, keras_action.evaluation.Protocol(2, 32), progress=False
+    )
     assert report.top1 == max(row["val_accuracy"] for row in rows)
 
 

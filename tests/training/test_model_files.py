@@ -136,11 +136,7 @@ def test_a_checkpoint_and_the_keras_file_made_of_it_give_the_same_numbers(checkp
         report = keras_action.evaluate(
             opened.model,
             annotations,
-            num_segments=2,
-            input_size=96,
-            num_clips=2,
-            num_crops=3,
-            seed=0,
+            keras_action.evaluation.Protocol(2, 96, num_clips=2, num_crops=3, seed=0),
             progress=False,
         )
         reports.append(report)

@@ -3,7 +3,7 @@ import doctest
 import numpy as np
 import pytest
 
-from keras_action.utils import statistics as bootstrap
+from keras_action.utils import statistics
 from keras_action.utils.statistics import bootstrap_intervals, share_interval
 
 
@@ -52,7 +52,7 @@ def test_errors(options):
 
 
 def test_docstring():
-    assert doctest.testmod(bootstrap).failed == 0
+    assert doctest.testmod(statistics).failed == 0
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,10 @@ def test_share_interval(hits, count, low, high):
 def test_share_of_wrong_counts(hits, count):
     with pytest.raises(ValueError, match="Received: hits="):
         share_interval(hits, count)
+
+
+def test_log_softmax_is_finite_where_softmax_underflows():
+    logits = np.float32([[2.0, 1.0, -1.0], [500.0, 0.0, -500.0]])
+    np.testing.assert_allclose(np.log(statistics.softmax(logits[0])), statistics.log_softmax(logits[0]), rtol=1e-5)
+    np.testing.assert_array_equal(statistics.softmax(logits[1]), [1, 0, 0])
+    np.testing.assert_allclose(statistics.log_softmax(logits)[1], [0, -500, -1000])
