@@ -146,7 +146,7 @@ def decode_images(files, contents, short_side):
         return pictures
 
 
-def read_image(file):
+def read_encoded(file):
     """The bytes of a JPEG or PNG file."""
     try:
         with open(file, "rb") as opened:

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_action.data.decoders import frame_decoder
 from keras_action.data.decoding import DecodingError, count_frames, video_info
-from keras_action.data.frame_folders import check_spacing, decode_images, read_image, sorted_frames
+from keras_action.data.frame_folders import check_spacing, decode_images, read_encoded, sorted_frames
 from keras_action.data.shards.format import SHARD_SUFFIX, read_shard_jpegs
 
 
@@ -174,12 +174,12 @@ class FrameFolderSource(_Source):
                 no JPEG or PNG, or of another size than the first of them.
         """
         files, places = self._files(indices)
-        pictures = decode_images(files, map(read_image, files), short_side)
+        pictures = decode_images(files, map(read_encoded, files), short_side)
         return np.stack([pictures[place] for place in places])
 
     def read_jpegs(self, indices, heads):
         files, places = self._files(indices)
-        contents = [read_image(file) for file in files]
+        contents = [read_encoded(file) for file in files]
         size = heads.common_size(contents)
         return None if size is None else ([contents[place] for place in places], size)
 
