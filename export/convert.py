@@ -198,6 +198,8 @@ def _metadata(arguments, opened):
     values = {"name": opened.path.stem, "author": arguments.author, "description": arguments.description}
     if opened.recipe is not None:
         values |= {"backbone": opened.recipe.backbone, "recipe": opened.recipe.to_dict()}
+    if opened.trained_on_streams is not None:
+        values["trained_on_streams"] = opened.trained_on_streams
     return {**values, "source": opened.path.name}
 
 

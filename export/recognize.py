@@ -165,6 +165,7 @@ def _recognize(arguments):
         if first is None:
             raise ValueError(f"{name} has no frames.")
         frames = itertools.chain([first], frames)
+        _warn_of_clips(arguments, monitor.recognizer)
         window = _open_window(arguments, monitor, is_live)
         film = None if arguments.record is None else Film(monitor, arguments.record_height)
         json_lines = stack.enter_context(_json_lines(arguments.json_lines))
@@ -301,6 +302,16 @@ def _make_recognizer(arguments, clock):
         settings = settings.with_on_threshold(arguments.threshold)
     recognizer.settings = settings
     return recognizer
+
+
+def _warn_of_clips(arguments, recognizer):
+    """Prints a line if the model has seen no streams, unless settings are given, as tuned on streams."""
+    from keras_action.recognition.loading import stream_warning
+
+    name = Path(arguments.model).name
+    warning = stream_warning(name, recognizer.knows_streams, recognizer.labels, recognizer.clip_seconds)
+    if warning is not None and arguments.settings is None:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _open_source(arguments):

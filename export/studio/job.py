@@ -209,6 +209,7 @@ def convert(project, model_run, training):
             "description": "Gestures recorded and trained with keras-action studio",
             "backbone": model_run.recipe.backbone,
             "recipe": model_run.recipe.to_dict(),
+            "trained_on_streams": model_run.trained_on_streams,
         },
     )
     return path

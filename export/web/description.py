@@ -23,7 +23,12 @@ def describe_model(path, settings=None):
     from keras_action.litert.metadata import metadata_of
     from keras_action.recognition import EventSettings, load_settings
     from keras_action.recognition.detectors import make_detector
-    from keras_action.recognition.loading import crops_to_aspect_ratio, stored_settings
+    from keras_action.recognition.loading import (
+        crops_to_aspect_ratio,
+        stored_settings,
+        stream_warning,
+        trained_on_streams,
+    )
     from keras_action.utils.signature import CLIP, FRAME, LOGITS, SIGNATURE
 
     path = Path(path)
@@ -41,6 +46,8 @@ def describe_model(path, settings=None):
         )
     kind = "stream" if file.is_streaming else "clip"
     stored, points = stored_settings(metadata), None
+    # Settings are tuned on streams.
+    knows_streams = trained_on_streams(metadata) if settings is None and stored is None else True
     if settings is not None:
         settings = load_settings(settings)
     elif stored is not None:
@@ -69,6 +76,7 @@ def describe_model(path, settings=None):
         "outputs": [_tensor(name, file.tensor(index)) for name, index in file.outputs.items()],
         "settings": settings.to_dict(),
         "operating_points": points,
+        "warning": stream_warning(path.name, knows_streams, metadata.labels, metadata.clip_seconds),
     }
 
 

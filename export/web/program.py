@@ -12,6 +12,7 @@ docs/web.md for headsets and phones.
 """
 
 import argparse
+import json
 import sys
 
 from .serving import add_serving_arguments, announce, check_serving_arguments
@@ -45,6 +46,9 @@ def _run(arguments):
     from .site import site_files, write_site
 
     files = site_files(arguments.models, find_runtime(arguments.runtime), arguments.settings)
+    for model in json.loads(files["models.json"])["models"]:
+        if model["warning"] is not None:
+            print(f"warning: {model['warning']}", file=sys.stderr)
     if arguments.output is not None:
         write_site(files, arguments.output)
         print(f"{len(files)} files in {arguments.output}: serve them with COOP and COEP headers to run on threads")

@@ -7,6 +7,10 @@ from typing import NamedTuple
 
 from keras_action.recognition.detectors import settings_from_dict
 from keras_action.recognition.settings import DetectorSettings
+from keras_action.utils.intervals import is_ignored
+
+# Lengths of windows to train on, as multiples of a clip.
+_WINDOWS = (0.5, 0.7, 1, 1.4, 2)
 
 
 class LoadedModel(NamedTuple):
@@ -18,6 +22,7 @@ class LoadedModel(NamedTuple):
         clip_seconds: Length of its clips, in seconds, or `None`.
         crop_to_aspect_ratio: Whether it was trained on frames that keep their aspect ratio; True if not known.
         settings: Its event settings, or `None`.
+        trained_on_streams: Whether it was trained on windows of streams, or `None` if not known.
     """
 
     model: Callable
@@ -25,6 +30,12 @@ class LoadedModel(NamedTuple):
     clip_seconds: float | None
     crop_to_aspect_ratio: bool
     settings: DetectorSettings | None = None
+    trained_on_streams: bool | None = None
+
+    @property
+    def knows_streams(self):
+        """Whether it was trained on streams, or its event settings were tuned on some; `None` if not known."""
+        return True if self.settings is not None else self.trained_on_streams
 
 
 def load_recognition_model(model, num_threads=1):
@@ -53,7 +64,13 @@ def load_recognition_model(model, num_threads=1):
     from keras_action.training.model_files import load_model
 
     file = load_model(path)
-    return LoadedModel(file.model, file.labels, file.clip_seconds, file.crop_to_aspect_ratio)
+    return LoadedModel(
+        file.model,
+        file.labels,
+        file.clip_seconds,
+        file.crop_to_aspect_ratio,
+        trained_on_streams=file.trained_on_streams,
+    )
 
 
 def is_streaming(model):
@@ -73,10 +90,43 @@ def stored_settings(metadata):
     return None if values is None else settings_from_dict(values)
 
 
+def trained_on_streams(metadata):
+    """Whether the metadata of a LiteRT file tells that its model was trained on streams; `None` if they do not."""
+    return (getattr(metadata, "extra", None) or {}).get("trained_on_streams")
+
+
+def stream_warning(name, knows_streams, labels, clip_seconds):
+    """The line on a model that is run on a stream and has seen none in training; `None` if it has.
+
+    Args:
+        name: Name of its file.
+        knows_streams: As of `LoadedModel`.
+        labels: Names of its classes.
+        clip_seconds: Length of its clips, in seconds.
+    """
+    if knows_streams:
+        return None
+    reason = "was trained on whole clips" if knows_streams is False else "does not tell that it was trained on streams"
+    pauses = " --pauses background" if any(map(is_ignored, labels)) else ""
+    lengths = " ".join(f"{multiple * clip_seconds:.2g}" for multiple in _WINDOWS)
+    return (
+        f"{name} {reason}: in a stream it may detect few gestures, or none. Train it with --train windows.csv, windows "
+        f"of streams of its training clips, written by: keras-action join --data CLIPS --output streams.mp4 "
+        f"--max-pause 3{pauses} --windows windows.csv --window-seconds {lengths}"
+    )
+
+
 def _with_metadata(model):
     metadata = getattr(model, "metadata", None)
     labels, clip_seconds = getattr(metadata, "labels", None), getattr(metadata, "clip_seconds", None)
-    return LoadedModel(model, labels, clip_seconds, crops_to_aspect_ratio(metadata), stored_settings(metadata))
+    return LoadedModel(
+        model,
+        labels,
+        clip_seconds,
+        crops_to_aspect_ratio(metadata),
+        stored_settings(metadata),
+        trained_on_streams(metadata),
+    )
 
 
 def _load_litert(path, num_threads):

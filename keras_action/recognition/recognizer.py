@@ -70,6 +70,8 @@ class GestureRecognizer:
         num_inferences: Number of times that the model was run. Windows that end at
             the same time are one batch.
         dropped: Number of frames that were dropped.
+        knows_streams: Whether the model was trained on streams, or has event settings
+            that were tuned on some, as stored with it; `None` if not known.
 
     Call arguments of `push`:
         frame: RGB, uint8 `(H, W, 3)`, of any size.
@@ -114,7 +116,7 @@ class GestureRecognizer:
                 "The labels and the length of the clips are not stored with the model: pass both. "
                 f"Received: labels={labels}, clip_seconds={clip_seconds}"
             )
-        self.model = loaded.model
+        self.model, self.knows_streams = loaded.model, loaded.knows_streams
         self.labels = tuple(labels)
         self.clip_seconds = _check_seconds("clip_seconds", clip_seconds)
         self.max_lag = None if max_lag is None else _check_seconds("max_lag", max_lag)

@@ -39,6 +39,7 @@ from keras_action.training.run import (
     read_description,
     write_run,
 )
+from keras_action.training.stream_windows import has_stream_windows
 
 
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True, strategy="none"):
@@ -121,7 +122,9 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
         model = build_model(recipe, len(training.labels), training.labels)
         if engine.is_main:
             seconds = median_clip_seconds(training)
-            write_run(folder, recipe, training.labels, seconds, **set_digests(training, validation))
+            digests = set_digests(training, validation)
+            of_streams = has_stream_windows(training)
+            write_run(folder, recipe, training.labels, seconds, **digests, trained_on_streams=of_streams)
         engine.wait()
         engine.check_same(
             f"{DESCRIPTION} {'there' if (folder / DESCRIPTION).is_file() else 'not there'}",
@@ -198,7 +201,7 @@ def set_digests(training, validation):
 
 def _check_same_run(folder, recipe, training, validation):
     """Raises a `ValueError` if the run in the folder has another recipe, other labels or other sets."""
-    old_recipe, labels, _, sets = read_description(folder)
+    old_recipe, labels, _, _, sets = read_description(folder)
     new = {**recipe.to_dict(), "labels": training.labels, **set_digests(training, validation)}
     old = {**old_recipe.to_dict(), "labels": labels, **sets}
     differences = [f"{name}={new[name]!r}, there {name}={old[name]!r}" for name in new if new[name] != old[name]]

@@ -24,6 +24,7 @@ class ModelFile:
         labels: Names of the classes, or `None` if unknown.
         recipe: The `keras_action.Recipe` that the model was trained with, or `None` if unknown.
         clip_seconds: The median length of the training clips, or `None` if unknown.
+        trained_on_streams: Whether it was trained on windows of streams, or `None` if unknown.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class ModelFile:
     labels: tuple[str, ...] | None
     recipe: Recipe | None
     clip_seconds: float | None = None
+    trained_on_streams: bool | None = None
 
     @property
     def sampling(self):
@@ -75,7 +77,7 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
     is_torch = path.is_file() and path.suffix in TORCH_SUFFIXES
     if kind is not None and not is_torch:
         raise ValueError(f"`kind` is for a PyTorch checkpoint. Received: kind={kind!r}, path={path}")
-    known, recipe, clip_seconds = None, None, None
+    known, recipe, clip_seconds, of_streams = None, None, None, None
     if is_torch:
         model = _load_torch(path, num_segments, kind)
         if kind == "tsm_online" and model.output_shape[-1] == len(class_names("jester")):
@@ -86,9 +88,9 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
         model = LiteRTModel(path, num_threads=os.cpu_count())
         if model.metadata:
             known, clip_seconds = model.metadata.labels, model.metadata.clip_seconds
-            recipe = _recipe_of(path, model.metadata)
+            recipe, of_streams = _recipe_of(path, model.metadata), model.metadata.extra.get("trained_on_streams")
     elif path.is_dir() or path.suffix == ".keras":
-        model, known, recipe, clip_seconds = _load_keras(path)
+        model, known, recipe, clip_seconds, of_streams = _load_keras(path)
     else:
         raise ValueError(
             "A model is a training run's folder, a .keras file, a .tflite file, or a PyTorch checkpoint "
@@ -105,7 +107,7 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
             f"The model has {model.output_shape[-1]} classes, so it needs as many labels. "
             f"Received: {len(labels)} labels, {path}"
         )
-    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe, clip_seconds)
+    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe, clip_seconds, of_streams)
 
 
 def _recipe_of(path, metadata):
@@ -130,10 +132,10 @@ def _load_torch(path, num_segments, kind):
 
 
 def _load_keras(path):
-    """The model, and, if it is in a run's folder, labels, recipe and length of its clips."""
+    """The model, and, if it is in a run's folder, labels, recipe, length of its clips, and whether of streams."""
     from keras_action.training.run import DESCRIPTION, load_keras_file, load_run
 
     if path.is_dir() or (path.parent / DESCRIPTION).is_file():
         run = load_run(path)
-        return run.load_model(), run.labels, run.recipe, run.clip_seconds
-    return load_keras_file(path), None, None, None
+        return run.load_model(), run.labels, run.recipe, run.clip_seconds, run.trained_on_streams
+    return load_keras_file(path), None, None, None, None

@@ -28,6 +28,7 @@ class Run:
         recipe: The `Recipe`.
         labels: Names of the classes, in the order of the logits.
         clip_seconds: Median length of the training clips, in seconds; `None` if unknown.
+        trained_on_streams: Whether the training clips were windows of streams.
     """
 
     folder: Path
@@ -35,6 +36,7 @@ class Run:
     recipe: Recipe
     labels: tuple[str, ...]
     clip_seconds: float | None
+    trained_on_streams: bool = False
 
     @property
     def num_segments(self):
@@ -107,12 +109,12 @@ def load_run(path):
     checkpoint = path if path.suffix == ".keras" else folder / BEST
     if not checkpoint.is_file():
         raise FileNotFoundError(f"The run has no checkpoint yet: {checkpoint} does not exist")
-    recipe, labels, clip_seconds, _ = read_description(folder)
-    return Run(folder, checkpoint, recipe, labels, clip_seconds)
+    recipe, labels, clip_seconds, trained_on_streams, _ = read_description(folder)
+    return Run(folder, checkpoint, recipe, labels, clip_seconds, trained_on_streams)
 
 
 def read_description(folder):
-    """The content of `run.json`: recipe, labels, length of clips in seconds, and the digests of the two sets."""
+    """The content of `run.json`: recipe, labels, seconds of a clip, whether of streams, digests of both sets."""
     path = Path(folder) / DESCRIPTION
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -120,7 +122,7 @@ def read_description(folder):
         seconds = values["clip_seconds"]
         seconds = None if seconds is None else float(seconds)
         sets = {name: values[name] for name in ("training_set", "validation_set")}
-        return recipe, tuple(values["labels"]), seconds, sets
+        return recipe, tuple(values["labels"]), seconds, bool(values["trained_on_streams"]), sets
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the description of a training run: {error}") from error
 
@@ -134,13 +136,16 @@ def digest(annotations):
     return f"{len(rows)} clips, {hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]}"
 
 
-def write_run(folder, recipe, labels, clip_seconds, training_set=None, validation_set=None):
+def write_run(
+    folder, recipe, labels, clip_seconds, training_set=None, validation_set=None, *, trained_on_streams=False
+):
     """Writes `run.json`, whole or not at all; `training_set` and `validation_set` are digests or `None`."""
     values = {
         "keras_action": __version__,
         "recipe": recipe.to_dict(),
         "labels": list(labels),
         "clip_seconds": clip_seconds,
+        "trained_on_streams": trained_on_streams,
         "training_set": training_set,
         "validation_set": validation_set,
     }

@@ -67,16 +67,26 @@ def clip_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def whole_clips_file(tmp_path_factory):
+    """The same of a model that was trained on whole clips."""
+    from tests.litert.color_model import write_color_file
+
+    path = tmp_path_factory.mktemp("whole_clips_file") / "whole_clips.tflite"
+    return write_color_file(path, metadata={"trained_on_streams": False})
+
+
+@pytest.fixture(scope="session")
 def stream_file(tmp_path_factory):
     """An int8 LiteRT file that names the colour of a video, frame by frame."""
     from keras_action import streaming_model
     from keras_action.litert import convert
-    from tests.litert.color_model import LABELS, color_clips, make_color_model
+    from tests.litert.color_model import KNOWS_STREAMS, LABELS, color_clips, make_color_model
 
     path = tmp_path_factory.mktemp("stream_file") / "frames-int8.tflite"
     inputs, _ = color_clips()
     model = streaming_model(make_color_model(causal=True))
-    convert(model, path, "int8", representative_clips=inputs, labels=LABELS, clip_seconds=1.0)
+    options = {"labels": LABELS, "clip_seconds": 1.0, "metadata": KNOWS_STREAMS}
+    convert(model, path, "int8", representative_clips=inputs, **options)
     return path
 
 

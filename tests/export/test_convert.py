@@ -24,6 +24,7 @@ def test_converts_a_run_and_checks_the_file(run, clips, tmp_path, capsys, quanti
     metadata = read_metadata(path)
     assert (metadata.labels, metadata.clip_seconds) == (LABELS, pytest.approx(1.0))
     assert metadata.quantization == quantization
+    assert metadata.extra["trained_on_streams"] is True
     inputs, ids = color_clips(4)
     assert (LiteRTModel(path)(inputs).argmax(axis=-1) == ids).all()
 
@@ -69,6 +70,7 @@ def test_keras_file_without_a_run(run, tmp_path, capsys):
     assert "of 8 clips" in capsys.readouterr().out  # random ones
     metadata = read_metadata(tmp_path / "model.tflite")
     assert (metadata.labels, metadata.clip_seconds) == (LABELS, 1.5)
+    assert "trained_on_streams" not in metadata.extra  # it is not known
     main(arguments)
     assert read_metadata(tmp_path / "model.tflite").labels is None
 

@@ -1,5 +1,7 @@
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from export.recognize import main
 from keras_action.data import iter_frames, video_info
+from keras_action.litert import read_metadata, write_metadata
 from keras_action.recognition import EventSettings
 
 TRUTH = [("red", 1, 2), ("green", 3, 4), ("blue", 5, 6)]
@@ -57,6 +60,46 @@ def test_reports_in_time(merge_gap, detected, model, stream, truth, tmp_path, ca
     assert len(json.loads(path.read_text())["truth"]["false_alarms"]) == 3 - detected
     main(arguments)
     assert "3 of 3 gestures detected" in capsys.readouterr().out
+
+
+WARNING = (
+    "warning: {} {}: in a stream it may detect few gestures, or none. Train it with --train windows.csv, windows of "
+    "streams of its training clips, written by: keras-action join --data CLIPS --output streams.mp4 --max-pause 3 "
+    "--pauses background --windows windows.csv --window-seconds 0.5 0.7 1 1.4 2\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({"trained_on_streams": False}, "was trained on whole clips"),
+        ({}, "does not tell that it was trained on streams"),
+        ({"trained_on_streams": True}, None),
+        ({"trained_on_streams": False, "event_settings": EventSettings.for_clips(1.0).to_dict()}, None),
+    ],
+)
+def test_a_model_that_has_seen_no_streams_says_so(metadata, reason, model, stream, tmp_path, capsys):
+    path = tmp_path / "gesture.tflite"
+    path.write_bytes(model.read_bytes())
+    write_metadata(path, dataclasses.replace(read_metadata(path), extra=metadata))
+    main([str(path), "--video", str(stream), "--json-lines", "-"])
+    captured = capsys.readouterr()
+    assert captured.err.startswith(WARNING.format("gesture.tflite", reason) if reason else "    ")
+    assert len(captured.err.splitlines()) == 4 + (reason is not None)
+    assert len(captured.out.splitlines()) == 3  # the lines of JSON alone
+    settings = EventSettings.for_clips(1.0).save(tmp_path / "events.json")
+    main([str(path), "--video", str(stream), "--settings", str(settings)])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_run_on_whole_clips_says_so(run, stream, tmp_path, capsys):
+    folder = shutil.copytree(run, tmp_path / "run")
+    content = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**content, "trained_on_streams": False}))
+    main([str(folder), "--video", str(stream)])
+    assert capsys.readouterr().err == WARNING.format("run", "was trained on whole clips")
+    main([str(run), "--video", str(stream)])
+    assert capsys.readouterr().err == ""
 
 
 def test_json_alone_on_standard_output(model, stream, capsys):

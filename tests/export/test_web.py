@@ -416,8 +416,27 @@ def test_settings_of_a_file(clip_file, fake_runtime, tmp_path):
 
     assert (described()["settings"], described()["operating_points"]) == (tuned.to_dict(), points)
     other = EventSettings.for_clips(1.0, on_threshold=0.8)
+    assert described()["warning"] is None
     given = described(other.save(tmp_path / "events.json"))
     assert (given["settings"], given["operating_points"]) == (other.to_dict(), None)
+
+
+def test_a_model_that_has_seen_no_streams_says_so(clip_file, whole_clips_file, fake_runtime, tmp_path, capsys):
+    """On the page, and where it is served; not if settings are given, as tuned on streams."""
+    site, settings = tmp_path / "site", EventSettings.for_clips(1.0).save(tmp_path / "events.json")
+
+    def warnings(*arguments):
+        main([*map(str, arguments), "--runtime", str(fake_runtime), "--output", str(site)])
+        models = json.loads((site / "models.json").read_text())["models"]
+        return [model["warning"] for model in models], capsys.readouterr().err
+
+    (first, second), printed = warnings(clip_file, whole_clips_file)
+    assert first is None
+    assert second.startswith("whole_clips.tflite was trained on whole clips: in a stream it may detect few gestures")
+    assert "keras-action join --data CLIPS" in second and "\n" not in second
+    assert printed == f"warning: {second}\n"
+    assert warnings(clip_file) == ([None], "")
+    assert warnings(whole_clips_file, "--settings", settings) == ([None], "")
 
 
 def test_recognizers_of_the_page(clip_file, fake_runtime):

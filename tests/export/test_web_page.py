@@ -103,6 +103,18 @@ def test_same_gestures_as_in_python(kind, request, serve, runtime, stream):
         assert browser.errors == []
 
 
+def test_a_model_that_has_seen_no_streams_says_so(serve, runtime, clip_file, whole_clips_file):
+    with Chromium() as browser:
+        open_page(browser, serve(site_files([whole_clips_file, clip_file], runtime)))
+        assert text(browser, "warning").startswith("whole_clips.tflite was trained on whole clips")
+        assert browser.evaluate("document.getElementById('warning').offsetHeight > 0")
+        model = "document.getElementById('model')"
+        browser.evaluate(f"{model}.value = 1; {model}.dispatchEvent(new Event('change'))")
+        browser.wait_for("document.getElementById('about').innerText.startsWith('clips-int8')")
+        assert not browser.evaluate("document.getElementById('warning').offsetHeight > 0")
+        assert browser.errors == []
+
+
 def test_any_web_server_will_do(serve, runtime, clip_file, stream, tmp_path):
     """Without the headers for threads it runs on one."""
     write_site(site_files([clip_file], runtime), tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
 
 LABELS = ("none", "red", "green", "blue")
+KNOWS_STREAMS = {"trained_on_streams": True}
 CLIP_SHAPE = (4, 16, 16, 3)
 
 
@@ -55,7 +56,7 @@ def color_clips(count=12, seed=0):
 
 
 def write_color_run(folder, causal=False, labels=LABELS):
-    """A training run's folder with the colour model, which names the colour of a clip of one second."""
+    """A training run's folder with the colour model, which names the colour of a clip of one second, in streams too."""
     from keras_action.data import Augmentation
     from keras_action.training.recipe import Recipe
     from keras_action.training.run import write_run
@@ -65,14 +66,15 @@ def write_color_run(folder, causal=False, labels=LABELS):
     recipe = Recipe(
         model="tsn", num_segments=4, input_size=16, weights=None, causal=causal, augmentation=Augmentation()
     )
-    write_run(folder, recipe, labels, 1.0)
+    write_run(folder, recipe, labels, 1.0, trained_on_streams=True)
     return folder
 
 
-def write_color_file(path, labels=LABELS):
+def write_color_file(path, labels=LABELS, metadata=KNOWS_STREAMS):
     """An int8 LiteRT file of the colour model."""
     from keras_action.litert import convert
 
     clips, _ = color_clips()
-    convert(make_color_model(), path, "int8", representative_clips=clips, labels=labels, clip_seconds=1.0)
+    options = {"labels": labels, "clip_seconds": 1.0, "metadata": metadata}
+    convert(make_color_model(), path, "int8", representative_clips=clips, **options)
     return path

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_action.recognition import GestureRecognizer
-from keras_action.recognition.loading import load_recognition_model
+from keras_action.recognition.loading import load_recognition_model, stream_warning
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,6 +66,7 @@ def test_what_a_file_tells(folder, name, seconds):
     assert loaded.labels == (None if seconds is None else ("none", "red", "green", "blue"))
     assert loaded.clip_seconds == seconds
     assert loaded.crop_to_aspect_ratio != name.startswith("run")
+    assert loaded.trained_on_streams is loaded.knows_streams is (False if name.startswith("run") else None)
 
 
 def test_a_litert_file_needs_neither_tensorflow_nor_keras(folder, tmp_path):
@@ -106,6 +107,8 @@ def test_settings_in_a_file(folder, tmp_path):
     metadata = read_metadata(path)
     write_metadata(path, dataclasses.replace(metadata, extra={**metadata.extra, "event_settings": tuned.to_dict()}))
     assert load_recognition_model(path).settings == tuned
+    assert load_recognition_model(path).knows_streams is True and GestureRecognizer(path).knows_streams is True
+    assert GestureRecognizer(folder / "clips.tflite").knows_streams is None
     assert load_recognition_model(folder / "clips.tflite").settings is None
     assert GestureRecognizer(path).settings == tuned
     assert GestureRecognizer(path, settings=other).settings == other
@@ -113,6 +116,26 @@ def test_settings_in_a_file(folder, tmp_path):
     write_metadata(path, dataclasses.replace(metadata, extra={"event_settings": {"on_threshold": 7}}))
     with pytest.raises(ValueError, match="on_threshold=7"):
         GestureRecognizer(path)
+
+
+@pytest.mark.parametrize(
+    ("knows_streams", "labels", "parts"),
+    [
+        (True, ("none", "a"), None),
+        (False, ("None", "a"), ["g.tflite was trained on whole clips", " --pauses background"]),
+        (False, ("a", "b"), ["g.tflite was trained on whole clips", "--max-pause 3 --windows"]),
+        (None, ("a", "b"), ["g.tflite does not tell that it was trained on streams", "--window-seconds 1 1.4 2 2.8 4"]),
+    ],
+)
+def test_warning_of_a_model_of_clips(knows_streams, labels, parts):
+    """The command fits the classes, as only a class without a gesture can fill the pauses, and the clips' length."""
+    from training.join import make_parser
+
+    line = stream_warning("g.tflite", knows_streams, labels, 2.0)
+    assert (line is None) == (parts is None)
+    if parts:
+        assert all(part in line for part in parts) and "\n" not in line
+        make_parser().parse_args(line.split("keras-action join ")[1].split())
 
 
 def _play(recognizer):

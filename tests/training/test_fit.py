@@ -84,6 +84,7 @@ def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, whole_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = whole_run
+    assert run.trained_on_streams is False
     assert {path.name for path in run.folder.iterdir()} >= {"best.keras", "last.keras", "run.json", "log.csv"}
     assert run.labels == ("bright", "dark")
     assert run.clip_seconds == pytest.approx(1.0)
@@ -527,3 +528,16 @@ def test_schedules():
     np.testing.assert_allclose(rates, [0, 0.4, 1, 1, 0.1, 0.1, 0.01, 0.01], rtol=1e-5)
     rates = [float(make_schedule(Recipe(epochs=3, learning_rate=1.0), steps=10)(step)) for step in (0, 5, 10, 20, 30)]
     np.testing.assert_allclose(rates, [0, 0.5, 1, 0.5, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize(("second", "expected"), [((0.2, 0.8), True), ((0.6, 1.0), False)])
+def test_a_run_tells_whether_its_clips_are_windows_of_streams(second, expected, annotations, tmp_path):
+    parts = [
+        dataclasses.replace(clip, start=start, end=end)
+        for clip in annotations.clips
+        for start, end in ((0.0, 0.6), second)
+    ]
+    clips = Annotations(tuple(parts), annotations.labels)
+    run = keras_action.train(tiny.recipe(epochs=1), clips, None, tmp_path / "run", tensorboard=False)
+    assert run.trained_on_streams is expected
+    assert keras_action.load_model(run.folder).trained_on_streams is expected

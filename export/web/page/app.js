@@ -74,6 +74,8 @@ async function loadModel(index) {
   setState("loading");
   const description = models[index];
   elements.model.value = index;
+  elements.warning.textContent = description.warning ?? "";
+  elements.warning.hidden = !description.warning;
   view.setStatus(`Loading ${description.name} …`);
   try {
     const threads = await loadRecognition(description);
