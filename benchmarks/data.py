@@ -110,9 +110,9 @@ def jpeg_part(folders, num_segments, size, threads, scaled):
     """What a part of the pipeline costs: crops alone are decoded, and scaled or not; no Python is involved."""
     import tensorflow as tf
 
+    from keras_action.data.crops import corner_window
     from keras_action.data.jpeg import JpegHeads, decode_window
     from keras_action.data.sources import open_clip
-    from keras_action.data.transforms import corner_window
 
     sources, heads = [open_clip(clip) for clip in folders.clips], JpegHeads()
     read = [source.read_jpegs(middle_frames(source.num_frames, num_segments), heads) for source in sources]

@@ -3,6 +3,8 @@
 from keras_action.data.annotations import read_annotations
 from keras_action.data.augmentation import ClipAugmentation
 from keras_action.data.clips import AnnotationError, Annotations, Clip
+from keras_action.data.color import color_jitter
+from keras_action.data.crops import center_crop, multi_scale_corner_crop, resize_short_side, three_crops
 from keras_action.data.datasets.by_name import read_data_set
 from keras_action.data.datasets.egogesture import read_egogesture
 from keras_action.data.datasets.jester import read_jester
@@ -61,13 +63,6 @@ from keras_action.data.synthetic.dataset import (
 )
 from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS
 from keras_action.data.synthetic.paths import path_distance, random_paths
-from keras_action.data.transforms import (
-    center_crop,
-    color_jitter,
-    multi_scale_corner_crop,
-    resize_short_side,
-    three_crops,
-)
 from keras_action.data.video_writing import write_video
 from keras_action.utils.intervals import Interval
 

@@ -8,7 +8,7 @@ files) are decoded in Python, where an error names its file and costs one clip.
 
 import re
 
-from keras_action.data.transforms import resize
+from keras_action.data.crops import resize
 
 _END, _SCAN = b"\xff\xd9", b"\xff\xda"
 _DCT = "INTEGER_ACCURATE"

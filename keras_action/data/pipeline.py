@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_action.data import jpeg, mixing, transforms
+from keras_action.data import crops, jpeg, mixing
+from keras_action.data.color import color_jitter
 from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import FailureLog
 from keras_action.data.flips import flip_label_map, random_flip, random_reversal, reversal_label_map
@@ -111,7 +112,7 @@ def training_dataset(
     """
     import tensorflow as tf
 
-    size = transforms.as_pair(input_size)
+    size = crops.as_pair(input_size)
     per_update = batch_size * gradient_accumulation_steps
     per_epoch = steps_per_epoch(len(annotations), per_update) * per_update
     shard_index, num_shards = shard
@@ -147,7 +148,7 @@ def training_dataset(
             frames,
             num_segments,
             size,
-            lambda space: transforms.corner_window(
+            lambda space: crops.corner_window(
                 space,
                 size,
                 crop_seed,
@@ -192,7 +193,7 @@ def _make_augment(augmentation, clip_augmentation, labels, shape):
 
     def augment(clip, label, seeds):
         if augmentation.color_jitter:
-            clip = transforms.color_jitter(clip, seeds[0], augmentation.color_jitter)
+            clip = color_jitter(clip, seeds[0], augmentation.color_jitter)
         if augmentation.rand_augment_ops:
             clip = rand_augment(clip, seeds[1], augmentation.rand_augment_ops, augmentation.rand_augment_magnitude)
         if clip_augmentation is not None:
@@ -269,7 +270,7 @@ def evaluation_dataset(
     """
     import tensorflow as tf
 
-    size, short_side = transforms.as_pair(input_size), cropping.short_side
+    size, short_side = crops.as_pair(input_size), cropping.short_side
     if num_crops not in (1, 3) or (num_crops == 3 and (size[0] != size[1] or not cropping.crop_to_aspect_ratio)):
         raise ValueError(
             "`num_crops` must be 1, or 3 with a square `input_size` and crop_to_aspect_ratio=True. Received: "
@@ -301,7 +302,7 @@ def evaluation_dataset(
 
     def window(space):
         if cropping.crop_to_aspect_ratio:
-            return transforms.center_window(space, size, short_side)
+            return crops.center_window(space, size, short_side)
         return tf.zeros(2, tf.int32), space
 
     def load(index):
@@ -309,7 +310,7 @@ def evaluation_dataset(
         if num_crops == 1:
             clips = _cut(frames, num_frames, size, window)
         else:
-            clips = transforms.three_crops(_whole(frames, num_frames, short_side or size[0]), size[0], short_side)
+            clips = crops.three_crops(_whole(frames, num_frames, short_side or size[0]), size[0], short_side)
         if views > 1:
             clips = tf.reshape(clips, (views, num_segments, *size, 3))
         return clips, tf.ensure_shape(label, ()), tf.ensure_shape(weight, ())
@@ -341,7 +342,7 @@ def _cut(frames, num_frames, size, window):
     return tf.cond(
         tf.size(jpegs) > 0,
         lambda: jpeg.decode_window(tf.ensure_shape(jpegs, (num_frames,)), offset, crop, size),
-        lambda: transforms.cut(tf.ensure_shape(pixels, (num_frames, None, None, 3)), offset, crop, size),
+        lambda: crops.cut(tf.ensure_shape(pixels, (num_frames, None, None, 3)), offset, crop, size),
     )
 
 

@@ -99,7 +99,7 @@ def join_clips(
             before = after
 
     def frames():
-        from keras_action.data.transforms import center_crop
+        from keras_action.data.crops import center_crop
 
         nonlocal now
         size = None

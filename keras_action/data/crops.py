@@ -1,29 +1,29 @@
-"""Augmentation of clips in TensorFlow, inside `tf.data`: all frames of a clip are treated alike.
+"""Cropping and resizing of clips in TensorFlow, inside `tf.data`: the same crop in all frames of a clip.
 
-Clips are uint8 tensors of shape (T, H, W, 3). What is random comes from a stateless seed, an int32 tensor of
-shape (2,): the same seed, the same result, wherever and in whatever order it is computed.
+Clips are uint8 tensors of shape (T, H, W, 3). Random crops are drawn from a stateless seed, an int32 tensor of
+shape (2,): the same seed gives the same crop.
 """
 
 import numpy as np
 
-# TSN's snap: a crop within so many pixels of the target size is cut at that size and not scaled at all.
+# As in TSN, a crop within this many pixels of the target size is cut at the target size, and not scaled.
 _SNAP = 3
 
 
 def multi_scale_corner_crop(clip, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distortion=1):
-    """Cuts a crop of random size and place, the same from all frames, and scales it to `size`.
+    """Crops all frames at the same random position, with a random size, and resizes them to `size`.
 
-    The sides of the crop are two of `scales` times the clip's shorter side, at most `max_distortion` places
-    apart in that list. It stands at one of thirteen places: the corners, the centre, the middles of the
+    The height and width of the crop are the clip's shorter side times two of `scales`, at most `max_distortion`
+    places apart in that list. The crop has one of thirteen positions: the corners, the centre, the middles of the
     sides, and half-way between corners and centre.
 
     Args:
         clip: A uint8 tensor of shape (T, h, w, 3).
-        size: Size of the result in pixels: a number, or (height, width). The crop is not given its
-            proportions: with two numbers that differ much, the picture is stretched.
+        size: Size of the result in pixels: a number, or (height, width). The crop does not take its aspect ratio:
+            frames are distorted if height and width differ much.
         seed: An int32 tensor of shape (2,).
-        scales: Sides of a crop as shares of the shorter side, in (0, 1], descending.
-        max_distortion: How many places in `scales` height and width may be apart; 0 for square crops.
+        scales: Sides of a crop as fractions of the shorter side, in (0, 1], in descending order.
+        max_distortion: The largest distance in `scales` between height and width; 0 for square crops.
 
     Returns:
         A uint8 tensor of shape (T, height, width, 3).
@@ -49,16 +49,16 @@ def multi_scale_corner_crop(clip, size, seed, scales=(1, 0.875, 0.75, 0.66), max
 
 
 def corner_window(space, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distortion=1, crop_to_aspect_ratio=True):
-    """The window that `multi_scale_corner_crop` cuts.
+    """The window of `multi_scale_corner_crop`.
 
     Args:
         space: An int32 tensor, height and width of the frames.
         size: (height, width) of the result.
         seed: An int32 tensor of shape (2,).
-        scales: As there.
-        max_distortion: As there.
-        crop_to_aspect_ratio: Whether the window's sides are shares of the shorter side. If False, they are shares of
-            the frames' own height and width: what a crop of frames that were scaled to `size` would show.
+        scales: See `multi_scale_corner_crop`.
+        max_distortion: See `multi_scale_corner_crop`.
+        crop_to_aspect_ratio: Whether the window's sides are fractions of the shorter side. If False, they are
+            fractions of the frames' height and width, as in a crop of frames that were first resized to `size`.
 
     Returns:
         Two int32 tensors of shape (2,): top and left of the window, and its height and width.
@@ -93,16 +93,16 @@ _PLACES = np.array(
 
 
 def center_crop(clip, size, resize_to=None):
-    """Cuts the centre out of all frames, in the proportions of `size`, and scales it to `size`.
+    """Crops the centre of all frames, in the aspect ratio of `size`, and resizes it to `size`.
 
-    That is the same as to scale the shorter side to `resize_to` and to cut `size` out of the middle, with
-    pixels scaled only that are kept.
+    The result is that of resizing the shorter side to `resize_to` and cropping the centre, but only the pixels of
+    the crop are resized.
 
     Args:
         clip: A uint8 tensor of shape (T, h, w, 3).
         size: Size of the result in pixels: a number, or (height, width).
-        resize_to: Pixels to which the shorter side is scaled before the cut; None for the least that holds
-            `size`, so that as much of the picture is seen as can be.
+        resize_to: Pixels to which the shorter side is resized before the crop. `None` for the fewest that hold
+            `size`, which crops as little as possible.
 
     Returns:
         A uint8 tensor of shape (T, height, width, 3).
@@ -124,7 +124,7 @@ def center_crop(clip, size, resize_to=None):
 
 
 def center_window(space, size, resize_to=None):
-    """The window that `center_crop` cuts; arguments and results as of `corner_window`."""
+    """The window of `center_crop`; see `corner_window` for arguments and results."""
     import tensorflow as tf
 
     if resize_to is not None and resize_to < max(size):
@@ -133,7 +133,7 @@ def center_window(space, size, resize_to=None):
         )
     sides = tf.cast(space, tf.float32)
     target = tf.constant(size, tf.float32)
-    # Pixels of the clip for a pixel of the result.
+    # Pixels of the clip per pixel of the result.
     scale = tf.reduce_min(sides / target) if resize_to is None else tf.reduce_min(sides) / resize_to
     crop = tf.cast(target * scale + 0.5, tf.int32)
     crop = tf.clip_by_value(crop, 1, space)
@@ -141,7 +141,7 @@ def center_window(space, size, resize_to=None):
 
 
 def resize_short_side(clip, size):
-    """Scales all frames so that their shorter side has `size` pixels, in proportion.
+    """Resizes all frames so that their shorter side has `size` pixels, and keeps the aspect ratio.
 
     Args:
         clip: A uint8 tensor of shape (T, h, w, 3).
@@ -173,16 +173,16 @@ def resize_short_side(clip, size):
 
 
 def three_crops(clip, size=256, resize_to=None):
-    """Cuts three squares side by side that cover the frames, as in the papers' tests: each a clip of its own.
+    """Crops three squares along the longer side of all frames, as in the papers' tests.
 
-    They stand left, in the centre and right, or, in frames that are higher than wide, at the top, in the
-    centre and at the bottom. (TSM's release cuts three times the same square from such frames.)
+    They are at the left, in the centre and at the right of frames wider than high, at the top, in the centre and at
+    the bottom of others. (TSM's code cuts the same square three times from frames higher than wide.)
 
     Args:
         clip: A uint8 tensor of shape (T, h, w, 3).
         size: Height and width of the result in pixels; 256 in the papers' tests.
-        resize_to: Pixels to which the shorter side is scaled before the cut; None for `size`, so that
-            nothing is lost but what is beyond the squares at the longer side.
+        resize_to: Pixels to which the shorter side is resized before the crops. `None` for `size`: then the squares
+            are as wide as the shorter side.
 
     Returns:
         A uint8 tensor of shape (3, T, size, size, 3).
@@ -210,7 +210,7 @@ def three_crops(clip, size=256, resize_to=None):
         )
     clip = resize_short_side(clip, resize_to)
     left = tf.shape(clip)[1:3] - size
-    # The shorter side is cut in its middle, the longer one at both ends, too.
+    # Along the shorter side the crop is centred; along the longer one it is at the start, the middle or the end.
     longer = tf.cast(tf.stack([left[0] > left[1], left[1] >= left[0]]), tf.int32)
     crops = []
     for half in (0, 1, 2):
@@ -219,39 +219,8 @@ def three_crops(clip, size=256, resize_to=None):
     return tf.stack(crops)
 
 
-def color_jitter(clip, seed, strength=0.2):
-    """Changes brightness, contrast and saturation at random, the same way in all frames.
-
-    Args:
-        clip: A uint8 tensor of shape (T, h, w, 3), RGB.
-        seed: An int32 tensor of shape (2,).
-        strength: Each of the three is multiplied by a random factor from 1 - strength to 1 + strength;
-            in [0, 1].
-
-    Returns:
-        A uint8 tensor of the same shape.
-
-    Raises:
-        ValueError: If `strength` is not in [0, 1].
-    """
-    import tensorflow as tf
-
-    if not 0 <= strength <= 1:
-        raise ValueError(f"`strength` must be in [0, 1]. Received: strength={strength}")
-    factors = tf.random.stateless_uniform((3,), seed, 1 - strength, 1 + strength)
-    brightness, contrast, saturation = factors[0], factors[1], factors[2]
-    # Grey of a pixel and mean grey of the clip: all three changes are linear in (R, G, B, 1) with these.
-    luma = tf.constant([[0.299], [0.587], [0.114]])
-    pixels = tf.cast(clip, tf.float32) * brightness
-    grey = tf.tensordot(pixels, luma, 1)
-    pixels = grey + saturation * (pixels - grey)
-    mean = tf.reduce_mean(grey)
-    pixels = mean + contrast * (pixels - mean)
-    return tf.cast(tf.clip_by_value(pixels + 0.5, 0, 255), tf.uint8)
-
-
 def as_pair(size):
-    """(height, width) of a size that may be one number."""
+    """`(height, width)` of a size, a number or a pair."""
     height, width = (size, size) if np.ndim(size) == 0 else size
     if min(height, width) < 1:
         raise ValueError(f"`size` must be at least 1. Received: size={size}")
@@ -265,7 +234,7 @@ def _one(size):
 
 
 def cut(clip, offset, crop, size):
-    """`crop` pixels from `offset` on, scaled to `size`: bilinear, pixel centres kept in place."""
+    """The window of height and width `crop` at `offset`, resized to `size` bilinearly, with half-pixel centres."""
     import tensorflow as tf
 
     part = clip[:, offset[0] : offset[0] + crop[0], offset[1] : offset[1] + crop[1]]
@@ -275,8 +244,8 @@ def cut(clip, offset, crop, size):
 
 
 def resize(pictures, size):
-    """uint8 pictures of shape (…, h, w, 3) scaled to `size`: bilinear, pixel centres kept in place."""
+    """uint8 images (…, h, w, 3), resized to `size` bilinearly, with half-pixel centres."""
     import tensorflow as tf
 
-    # For float32 the operation has vector instructions, for uint8 it has none and takes twice as long.
+    # TensorFlow's kernel is vectorised for float32; for uint8 it takes twice as long.
     return tf.cast(tf.image.resize(tf.cast(pictures, tf.float32), size, "bilinear") + 0.5, tf.uint8)

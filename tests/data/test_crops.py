@@ -2,13 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_action.data.transforms import (
-    center_crop,
-    color_jitter,
-    multi_scale_corner_crop,
-    resize_short_side,
-    three_crops,
-)
+from keras_action.data.crops import center_crop, multi_scale_corner_crop, resize_short_side, three_crops
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +12,9 @@ def clip():
     return np.stack([x, y, t], -1).astype(np.uint8)
 
 
-TRANSFORMS = {
+CROPS = {
     "crop": lambda clip, seed: multi_scale_corner_crop(clip, 64, seed),
     "wide crop": lambda clip, seed: multi_scale_corner_crop(clip, (48, 80), seed),
-    "jitter": lambda clip, seed: color_jitter(clip, seed, 0.4),
     "centre": lambda clip, seed: center_crop(clip, 64),
     "short side": lambda clip, seed: resize_short_side(clip, 48),
     "left crop": lambda clip, seed: three_crops(clip, 64)[0],
@@ -29,35 +22,33 @@ TRANSFORMS = {
 SIZES = {
     "crop": (64, 64),
     "wide crop": (48, 80),
-    "jitter": (120, 160),
     "centre": (64, 64),
     "short side": (48, 64),
     "left crop": (64, 64),
 }
 
 
-@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("name", CROPS)
 def test_eager_equals_tf_data(clip, name):
     seeds = np.array([[0, 1], [2, 3], [4, 5]], np.int32)
-    eager = [TRANSFORMS[name](clip, seed).numpy() for seed in seeds]
-    dataset = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: TRANSFORMS[name](clip, seed))
+    eager = [CROPS[name](clip, seed).numpy() for seed in seeds]
+    dataset = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: CROPS[name](clip, seed))
     for expected, result in zip(eager, dataset, strict=True):
         assert result.dtype == tf.uint8
         assert result.shape == (3, *SIZES[name], 3)
         np.testing.assert_array_equal(result, expected)
 
 
-@pytest.mark.parametrize("name", ["crop", "jitter"])
-def test_seed_decides(clip, name):
-    first, again, other = (TRANSFORMS[name](clip, seed).numpy() for seed in ((1, 2), (1, 2), (1, 3)))
+def test_seed_decides(clip):
+    first, again, other = (CROPS["crop"](clip, seed).numpy() for seed in ((1, 2), (1, 2), (1, 3)))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
-@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("name", CROPS)
 def test_all_frames_are_treated_alike(clip, name):
     clip = np.repeat(clip[:1], 4, 0)
-    result = TRANSFORMS[name](clip, (7, 8)).numpy()
+    result = CROPS[name](clip, (7, 8)).numpy()
     for frame in result[1:]:
         np.testing.assert_array_equal(frame, result[0])
 
@@ -165,18 +156,6 @@ def test_clips_of_unknown_size(clip):
     assert sizes == [(60, 80), (72, 60)]
 
 
-def test_jitter_of_strength_0_changes_nothing(clip):
-    np.testing.assert_array_equal(color_jitter(clip, (1, 2), 0.0), clip)
-
-
-def test_jitter_stays_in_range_and_keeps_greys_grey():
-    grey = np.repeat(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1), 3, -1)
-    for number in range(20):
-        result = color_jitter(grey, (0, number), 1.0).numpy().astype(int)
-        assert np.ptp(result, axis=-1).max() <= 1
-        assert (np.diff(result.reshape(-1, 3)[:, 0]) >= 0).all()
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -187,7 +166,6 @@ def test_jitter_stays_in_range_and_keeps_greys_grey():
         (lambda clip: three_crops(clip, 64, 32), "`resize_to` must be at least as large"),
         (lambda clip: three_crops(clip, (64, 64)), "`size` must be a number"),
         (lambda clip: resize_short_side(clip, 0), "`size` must be a number"),
-        (lambda clip: color_jitter(clip, (0, 1), 1.5), "`strength` must be in"),
     ],
 )
 def test_bad_arguments(clip, call, message):

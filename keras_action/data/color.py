@@ -1,0 +1,32 @@
+"""Random changes of the colours of a clip in TensorFlow, inside `tf.data`."""
+
+
+def color_jitter(clip, seed, strength=0.2):
+    """Randomly changes brightness, contrast and saturation, with the same factors for all frames.
+
+    Args:
+        clip: A uint8 tensor of shape (T, h, w, 3), RGB.
+        seed: An int32 tensor of shape (2,).
+        strength: Number in [0, 1]. Brightness, contrast and saturation are each multiplied by a random factor between
+            `1 - strength` and `1 + strength`.
+
+    Returns:
+        A uint8 tensor of the same shape.
+
+    Raises:
+        ValueError: If `strength` is not in [0, 1].
+    """
+    import tensorflow as tf
+
+    if not 0 <= strength <= 1:
+        raise ValueError(f"`strength` must be in [0, 1]. Received: strength={strength}")
+    factors = tf.random.stateless_uniform((3,), seed, 1 - strength, 1 + strength)
+    brightness, contrast, saturation = factors[0], factors[1], factors[2]
+    luma = tf.constant([[0.299], [0.587], [0.114]])
+    pixels = tf.cast(clip, tf.float32) * brightness
+    grey = tf.tensordot(pixels, luma, 1)
+    pixels = grey + saturation * (pixels - grey)
+    # Contrast is relative to the mean grey of the clip: that of each frame would make the clip flicker.
+    mean = tf.reduce_mean(grey)
+    pixels = mean + contrast * (pixels - mean)
+    return tf.cast(tf.clip_by_value(pixels + 0.5, 0, 255), tf.uint8)
