@@ -7,16 +7,18 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 
-def run_on_cores(function, items, workers=None):
-    """Calls a function for each item, in processes of their own.
+def run_on_cores(function, items, workers=None, initializer=None):
+    """Calls a function for each item, in worker processes.
 
     Args:
         function: A function of one argument that can be pickled.
         items: A list.
-        workers: Number of processes; None for one for each core. One alone is this process itself.
+        workers: Number of processes; `None` for one per core. With 1 the calls are made in this process.
+        initializer: A function without arguments that each worker process calls first, or `None`.
 
     Yields:
-        The results, as they come. If the caller stops, or a call fails, the processes are ended at once.
+        The results, in the order in which they are ready. If the generator is closed, or a call fails, the processes
+        are ended at once.
     """
     workers = min(_num_cores() if workers is None else workers, len(items))
     if workers <= 1:
@@ -25,7 +27,7 @@ def run_on_cores(function, items, workers=None):
     others = set(multiprocessing.active_children())
     # Not fork: TensorFlow's threads do not survive it.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, context, initializer=_begin_worker)
+    executor = ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(initializer,))
     try:
         futures = [executor.submit(function, item) for item in items]
         for future in as_completed(futures):
@@ -63,15 +65,21 @@ def _num_cores():
         return os.cpu_count()
 
 
-def _begin_worker():
+def hide_gpus():
+    """Hides the GPUs from TensorFlow: each worker process would take all of their memory."""
     import tensorflow as tf
 
+    tf.config.set_visible_devices([], "GPU")
+
+
+def _begin_worker(initializer):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    tf.config.set_visible_devices([], "GPU")  # each would take all of its memory
+    if initializer is not None:
+        initializer()
 
 
 def _end_with_parent():
-    # A killed parent must not leave workers behind that write beside those of the run that goes on.
+    # Workers of a killed parent must not write beside those of the resumed run.
     multiprocessing.parent_process().join()
     os._exit(1)

@@ -11,12 +11,6 @@ from keras_action.utils.processes import run_on_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What a worker uses of TensorFlow, whose import takes longer than these tests. tests/data/shards has the real one.
-TENSORFLOW = """
-class config:
-    set_visible_devices = staticmethod(lambda devices, kind: None)
-"""
-
 # Two workers that note their numbers and then work for longer than any test lasts.
 ENDLESS = """
 import os, sys, time
@@ -31,13 +25,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture(autouse=True)
-def light_workers(tmp_path, monkeypatch):
-    (tmp_path / "light").mkdir()
-    (tmp_path / "light" / "tensorflow.py").write_text(TENSORFLOW)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path / "light"), str(ROOT))))
-
-
 def test_one_worker_is_this_process():
     assert list(run_on_cores(lambda item: (item, os.getpid()), [1, 2], 1)) == [(1, os.getpid()), (2, os.getpid())]
     assert list(run_on_cores(lambda item: item, [])) == []
@@ -46,6 +33,14 @@ def test_one_worker_is_this_process():
 def test_failures_come_through():
     with pytest.raises(ValueError, match="invalid literal"):
         list(run_on_cores(int, ["1", "2", "x"], 2))
+
+
+def test_each_worker_calls_the_initializer_first():
+    assert list(run_on_cores(os.getenv, ["INITIALIZED"] * 2, 2, set_variable)) == ["yes", "yes"]
+
+
+def set_variable():
+    os.environ["INITIALIZED"] = "yes"
 
 
 def test_a_worker_that_dies_is_an_error():
@@ -61,6 +56,7 @@ def test_no_worker_is_left_behind(number, tmp_path):
     notes.mkdir()
     # A shell's background jobs, and so their children, are started with interrupts turned off.
     own = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    own["env"] = {**os.environ, "PYTHONPATH": str(ROOT)}
     parent = subprocess.Popen([sys.executable, script, notes], stderr=subprocess.DEVNULL, **own)
     wait(lambda: len(list(notes.iterdir())) == 2, parent)
     parent.send_signal(number)

@@ -14,7 +14,7 @@ from keras_action.data.shards.manifest import FORMAT, checksum
 from keras_action.data.shards.plan import begin, make_plan, remove_partial
 from keras_action.data.shards.worker import make_shard
 from keras_action.utils.files import write_whole
-from keras_action.utils.processes import run_on_beam, run_on_cores
+from keras_action.utils.processes import hide_gpus, run_on_beam, run_on_cores
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _make(folder, numbers, workers, beam):
         run_on_beam(function, numbers, beam)
         yield from numbers
         return
-    with contextlib.closing(run_on_cores(function, numbers, workers)) as results:
+    with contextlib.closing(run_on_cores(function, numbers, workers, hide_gpus)) as results:
         yield from results
 
 

@@ -5,14 +5,13 @@ Eight gestures come in pairs that are each other played backwards. A clip of `sw
 every frame is coded alone. Whatever looks at frames without their order can do no better than guess.
 """
 
+import contextlib
 import functools
 import json
-import multiprocessing
 import os
 import re
 import shutil
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from keras_action.data.synthetic.scene import Scene
 from keras_action.data.video_writing import write_video
 from keras_action.utils.files import write_csv
 from keras_action.utils.intervals import Interval, intervals_path, write_intervals
+from keras_action.utils.processes import run_on_cores
 
 SYNTHETIC_GESTURES = (
     "swipe_left",
@@ -47,7 +47,7 @@ TIME_REVERSED_PAIRS = (
 KINDS = ("hand", "drawing", "path")
 _PATH_SEED = 7
 
-_VERSION = 1  # of the pictures: a folder written by another version is not taken for complete
+_VERSION = 1  # of the frames: a folder written by another version does not count as complete
 _MIN_SIDE = 32
 
 
@@ -199,8 +199,8 @@ def write_synthetic_dataset(
         size: (height, width) of the frames in pixels.
         fps: Frames a second: the clips are `num_frames / fps` seconds long.
         val_share: Share of the clips of each class that goes into `val.csv`; at least one clip does.
-        workers: Processes that render; None for one per core, fewer for a small set. They are started fresh,
-            so a script that calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
+        workers: Number of processes; `None` for one per core, fewer for a small set. They are spawned, so a script that
+            calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
         progress: None, or a function called with (clips done, clips in all) after each clip.
         kind: `"hand"` for `SYNTHETIC_GESTURES`, `"drawing"` for `SYNTHETIC_DRAWINGS`, a finger that draws in the air,
             or `"path"` for a finger that draws random paths (see `render_path`).
@@ -369,35 +369,24 @@ class _Actor:
         return self._scene.paint(time, index, paint_hand)
 
 
-def _render_to_file(path, kind, label, seed, num_frames, size, fps):
+def _render_to_file(job):
+    path, kind, label, seed, num_frames, size, fps = job
     render = {"hand": render_gesture, "drawing": render_drawing, "path": render_path}[kind]
-    # Frames coded alone at one quantiser: the file of a reversed clip decodes to the reversed frames exactly,
-    # where a frame predicted from others would tell by its blur which way the file runs.
+    # Intra-coded frames at one quantiser: the file of a reversed clip decodes to exactly the reversed frames. The blur
+    # of predicted frames would reveal the direction.
     write_video(path, render(label, seed, num_frames, size), fps=fps, intra_only=True)
 
 
 def _run(jobs, workers, progress):
     if workers is None:
-        # A process takes seconds to start, as long as some fifty clips take.
+        # A process starts in the time of about fifty clips.
         workers = max(1, min(os.cpu_count() or 1, len(jobs) // 50))
     if workers < 1:
         raise ValueError(f"`workers` must be at least 1. Received: workers={workers}")
-    if workers == 1:
-        for done, job in enumerate(jobs, 1):
-            _render_to_file(*job)
+    with contextlib.closing(run_on_cores(_render_to_file, jobs, workers)) as results:
+        for done, _ in enumerate(results, 1):
             if progress:
                 progress(done, len(jobs))
-        return
-    # Fresh processes, not forks: a fork of a process that runs TensorFlow's threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        try:
-            for done, _ in enumerate(pool.map(_render_to_file, *zip(*jobs, strict=True), chunksize=4), 1):
-                if progress:
-                    progress(done, len(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _is_complete(folder, arguments):
