@@ -29,24 +29,24 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
     and `group`, also called `subject` or `session`. Paths are relative to the CSV's folder, or absolute. Blank
     lines are skipped, a byte order mark too.
 
-    Whether the clips are there and whole is not looked at: that shows in decoding, and one bad file does not
-    stop a training. Only a frame folder of which a part is annotated must be there, to know its numbers.
+    Clips are not opened: missing and damaged files are found in decoding, where one of them does not stop a training.
+    Only a frame folder of which a part is annotated must exist, since the numbers of its frames are needed.
 
     Args:
         path: A CSV file, or a folder.
-        labels: Names of the classes in the order of their ids, as in training; None for the sorted names that
-            are found.
-        allow_empty_classes: Whether a class in `labels`, or a class's folder, may be without clips.
-        check_ends: Whether to open the videos of which a part is annotated, and to make sure that it lies
-            within them. Videos that can't be read are left to decoding. Numbers of frames are always checked.
+        labels: Names of the classes in the order of their ids, as in training; `None` for those of the annotations,
+            sorted.
+        allow_empty_classes: Whether a class may have no clips.
+        check_ends: Whether to open the videos of which a part is annotated, and check that the part ends within the
+            video. Videos that can't be read are ignored here. Numbers of frames are always checked.
 
     Returns:
         An `Annotations`.
 
     Raises:
-        AnnotationError: If something is wrong: a column missing or unknown, an unknown label, a clip that is
-            there twice, an end before its start or beyond the end of the clip, a class without clips, a
-            folder in a class's folder without frames, and so on. The message names file and line.
+        AnnotationError: If the annotations are wrong: a missing or unknown column, an unknown label, a repeated clip,
+            an end before its start or beyond the end of the video, a class without clips, a folder without frames.
+            The message names file and line.
         FileNotFoundError: If there is no such file or folder.
 
     Example:
@@ -71,11 +71,11 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
 
 
 def check_classes(annotations, source, allow_empty_classes, has_labels=True):
-    """`annotations`, if there are clips of each class.
+    """Returns `annotations`; raises an `AnnotationError` if a class has no clips.
 
     Args:
         annotations: An `Annotations`.
-        source: What they were read from, for messages.
+        source: The file or folder that they were read from, for messages.
         allow_empty_classes: Whether a class may have no clips.
         has_labels: Whether the caller gave the labels, as for validation.
     """
@@ -139,7 +139,7 @@ def _folder_label(folder):
 
 
 def _read_csv(path, labels, check_ends):
-    # lines: part of a clip → line; numbers: frame folder → of its frames; durations: video → seconds
+    # clip → its line; frame folder → numbers of its frames; video → seconds
     clips, lines, numbers, durations = [], {}, {}, {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -241,7 +241,7 @@ def _check_label(label, labels, where):
 
 
 def _check_repetition(clip, lines, number, line):
-    # A clip that is there twice counts twice, and with two labels it can't be right.
+    # A repeated clip would count twice, and if it has two labels, one is wrong.
     part = clip.path, clip.start, clip.end, clip.frames
     if part in lines:
         raise AnnotationError(f"{line}: the same clip is on line {lines[part]}. Received: {clip}")

@@ -1,4 +1,4 @@
-"""Image augmentation layers of Keras and KerasCV for clips: one draw for all frames."""
+"""Image augmentation layers of Keras and KerasCV, applied to clips with the same draw for all frames."""
 
 import contextlib
 import inspect
@@ -10,24 +10,21 @@ _MIXING = ("CutMix", "FourierMix", "MixUp", "Mosaic")
 
 
 class ClipAugmentation:
-    """Applies an image augmentation layer to a clip: one draw, the same for all frames, from a stateless seed.
+    """Applies an image augmentation layer to all frames of a clip with the same random draw, from a stateless seed.
 
-    The layer's own source of random numbers (Keras' `SeedGenerator`, KerasCV's `tf.random.Generator`) changes
-    with each call, so that a clip would depend on what was augmented before it, and on threads. While a clip is
-    augmented, the draws of the layer and of the layers in it come from `seed` instead: the same seed, the same
-    result. The layer's own `seed` has no say.
+    The generators of a layer (Keras' `SeedGenerator`, KerasCV's `tf.random.Generator`) have a state, so a clip would
+    depend on the clips before it, and on threads. Here the draws of the layer and of its sublayers come from `seed`:
+    the same seed gives the same result. The layer's own `seed` is ignored.
 
-    Where a layer can make one draw (`get_random_transformation`) and apply it to many images
-    (`transform_images`), it is applied to all frames at once; any other layer is called frame by frame with the
-    same draws. Which of them holds is tried out, on small clips, when the object is made. What a layer measures
-    in an image, as the mean for its contrast, it measures in each frame.
+    A layer with `get_random_transformation` and `transform_images` is applied to all frames at once, any other layer
+    frame by frame with the same draws. Which of the two is right is tested on small clips when the object is created.
+    Statistics of an image, such as the mean for its contrast, are those of each frame.
 
-    Labels are not seen: for flips left to right use `random_flip`, which changes them where it must.
+    Labels are not changed: for horizontal flips use `random_flip`.
 
     Args:
         layer: A layer from images `(B, H, W, C)`, 0 to 255, to images, such as `keras.layers.RandAugment`,
-            `keras_cv.layers.RandomShear`, or a `keras.Sequential` of such. If it has a `value_range`, that must
-            be (0, 255).
+            `keras_cv.layers.RandomShear`, or a `keras.Sequential` of such layers. A `value_range` must be (0, 255).
 
     Call arguments:
         clip: A uint8 or float tensor of shape (T, h, w, 3).
@@ -37,8 +34,8 @@ class ClipAugmentation:
         A tensor of the same type, of the size that the layer gives.
 
     Raises:
-        ValueError: If the layer mixes the images of a batch, or draws otherwise than from such sources, so that
-            the frames of a clip would be treated differently.
+        ValueError: If the layer mixes the images of a batch, or draws from other random numbers than these, so that the
+            frames of a clip would differ.
         RuntimeError: If Keras runs on another backend than TensorFlow.
 
     Example:
@@ -111,7 +108,7 @@ class ClipAugmentation:
 
     @contextlib.contextmanager
     def _draws_from(self, seed):
-        """Within it, all draws of the layer and of the layers in it are functions of `seed`."""
+        """A context in which all draws of the layer and of its sublayers are functions of `seed`."""
         draws = _make_draws(seed)
         with self._lock, contextlib.ExitStack() as stack:
             for part in _parts(self.layer):
@@ -120,7 +117,7 @@ class ClipAugmentation:
                 sources = {name: value for name, value in stand_ins.items() if value is not None}
                 if hasattr(part, "_get_seed_generator"):
                     sources["_get_seed_generator"] = lambda backend=None: draws
-                # Not by setattr: Keras would take them for a new state of the layer.
+                # Not by setattr: Keras would track them as state of the layer.
                 before = {name: attributes[name] for name in sources if name in attributes}
                 stack.callback(attributes.update, before)
                 stack.callback(lambda keys, attributes: [attributes.pop(key) for key in keys], sources, attributes)
@@ -128,14 +125,14 @@ class ClipAugmentation:
             yield
 
     def _check(self):
-        """Raises an error unless frames that are alike stay so, and the same seed has the same result."""
+        """Raises an error unless equal frames stay equal, and the same seed gives the same result."""
         import tensorflow as tf
 
         clip, seeds = _probes()
         still = tf.repeat(clip[:1], len(clip), axis=0)
-        # Building may draw, too: it must not be part of the first graph.
+        # Building a layer may draw, so it must not be part of the first graph.
         self._frame_by_frame(clip[:1], seeds[0])
-        # Two graphs: what Python draws, as `keras.layers.AugMix` does, is the same as long as there is but one.
+        # Two graphs, since draws of Python's, as in `keras.layers.AugMix`, are constant within one.
         applications = [tf.function(self._apply) for _ in "ab"]
         for seed in seeds:
             first, again = (apply(still, seed).numpy() for apply in applications)
@@ -148,7 +145,7 @@ class ClipAugmentation:
                 )
 
     def _try_all_at_once(self):
-        """Takes the fast way if it has the result of the slow one."""
+        """Applies the layer to all frames at once from now on, if the result is that of frame by frame."""
         import tensorflow as tf
 
         clip, seeds = _probes()
@@ -156,7 +153,7 @@ class ClipAugmentation:
         try:
             pairs = [(slow(clip, seed).numpy(), fast(clip, seed).numpy()) for seed in seeds]
         except Exception:
-            # A layer may refuse this in any way; then it is not for it.
+            # A layer that can't do this may raise any error.
             return
         if all(a.shape == b.shape and np.allclose(a, b, atol=0.01) for a, b in pairs):
             self._apply = self._all_at_once
@@ -168,7 +165,7 @@ def _parts(layer):
 
 
 def _stand_in(source, draws):
-    """What gives `draws` in place of a source of random numbers; None for what is no such source."""
+    """The replacement of a source of random numbers, which returns `draws`; `None` for any other value."""
     import keras
     import tensorflow as tf
 
@@ -185,7 +182,7 @@ def _stand_in(source, draws):
 
 
 def _probes():
-    """A small clip of three frames that differ, and seeds."""
+    """A small clip of three different frames, and seeds."""
     import tensorflow as tf
 
     coarse = np.random.default_rng(0).uniform(0, 255, (3, 8, 8, 3)).astype(np.float32)
@@ -197,7 +194,7 @@ def _make_draws(seed):
     import tensorflow as tf
 
     class Draws(keras.random.SeedGenerator):
-        """Stands in for Keras' and TensorFlow's generators; its n-th draw is a function of seed and n."""
+        """Replaces the generators of Keras and TensorFlow; its n-th draw is a function of seed and n."""
 
         # No super().__init__: that would make a variable.
         def __init__(self):

@@ -16,13 +16,14 @@ class Clip:
     Args:
         path: A video file, a folder with an image file for each frame, or a shard (`.tfrecord`, see `read_shards`).
         label: The name of the class.
-        start: Seconds at which the part of a video begins; None: at its beginning.
-        end: Seconds at which the part of a video ends; None: at its end.
-        frames: The part of a frame folder, (first, stop): places among its sorted frames, from 0, without the
-            one at `stop`; None: all. Of a shard, where it must be given, rows of its index.
-        group: The subject or session, a name; see `split_annotations`. None: unknown.
-        fps: Frames a second of a frame folder or of a shard's clip. None: unknown; a video says it itself.
-        name: What it is called in messages and reports. None: its path.
+        start: Start of the part of a video, in seconds; `None` for its beginning.
+        end: End of the part of a video, in seconds; `None` for its end.
+        frames: The part of a frame folder, `(first, stop)`, as in a slice of its sorted frames; `None` for all. Of a
+            shard, the rows of its index, which must be given.
+        group: Name of the subject or session, see `split_annotations`; `None` if unknown.
+        fps: Frames per second of a frame folder or of a clip in a shard; `None` if unknown, or for a video, whose file
+            holds it.
+        name: Name in messages and reports; `None` for the path.
     """
 
     path: str

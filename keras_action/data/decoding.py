@@ -1,7 +1,7 @@
-"""Reading video files, strictly: a damaged file is an error, never a clip of repeated frames.
+"""Reading of video files. A damaged file is an error, never a clip of repeated frames.
 
-Missing frames are noticed wherever the container says how many there should be, and so are frames that can't be
-decoded. A few changed bytes inside a frame may still be valid code, of a picture with a stain: no decoder sees that.
+Missing frames are detected if the container stores their number, and so are frames that can't be decoded. A few changed
+bytes within a frame may decode to an image with artefacts, which no decoder detects.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import numpy as np
 from keras_action.data.orientation import orientation, turn
 from keras_action.data.timeline import DecodingError, decode_frames, import_av, open_video, read_timeline
 
-# Endings of files that folders of classes are searched for.
+# Suffixes of the files that are read from a folder of classes.
 VIDEO_SUFFIXES = frozenset(
     [
         ".3gp",
@@ -35,12 +35,12 @@ VIDEO_SUFFIXES = frozenset(
     ]
 )
 
-_END_SLACK = 1.0  # frames by which an annotated end may lie beyond the last frame: rounding of whoever annotated
+_END_SLACK = 1.0  # frames by which an annotated end may exceed the last frame, since annotators round
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file holds; width and height in pixels as shown, rotation tags applied."""
+    """Length, frame rate and size of a video; width and height in pixels, after rotation tags are applied."""
 
     num_frames: int
     fps: float
@@ -58,7 +58,7 @@ def count_frames(path, start=None, end=None):
         end: Seconds from the first frame at which the part ends, or None for the end of the video.
 
     Returns:
-        The number of frames, at least 1. If none begins in the part, it is the one that is shown then.
+        The number of frames, at least 1. If no frame begins in the part, the one shown at its start counts.
 
     Raises:
         DecodingError: If the file can't be read to its end, has no video, or ends before `end`.
@@ -68,7 +68,7 @@ def count_frames(path, start=None, end=None):
 
 
 def video_info(path):
-    """Reads what a video file holds; decodes its first frame only.
+    """Reads length, frame rate and size of a video. Only its first frame is decoded.
 
     Args:
         path: A video file.
@@ -95,17 +95,17 @@ def video_info(path):
 def read_frames(path, indices=None, start=None, end=None, short_side=None):
     """Decodes some frames of a video.
 
-    Frames are decoded from the nearest key frame before the first of them to the last of them, and only those
-    wanted are converted to RGB. The file is read through once to find when its frames are shown; this is remembered.
+    Decoding begins at the nearest key frame before the first of them, and only those wanted are converted to RGB. The
+    timestamps of the file's frames are read once and cached.
 
     Args:
         path: A video file.
-        indices: Numbers of the frames wanted, from 0 at `start`; in any order, repeated if wished. None: all. See
+        indices: Indices of the frames, from 0 at `start`, in any order, with repetitions; `None` for all. See
             `count_frames`.
         start: Seconds from the first frame at which the part begins, or None for the beginning.
         end: Seconds from the first frame at which the part ends, or None for the end of the video.
-        short_side: Pixels to which the shorter side is scaled down (averaging over areas), the longer one in
-            proportion; a video that is smaller stays as it is, and so does every one with None.
+        short_side: Pixels to which the shorter side is scaled down, by averaging areas, with the aspect ratio kept.
+            Smaller videos are not scaled. `None` for the full size.
 
     Returns:
         A uint8 array of shape (len(indices), height, width, 3), RGB, rotation tags applied.
@@ -135,8 +135,8 @@ def iter_frames(path):
         (height, width, 3), RGB, rotation tags applied.
 
     Raises:
-        DecodingError: Before the first frame if the file is missing, empty or truncated, and at the frame
-            from which on it can't be decoded.
+        DecodingError: Before the first frame if the file is missing, empty or truncated; later, at the first frame
+            that can't be decoded.
     """
     timeline = read_timeline(path)
     with open_video(path) as (container, stream):
@@ -152,7 +152,7 @@ def iter_frames(path):
 
 
 def _part(path, timeline, start, end):
-    """First and last + 1 of the frames between two times; the one on show where none begins in between."""
+    """First and last + 1 of the frames between two times; if none begins in between, the one shown at the start."""
     slack = _END_SLACK / timeline.fps
     for name, moment in (("start", start), ("end", end)):
         if moment is not None and moment > timeline.duration + (slack if name == "end" else -1e-9):
@@ -161,7 +161,7 @@ def _part(path, timeline, start, end):
             )
     if start is not None and end is not None and end <= start:
         raise ValueError(f"`end` must be after `start`. Received: start={start}, end={end}")
-    # A hair's breadth, so that 0.4 s and the frame at 0.4000001 s meet.
+    # With a tolerance, so that 0.4 s includes the frame at 0.4000001 s.
     first = 0 if start is None else int(np.searchsorted(timeline.times, start - 1e-4))
     last = len(timeline.times) if end is None else int(np.searchsorted(timeline.times, end - 1e-4))
     if first >= last:
@@ -171,7 +171,7 @@ def _part(path, timeline, start, end):
 
 
 def chosen_frames(path, timeline, indices, start, end):
-    """Indices of the frames wanted, counted from the video's first."""
+    """Indices of the frames wanted, counted from the first of the video."""
     first, last = _part(path, timeline, start, end)
     indices = np.asarray(range(last - first) if indices is None else list(indices), np.int64)
     if indices.size == 0 or indices.min() < 0 or indices.max() >= last - first:
@@ -194,8 +194,8 @@ def _decode(path, timeline, wanted, short_side):
     """The wanted frames: index → (height, width, 3)."""
     av, tick = import_av(), timeline.ticks[min(wanted)]
     with open_video(path) as (container, stream):
-        # Not every container can be sought in, and some land behind the frame: then the video is read from its start,
-        # as where decoding begins with a picture that is predicted from others, which may be missing.
+        # Some containers can't seek, or seek beyond the frame, or to a frame that is predicted from missing ones: then
+        # the video is decoded from its start.
         if tick is not None:
             with contextlib.suppress(av.FFmpegError):
                 container.seek(tick, stream=stream, backward=True)
@@ -249,7 +249,7 @@ class _RgbConverter:
         from av.video.reformatter import VideoReformatter
 
         self._short_side = short_side
-        # Kept from frame to frame: to set up the scaler anew takes longer than to scale.
+        # Kept for all frames: setting up the scaler takes longer than scaling.
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame):

@@ -1,4 +1,4 @@
-"""Which clips of a data set can't be decoded, and when there are too many of them."""
+"""A log of the clips of a data set that can't be decoded, and the error raised if there are too many."""
 
 import contextlib
 import threading
@@ -6,19 +6,19 @@ import warnings
 
 
 class TooManyFailuresError(RuntimeError):
-    """More than a set share of the clips of a data set can't be decoded."""
+    """More clips of a data set can't be decoded than its `FailureLog` allows."""
 
 
 class FailureLog:
     """The clips that can't be decoded, with the reasons. Safe to use from many threads.
 
     The first failure of each file, in a shard of each clip, is a warning. `TooManyFailuresError` is raised when more
-    than `max_share` of the clips have failed. TensorFlow turns an error raised inside a `tf.data` pipeline into one
-    of its own; call `raise_if_too_many` where such an error is caught, to get the plain one.
+    than `max_share` of the clips have failed. Inside a `tf.data` pipeline TensorFlow turns it into a
+    `tf.errors.OpError`: call `raise_if_too_many` where you catch that error, to raise the original one.
 
     Args:
         max_share: Share of the clips, from 0 to 1, that may fail.
-        total: Clips in the set; None to have it set by the data set that the log is given to.
+        total: Clips in the set; `None` to let the data set that takes the log set it.
 
     Example:
 
@@ -87,7 +87,7 @@ class FailureLog:
 
 @contextlib.contextmanager
 def plain_failures(*logs):
-    """Within it, where `tf.data` makes its own error of the one that a log raised, the plain one is raised."""
+    """A context that raises the `TooManyFailuresError` of a log in place of the `tf.errors.OpError` of `tf.data`."""
     import tensorflow as tf
 
     try:
@@ -99,7 +99,7 @@ def plain_failures(*logs):
 
 
 def print_failures(training, validation):
-    """Says what could not be decoded in the two sets of a training, if anything."""
+    """Prints the clips of the two sets of a training that could not be decoded, if any."""
     for name, log in (("training", training), ("validation", validation)):
         if len(log):
             print(f"In the {name} set, {log.summary()}")

@@ -1,8 +1,8 @@
-"""Clips mirrored or played backwards, with the label that they then have.
+"""Horizontal flips and time reversal of clips, with the label that they then have.
 
-Classes are known by name. The tables hold what is known of Jester, Something-Something V2 and the made-up
-gestures; a class that is in none of them is neither mirrored nor reversed unless the user gives its pair.
-EgoGesture is left out on purpose: nobody has established which of its signs and drawn shapes may be mirrored.
+Classes are identified by name. The tables hold the pairs of Jester, Something-Something V2 and the synthetic gestures.
+Other classes are neither flipped nor reversed unless the user gives their pairs. EgoGesture is not in the tables: it is
+not known which of its signs and drawn shapes may be flipped.
 """
 
 import functools
@@ -14,7 +14,7 @@ import numpy as np
 from keras_action.data.datasets.official import class_names
 from keras_action.data.synthetic.dataset import SYNTHETIC_GESTURES, TIME_REVERSED_PAIRS
 
-# What a mirror makes of what. A class of these data sets that is in no pair stays what it is.
+# Class pairs exchanged by a horizontal flip. All other classes of these data sets keep their label.
 FLIP_PAIRS = (
     # Jester
     ("Swiping Left", "Swiping Right"),
@@ -24,14 +24,14 @@ FLIP_PAIRS = (
     ("Pulling something from left to right", "Pulling something from right to left"),
     ("Pushing something from left to right", "Pushing something from right to left"),
     ("Turning the camera left while filming something", "Turning the camera right while filming something"),
-    # Made-up gestures
+    # Synthetic gestures
     ("swipe_left", "swipe_right"),
     ("rotate_cw", "rotate_ccw"),
 )
 
-# What is the other played backwards. Only motions that a hand or a camera can make in both directions: what
-# falls, is poured, thrown, torn, pushed or let go looks wrong backwards, and a pose ("Thumb Up") is no motion.
-# A class paired with itself stays what it is; all others are never reversed.
+# Class pairs exchanged by time reversal: motions that a hand or a camera can make in both directions. Things that
+# fall, are poured, thrown, torn or dropped look wrong backwards, and a pose ("Thumb Up") is no motion. A class paired
+# with itself keeps its label; classes in no pair are never reversed.
 REVERSAL_PAIRS = (
     # Jester
     ("Swiping Left", "Swiping Right"),
@@ -55,7 +55,7 @@ REVERSAL_PAIRS = (
     ("Moving something down", "Moving something up"),
     ("Turning the camera downwards while filming something", "Turning the camera upwards while filming something"),
     ("Turning the camera left while filming something", "Turning the camera right while filming something"),
-    # Made-up gestures
+    # Synthetic gestures
     *TIME_REVERSED_PAIRS,
     ("none", "none"),
 )
@@ -68,20 +68,19 @@ def flip_label_map(labels, pairs=None):
     """For each class, the class of its clips after a horizontal flip.
 
     Args:
-        labels: Names of the classes, in the order of their ids; brackets as in Something-Something's
-            templates, and upper and lower case, make no difference.
-        pairs: None for the names in `FLIP_PAIRS` and the other classes of those data sets. For one's own
-            classes, the pairs of names that a mirror exchanges: all other classes are then taken to stay what
-            they are, so that `()` says that nothing changes. A class whose name has a side in it ("left",
-            "clockwise") but is in no pair is an exception, with a warning: pair it with itself if a mirror
-            does not change it.
+        labels: Names of the classes, in the order of their ids. Case and the brackets of Something-Something's
+            templates are ignored.
+        pairs: `None` for the names in `FLIP_PAIRS` and the other classes of those data sets. For your own classes, the
+            pairs of names that a horizontal flip exchanges. All other classes keep their label; with `()`, all
+            classes. A class with a side in its name ("left", "clockwise") that is in no pair is not flipped, and
+            there is a warning: pair it with itself if a flip does not change it.
 
     Returns:
-        An int64 array of shape (classes,): ids, -1 for classes that must not be mirrored: those of which
-        nothing is known, and those whose partner is not among the labels.
+        An int64 array of shape (classes,): ids, -1 for classes that must not be flipped, because they are unknown or
+        their partner is not among the labels.
 
     Raises:
-        ValueError: If a name in `pairs` is not among the labels, or is there twice.
+        ValueError: If a name in `pairs` is not among the labels, or is in two pairs.
 
     Example:
 
@@ -112,14 +111,14 @@ def reversal_label_map(labels, pairs=None):
 
     Args:
         labels: Names of the classes, in the order of their ids.
-        pairs: None for `REVERSAL_PAIRS`, or the pairs of names that are each other's reverse. A class that
-            looks the same backwards is paired with itself; all others are never reversed.
+        pairs: `None` for `REVERSAL_PAIRS`, or the pairs of names that are each other's reverse. Pair a class that
+            looks the same backwards with itself. Classes in no pair are never reversed.
 
     Returns:
         An int64 array of shape (classes,): ids, -1 for classes that must not be reversed.
 
     Raises:
-        ValueError: If a name in `pairs` is not among the labels, or is there twice.
+        ValueError: If a name in `pairs` is not among the labels, or is in two pairs.
 
     Example:
 
@@ -130,20 +129,20 @@ def reversal_label_map(labels, pairs=None):
 
 
 def random_flip(clip, label, seed, ids, probability=0.5):
-    """Mirrors a clip at random, left to right, and gives it the label that it then has.
+    """Flips a clip horizontally at random, and changes its label accordingly.
 
     Args:
         clip: A uint8 tensor of shape (T, h, w, 3).
         label: Its class, a whole number.
         seed: An int32 tensor of shape (2,).
-        ids: What `flip_label_map` returns for the classes' names.
-        probability: Share of the clips that are mirrored, of classes that may be; in [0, 1].
+        ids: The result of `flip_label_map` for the names of the classes.
+        probability: Probability of a flip, in [0, 1], for classes that can be flipped.
 
     Returns:
         The clip and its label.
 
     Raises:
-        ValueError: If `ids` allows no class to be mirrored, or is no exchange of classes.
+        ValueError: If no class in `ids` can be flipped, or `ids` does not exchange classes in pairs.
 
     Example:
 
@@ -156,20 +155,20 @@ def random_flip(clip, label, seed, ids, probability=0.5):
 
 
 def random_reversal(clip, label, seed, ids, probability=0.5):
-    """Plays a clip backwards at random, and gives it the label that it then has.
+    """Reverses the frames of a clip at random, and changes its label accordingly.
 
     Args:
         clip: A uint8 tensor of shape (T, h, w, 3).
         label: Its class, a whole number.
         seed: An int32 tensor of shape (2,).
-        ids: What `reversal_label_map` returns for the classes' names.
-        probability: Share of the clips that are reversed, of classes that may be; in [0, 1].
+        ids: The result of `reversal_label_map` for the names of the classes.
+        probability: Probability of a reversal, in [0, 1], for classes that can be reversed.
 
     Returns:
         The clip and its label.
 
     Raises:
-        ValueError: If `ids` allows no class to be reversed, or is no exchange of classes.
+        ValueError: If no class in `ids` can be reversed, or `ids` does not exchange classes in pairs.
     """
     return _random_exchange(clip, label, seed, ids, probability, axis=0, how="reversed")
 

@@ -1,4 +1,4 @@
-"""Small sets of clips: folds of a cross-validation, and checks of what they can teach."""
+"""Folds of a cross-validation, and checks of small sets of clips."""
 
 import warnings
 

@@ -1,7 +1,7 @@
-"""Folders of image files, one a frame, read as strictly as videos are.
+"""Frame folders: folders with an image file for each frame of a clip.
 
-A missing, empty or truncated frame is always noticed. A few changed bytes inside a JPEG may still be valid code, of
-a picture with a stain: no decoder sees that.
+A missing, empty or truncated frame is an error. A few changed bytes within a JPEG may decode to an image with
+artefacts, which no decoder detects.
 """
 
 import bisect
@@ -22,9 +22,9 @@ _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 def list_frames(path):
     """Lists the frames of a frame folder, in the order of the numbers in their names.
 
-    The number is the last one in the name: `img_00012.jpg` and `cam2-12.png` are frame 12. Numbers may begin
-    anywhere and go up in steps, as where every fifth frame was kept, but all steps must be equal: a missing frame
-    would shift all that come after it. Hidden files and files that are no images are ignored.
+    The number is the last one in the name: `img_00012.jpg` and `cam2-12.png` are frame 12. Numbers may begin anywhere
+    and increase in equal steps, as where only every fifth frame was kept. Other gaps are errors, since a missing frame
+    would shift all later ones. Hidden files and other files than images are ignored.
 
     Args:
         path: A folder of .jpg, .jpeg or .png files.
@@ -33,8 +33,8 @@ def list_frames(path):
         A list of file names and a list of their numbers.
 
     Raises:
-        DecodingError: If there is no such folder, no frame in it, a frame without a number or with that of
-            another, or one is missing.
+        DecodingError: If the folder does not exist or has no frames, a frame has no number or that of another frame,
+            or a frame is missing.
 
     Example:
 
@@ -48,7 +48,7 @@ def list_frames(path):
 
 
 def sorted_frames(path):
-    """What `list_frames` returns, but of a folder in which frames may be missing."""
+    """The same as `list_frames`, for a folder in which frames may be missing."""
     try:
         names = [name for name in os.listdir(path) if _is_frame(name)]
     except OSError as error:
@@ -58,7 +58,7 @@ def sorted_frames(path):
     numbered = []
     for name in names:
         stem = name.rpartition(".")[0]
-        number = stem if stem.isdecimal() else _NUMBER.search(stem)  # most are nothing but a number
+        number = stem if stem.isdecimal() else _NUMBER.search(stem)  # most names are just a number
         if number is None:
             raise DecodingError(f"{os.path.join(path, name)}: the names of frames must have numbers")
         numbered.append((int(number if number is stem else number[1]), name))
@@ -77,7 +77,7 @@ def check_spacing(path, names, numbers, first=0, stop=None):
     if not gaps.size:
         return
     place = first + gaps[0]
-    if gaps.size > len(steps) / 4:  # too many for frames that got lost
+    if gaps.size > len(steps) / 4:  # too many gaps for lost frames
         raise DecodingError(
             f"{path}: the numbers of the frames go up unevenly ({', '.join(names[place : place + 3])}), as timestamps "
             "do. Frames must be numbered one by one: rename them 00001.jpg, 00002.jpg, …"
@@ -86,10 +86,10 @@ def check_spacing(path, names, numbers, first=0, stop=None):
 
 
 def frame_part(numbers, first, last):
-    """The part of a frame folder by the numbers of its frames, as `Clip.frames` has it.
+    """The part of a frame folder between two numbers, in the form of `Clip.frames`.
 
-    If one of its frames is missing, the part goes beyond the folder's last frame: this clip can't be read, all others
-    can. `None` if no frame lies in the part, as in a folder of every fifth frame.
+    If one of its frames is missing, the part ends beyond the last frame of the folder, so that only this clip can't be
+    read. `None` if no frame is in the part, as can be in a folder of every fifth frame.
 
     Args:
         numbers: Numbers of the frames in the folder, ascending.
@@ -119,7 +119,7 @@ def decode_images(files, contents, short_side):
     """Pictures of equal size, uint8 (height, width, 3), of the contents of image files."""
     import tensorflow as tf
 
-    # A GPU has none of these operations: without this the bytes would travel there and back.
+    # These operations have no GPU kernel: without this, bytes would be copied to the GPU and back.
     with tf.device("CPU:0"):
         pictures, size, target = [], None, None
         for file, content in zip(files, contents, strict=True):

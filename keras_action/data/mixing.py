@@ -1,8 +1,8 @@
-"""Mixtures of the clips of a batch, and of their labels, in TensorFlow, stateless.
+"""MixUp and CutMix of the clips of a batch in TensorFlow, stateless.
 
-`keras.layers.MixUp` and `CutMix` are not used: their draws come from a state that each call changes, so that
-the clips of a batch would depend on how many batches were made before it; they refuse 5-D clips and turn uint8
-into float32; and CutMix weights the labels by a box of fractions of pixels that it does not cut out.
+`keras.layers.MixUp` and `CutMix` are not used. Their seed generators have a state, so that a batch would depend on the
+batches before it. They do not take 5-D clips, and turn uint8 into float32. CutMix weights the labels by the area of a
+box of fractional size, but cuts one of whole pixels.
 """
 
 import numpy as np
@@ -15,14 +15,14 @@ def mixup(clips, labels, seed, alpha=0.2):
         clips: A uint8 or float tensor of shape (B, T, H, W, 3).
         labels: One-hot labels, or mixtures of labels: a float tensor of shape (B, classes).
         seed: An int32 tensor of shape (2,).
-        alpha: Of the Beta(alpha, alpha) distribution of each clip's own share; above 0. Small numbers leave most
-            clips nearly as they are.
+        alpha: Parameter of the distribution of each clip's own share, Beta(alpha, alpha); above 0. With a small alpha
+            most clips hardly change.
 
     Returns:
         Clips and labels of the same shapes and types.
 
     Raises:
-        ValueError: If a shape is not as said above, or `alpha` is not above 0.
+        ValueError: If a shape is wrong, or `alpha` is not above 0.
 
     Example:
 
@@ -37,7 +37,7 @@ def mixup(clips, labels, seed, alpha=0.2):
     import tensorflow as tf
 
     clips, labels, other_clips, other_labels, share, _ = _prepare(clips, labels, seed, alpha)
-    # x + (1 - share) (y - x): one product for each pixel, and exactly x where both are the same.
+    # x + (1 - share) (y - x): one product per pixel, and exactly x where x = y.
     weight = (1 - share)[:, None, None, None, None]
     pixels = tf.cast(clips, tf.float32)
     pixels += weight * (tf.cast(other_clips, tf.float32) - pixels)
@@ -47,22 +47,22 @@ def mixup(clips, labels, seed, alpha=0.2):
 
 
 def cutmix(clips, labels, seed, alpha=1.0):
-    """Puts a box of another clip of the batch into each clip, the same place in all frames.
+    """Replaces a box in each clip, the same in all frames, by that of another clip of the batch.
 
-    The labels are mixed in proportion to the pixels. The box has the proportions of the frames; where it
-    reaches beyond their edge, it is cut off.
+    The labels are mixed in proportion to the pixels. The box has the aspect ratio of the frames, and is clipped at
+    their edges.
 
     Args:
         clips: A uint8 or float tensor of shape (B, T, H, W, 3).
         labels: One-hot labels, or mixtures of labels: a float tensor of shape (B, classes).
         seed: An int32 tensor of shape (2,).
-        alpha: Of the Beta(alpha, alpha) distribution of each clip's own share; above 0.
+        alpha: Parameter of the distribution of each clip's own share, Beta(alpha, alpha); above 0.
 
     Returns:
         Clips and labels of the same shapes and types.
 
     Raises:
-        ValueError: If a shape is not as said above, or `alpha` is not above 0.
+        ValueError: If a shape is wrong, or `alpha` is not above 0.
 
     Reference:
 
@@ -89,11 +89,11 @@ def cutmix(clips, labels, seed, alpha=1.0):
 
 
 def mix_batch(clips, labels, seed, mixup_alpha=0.0, cutmix_alpha=0.0):
-    """Applies `mixup` or `cutmix`: the one whose alpha is not 0, or one of both at random.
+    """Applies `mixup` or `cutmix`, whichever has an alpha above 0, or one of the two at random.
 
     Args:
-        clips: As of `mixup`.
-        labels: As of `mixup`.
+        clips: See `mixup`.
+        labels: See `mixup`.
         seed: An int32 tensor of shape (2,).
         mixup_alpha: 0 or more.
         cutmix_alpha: 0 or more; not both 0.
@@ -116,7 +116,7 @@ def mix_batch(clips, labels, seed, mixup_alpha=0.0, cutmix_alpha=0.0):
 
 
 def _prepare(clips, labels, seed, alpha):
-    """Clips and labels, others for each of them, each clip's own share (B,), and a seed for what is left."""
+    """Clips and labels, those to mix them with, the share (B,) of each clip, and a seed for further draws."""
     import tensorflow as tf
 
     if not (np.isfinite(alpha) and alpha > 0):
@@ -132,8 +132,8 @@ def _prepare(clips, labels, seed, alpha):
     count = tf.shape(clips)[0]
     seeds = tf.unstack(tf.random.split(tf.convert_to_tensor(seed, tf.int32), 4))
     order = tf.argsort(tf.random.stateless_uniform((count,), seeds[0]))
-    # A Beta variable is G / (G + G'), with two Gamma variables, and a Gamma variable of alpha is one of
-    # alpha + 1 times U^(1 / alpha): in logarithms, since for small alpha both are too small for a float32.
+    # A Beta variable is G / (G + G') of two Gamma variables, and a Gamma variable of alpha is one of alpha + 1 times
+    # U^(1 / alpha). In logarithms, since both underflow in float32 for a small alpha.
     gamma = tf.random.stateless_gamma((2, count), seeds[1], alpha + 1.0)
     uniform = 1 - tf.random.stateless_uniform((2, count), seeds[2])  # in (0, 1]
     logs = tf.math.log(gamma) + tf.math.log(uniform) / alpha

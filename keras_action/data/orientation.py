@@ -9,15 +9,14 @@ import numpy as np
 def orientation(frame):
     """How a frame is shown: `(quarter_turns, flip_columns, flip_rows)`, applied in this order.
 
-    Phones write a display matrix in place of turning pixels, editors also one that mirrors. It is read as FFmpeg reads
-    it for playing.
+    Phones write a display matrix instead of rotating pixels; that of an editor may also flip. It is interpreted as in
+    FFmpeg.
 
     Args:
         frame: An `av.VideoFrame`.
 
     Returns:
-        Counterclockwise quarter turns, 0 to 3; whether left and right are exchanged after it; whether top and bottom
-        are.
+        Counterclockwise quarter turns, 0 to 3; whether left and right are then exchanged; whether top and bottom are.
 
     Reference: `av_display_rotation_get` and the automatic rotation of FFmpeg's command line.
     """

@@ -1,32 +1,32 @@
-"""RandAugment of clips in TensorFlow, stateless; only the operations that are drawn are computed."""
+"""RandAugment of clips in TensorFlow, stateless. Only the operations drawn are computed."""
 
 import functools
 import math
 
 import numpy as np
 
-_FILL = 128.0  # the grey that comes in where a picture is moved away
+_FILL = 128.0  # grey of the pixels from outside the frame
 _LUMA = ((0.299,), (0.587,), (0.114,))
 
 
 def rand_augment(clip, seed, num_ops=2, magnitude=0.3):
-    """Applies operations drawn at random, one after the other, the same to all frames.
+    """Applies random operations one after the other, the same to all frames.
 
-    Each is one of the fourteen of the paper: identity, auto-contrast, equalise, rotate, solarise, saturation,
-    posterise, contrast, brightness, sharpness, shear and translate in x and y. What depends on the picture
-    (the means and histograms of contrast, auto-contrast and equalise) is taken from the whole clip, so that
-    no frame is changed otherwise than its neighbours. None of them mirrors the picture: no label changes.
+    They are the fourteen of the paper: identity, auto-contrast, equalise, rotate, solarise, saturation, posterise,
+    contrast, brightness, sharpness, shear and translate in x and y. The means and histograms of contrast, auto-contrast
+    and equalise are those of the whole clip, so that all frames are changed alike. No operation flips frames, so labels
+    stay the same.
 
-    `keras.layers.RandAugment`, in `ClipAugmentation`, is the alternative; it computes all of its operations
-    for each one that it applies, and costs many times as much.
+    The alternative is `keras.layers.RandAugment` in a `ClipAugmentation`. It computes all operations for each one that
+    it applies, and costs many times as much.
 
     Args:
         clip: A uint8 tensor of shape (T, h, w, 3), RGB.
         seed: An int32 tensor of shape (2,).
-        num_ops: Operations, N in the paper; 0 or more.
-        magnitude: Their strength as a share of the greatest, in [0, 1]: a tenth of M in the paper. At 1:
-            30 degrees, a shear of 0.3, 45 % of a side, brightness, contrast, saturation and sharpness times
-            0.1 or 1.9, 4 bits of each colour, and all colours inverted. The direction is drawn at random.
+        num_ops: Number of operations, N in the paper; 0 or more.
+        magnitude: Strength of the operations in [0, 1], a tenth of M in the paper. At 1: rotation by 30 degrees, a
+            shear of 0.3, translation by 45 % of a side, brightness, contrast, saturation and sharpness times 0.1 or
+            1.9, colours of 4 bits, and all colours inverted. The direction is random.
 
     Returns:
         A uint8 tensor of the same shape.
@@ -85,7 +85,7 @@ def _equalize(clip, magnitude, sign):
     for values in tf.unstack(tf.cast(clip, tf.int32), axis=-1):
         below = tf.cumsum(tf.math.bincount(tf.reshape(values, [-1]), minlength=256, maxlength=256))
         darkest = tf.gather(below, tf.reduce_min(values))
-        # Of the pixels that are not of the darkest value, the share up to each value.
+        # The share, up to each value, of the pixels above the darkest value.
         share = tf.cast(below - darkest, tf.float32) / tf.cast(tf.maximum(below[-1] - darkest, 1), tf.float32)
         table = tf.where(below[-1] > darkest, _to_uint8(255 * share), tf.cast(tf.range(256), tf.uint8))
         channels.append(tf.gather(table, values))
@@ -135,7 +135,7 @@ def _sharpness(clip, magnitude, sign):
 
 
 def _blend(clip, degenerate, magnitude, sign):
-    """From `degenerate` of the pixels to the pixels, and as far beyond: the factor is 1 ± 0.9 magnitude."""
+    """Interpolates or extrapolates from `degenerate(pixels)` to the pixels, by the factor 1 ± 0.9 magnitude."""
     import tensorflow as tf
 
     pixels = tf.cast(clip, tf.float32)
@@ -168,7 +168,7 @@ def _translate_y(clip, magnitude, sign):
 
 
 def _project(clip, matrix, shift=(0, 0)):
-    """Each pixel (x, y), seen from the centre, is taken from matrix · (x, y) + shift; shift in shares of a side."""
+    """Takes each pixel (x, y), relative to the centre, from matrix · (x, y) + shift, shift as a fraction of a side."""
     import tensorflow as tf
 
     height, width = tf.unstack(tf.cast(tf.shape(clip)[1:3], tf.float32))

@@ -1,6 +1,6 @@
-"""Which frames of a clip the model sees: indices from 0, as int64 arrays.
+"""Sampling of the frames that make a clip: indices from 0, as int64 arrays.
 
-What is random comes from a NumPy generator that is handed in: the same generator, the same frames.
+Random sampling draws from a NumPy generator, an argument of each function.
 """
 
 import numpy as np
@@ -11,14 +11,14 @@ DENSE_WINDOW = 64  # frames, of TSM's dense sampling
 def sample_segments(num_frames, num_segments, rng=None):
     """Chooses one frame from each of `num_segments` equal segments of a clip.
 
-    The clip is cut into segments of `num_frames / num_segments` frames, a real number, so that every frame
-    can be chosen, and a clip with fewer frames than segments needs no case of its own: frames are repeated.
+    A segment has `num_frames / num_segments` frames, a real number, so that every frame can be chosen. In a clip with
+    fewer frames than segments, frames are repeated.
 
     Args:
         num_frames: Frames of the clip, at least 1.
         num_segments: Segments, T, at least 1.
-        rng: A NumPy generator: a frame at random in each segment, for training. None: the frame in its
-            middle, for validation.
+        rng: A NumPy generator, for a random frame of each segment, as in training; `None` for the middle frame, as in
+            validation.
 
     Returns:
         An int64 array of shape (T,), ascending, each in [0, num_frames).
@@ -44,21 +44,20 @@ def sample_segments(num_frames, num_segments, rng=None):
 def sample_reference_segments(num_frames, num_segments, rng=None):
     """Chooses frames as the released code of TSM and ACTION-Net does.
 
-    For training, segments are cut `num_frames // num_segments` whole frames long. That differs from
-    `sample_segments` in this:
+    In training, a segment has `num_frames // num_segments` whole frames. This differs from `sample_segments`:
 
     - The last `num_frames % num_segments` frames of a clip are never chosen.
-    - A clip with fewer frames than segments is its first frame, again and again. For validation a clip with
-      exactly as many frames as segments is that, too.
+    - Of a clip with fewer frames than segments, only the first frame is chosen. In validation this holds also for a
+      clip with as many frames as segments.
 
-    The release has a third rule, for tests with one clip: the middle frames also of short clips. Up to the
-    rounding of numbers that lie on a frame's border, that is `sample_segments` without `rng`.
+    The released code has a third rule, for tests with one clip, which chooses the middle frames of short clips, too. It
+    is `sample_segments` without `rng`, up to the rounding of numbers on the border of two frames.
 
     Args:
         num_frames: Frames of the clip, at least 1.
         num_segments: Segments, T, at least 1.
-        rng: A NumPy generator: a frame at random in each segment, for training and for tests with several
-            clips. None: the frame in the segment's middle, for validation.
+        rng: A NumPy generator, for a random frame of each segment, as in training and in tests with several clips;
+            `None` for the middle frame, as in validation.
 
     Returns:
         An int64 array of shape (T,), ascending, each in [0, num_frames).
@@ -84,8 +83,7 @@ def sample_reference_segments(num_frames, num_segments, rng=None):
     if rng is not None and length > 0:
         return segments * length + rng.integers(length, size=num_segments)
     if rng is None and num_frames > num_segments:
-        # In the release's order of operations, not (i + 0.5) times the length: at a border of two frames
-        # they round to different ones.
+        # The order of operations of the released code: (i + 0.5) times the length rounds to other frames at borders.
         length = num_frames / num_segments
         return (length / 2 + length * segments).astype(np.int64)
     return np.zeros(num_segments, np.int64)
@@ -94,15 +92,15 @@ def sample_reference_segments(num_frames, num_segments, rng=None):
 def sample_dense(num_frames, num_segments, rng=None, window=DENSE_WINDOW):
     """Chooses frames at a fixed stride from a window of the clip, as TSM's dense sampling does for Kinetics.
 
-    The stride is `window // num_segments` frames: every 8th for 8 segments. In a clip shorter than the
-    window, frames are counted on from its beginning again, so that they are no longer in order.
+    The stride is `window // num_segments` frames: every 8th for 8 segments. In a clip shorter than the window, indices
+    wrap around to its beginning, so frames are not in order.
 
     Args:
         num_frames: Frames of the clip, at least 1.
         num_segments: Frames to choose, T, from 1 to `window`.
-        rng: A NumPy generator: the window's place at random, for training. None: the window in the middle
-            of the clip. (The release draws it for validation, too.)
-        window: Frames of the clip that are looked at, at least 1.
+        rng: A NumPy generator, for a window at random, as in training; `None` for the window in the middle of the clip.
+            (The released code draws it in validation, too.)
+        window: Number of frames of the window, at least 1.
 
     Returns:
         An int64 array of shape (T,), each in [0, num_frames).
@@ -122,23 +120,22 @@ def sample_dense(num_frames, num_segments, rng=None, window=DENSE_WINDOW):
     - [TSM](https://github.com/mit-han-lab/temporal-shift-module), `ops/dataset.py`
     """
     last = _last_start(num_frames, num_segments, window)
-    # The release's range: the very last place is not drawn.
+    # The range of the released code, which never draws the last place.
     start = last // 2 if rng is None else rng.integers(max(last, 1))
     return _strided(start, num_frames, num_segments, window)
 
 
 def sample_clips(num_frames, num_segments, num_clips=10, rng=None, method="segments"):
-    """Chooses the frames of several clips of one video, over which a test is averaged.
+    """Chooses the frames of several clips of one video, whose predictions a test averages.
 
     Args:
         num_frames: Frames of the video, at least 1.
         num_segments: Frames of each clip, T.
         num_clips: Clips, K, at least 1.
-        rng: A NumPy generator: each clip is drawn at random, as in training. None: the clips are spread
-            evenly: they take their frames at K places, evenly spaced, of each segment, or, for `"dense"`, at
-            K places of the window, from the first to the last.
-        method: One of `SAMPLING_METHODS`. `"reference"` can only be drawn at random; that is how ACTION-Net's
-            results of 10 clips were had.
+        rng: A NumPy generator, for clips sampled at random, as in training. `None` for clips spread evenly: at K evenly
+            spaced places of each segment, or, with `"dense"`, in windows at K places from the first to the last.
+        method: One of `SAMPLING_METHODS`. `"reference"` needs `rng`: ACTION-Net's results with 10 clips are of random
+            ones.
 
     Returns:
         An int64 array of shape (K, T), each in [0, num_frames).
@@ -194,13 +191,13 @@ def _check(**numbers):
 
 
 def _at(place, num_frames, num_segments):
-    """The frame at a place, a share from 0 to 1, of each of the segments of real-valued length."""
+    """The frame at a relative place, from 0 to 1, in each of the segments of real-valued length."""
     indices = (np.arange(num_segments) + place) * num_frames / num_segments
     return np.minimum(indices.astype(np.int64), num_frames - 1)
 
 
 def _last_start(num_frames, num_segments, window):
-    """The last frame at which the window can begin; 0 for clips that are shorter."""
+    """The last frame at which the window can begin; 0 for shorter clips."""
     _check(num_frames=num_frames, num_segments=num_segments, window=window)
     if num_segments > window:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Splitting one set of clips in two or more: by subject where it is known, by clip otherwise."""
+"""Splits a set of clips into two or more: by subject if known, otherwise by clip."""
 
 import warnings
 
@@ -7,30 +7,30 @@ import numpy as np
 from keras_action.data.clips import Annotations
 
 _MAX_SWEEPS = 20
-_MAX_SWAPPED = 2000  # groups up to which pairs are tried: their number grows with the square
+_MAX_SWAPPED = 2000  # groups up to which swaps are tried: their number grows quadratically
 
 
 def split_annotations(annotations, shares=(0.8, 0.2), seed=0, min_clips=5, by_group=True):
     """Splits annotated clips at random, by subject or session where they have one.
 
-    Where clips have a `group`, all clips of a group go to the same side: a model is to be tried on people whom it
-    has not seen. Groups are drawn, and then moved and swapped until the number of clips of each class on each
-    side is as near to its share as that can bring it. Otherwise the clips of each class are drawn by themselves,
-    and each side gets at least one where the class has enough. The same seed gives the same split.
+    If clips have a `group`, all clips of a group are on the same side, so that a model is tested on people it has not
+    seen. Groups are drawn at random, then moved and swapped to bring the number of clips of each class on each side
+    near its share. Otherwise the clips of each class are drawn at random, and each side gets at least one if the class
+    has enough. The same seed gives the same split.
 
     Args:
         annotations: An `Annotations`.
         shares: Shares of the clips, each above 0 and together 1.
         seed: A whole number, 0 or more.
-        min_clips: Clips of a class on a side below which there is a warning: so few teach or say little.
-        by_group: Whether groups stay together. If False, clips are drawn as if they had none.
+        min_clips: Number of clips of a class on a side below which there is a warning.
+        by_group: Whether groups stay together. If False, groups are ignored.
 
     Returns:
-        A tuple of `Annotations`, one for each share, with the clips in their old order and the same labels.
+        A tuple of `Annotations`, one for each share, with the clips in the order of `annotations` and the same labels.
 
     Raises:
-        ValueError: If the shares are wrong, some clips have a group and others have none, or there are fewer
-            groups or clips than shares.
+        ValueError: If the shares are wrong, only some clips have a group, or there are fewer groups or clips than
+            shares.
 
     Example:
 
@@ -74,7 +74,7 @@ def select_clips(annotations, selected):
 
 
 def _split_clips(label_ids, shares, rng):
-    """The side of each clip: of each class the nearest whole numbers to its shares."""
+    """The side of each clip: the shares of each class, rounded to whole clips."""
     sides = np.empty(len(label_ids), np.int64)
     for label_id in np.unique(label_ids):
         members = rng.permutation(np.flatnonzero(label_ids == label_id))
@@ -86,7 +86,7 @@ def _split_clips(label_ids, shares, rng):
             sizes[sizes.argmin()] += 1
             sizes[sizes.argmax()] -= 1
         sides[members] = np.repeat(np.arange(len(shares)), sizes)
-    for side in range(len(shares)):  # classes of one or two clips may leave a side with nothing
+    for side in range(len(shares)):  # classes of one or two clips may leave a side empty
         if not (sides == side).any():
             fullest = np.bincount(sides, minlength=len(shares)).argmax()
             sides[rng.choice(np.flatnonzero(sides == fullest))] = side
@@ -94,14 +94,14 @@ def _split_clips(label_ids, shares, rng):
 
 
 def _split_groups(counts, shares, rng):
-    """The side of each group. `counts`: clips by group and class.
+    """The side of each group. `counts` are the numbers of clips by group and class.
 
-    Minimises Σ over sides s and classes c of (clips of c on s − share of s · clips of c)² / clips of c, and the
-    same of all clips together: a side may neither lack a class nor be too small.
+    Minimises Σ over sides s and classes c of (clips of c on s − share of s · clips of c)² / clips of c. All clips
+    together count as one more class, so that no side is too small.
     """
     counts = np.concatenate([counts, counts.sum(1, keepdims=True)], 1)
     counts = counts / np.sqrt(np.maximum(counts.sum(0), 1))
-    over = -shares[:, None] * counts.sum(0)  # what each side has too much of
+    over = -shares[:, None] * counts.sum(0)  # the excess of each side
     sides = np.full(len(counts), -1)
     order = rng.permutation(len(counts))
     for place, group in enumerate(order):
@@ -135,7 +135,7 @@ def _better(group, counts, sides, over):
         if swaps.min() < best:
             best, other = swaps.min(), swaps.argmin()
             new = sides[other]
-    if best > -1e-9:  # rounding must not go round in circles
+    if best > -1e-9:  # with rounding errors as gains, the search might not end
         return False
     change = counts[group] - (0 if other is None else counts[other])
     over[old] -= change

@@ -1,4 +1,4 @@
-"""Windows of long videos as clips to train on: what a recogniser's window shows, parts of two things among them."""
+"""Training clips from streams: windows as the sliding window of a recogniser shows them."""
 
 import math
 
@@ -6,40 +6,39 @@ import numpy as np
 
 from keras_action.utils.intervals import Interval
 
-# The intersection of a window and a gesture over their union. In between, nobody could say what a window shows.
+# Intersection over union of a window and a gesture. Windows between the two are ambiguous, and left out.
 SHOWN, NOT_SHOWN = 0.5, 0.3
-FILLED = 0.5  # of the window, by a part of a gesture
+FILLED = 0.5  # fraction of the window filled by a part of a gesture
 
 
 def sample_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, background_share=0.3, background="none"):
     """Chooses windows of a stream to train on, as the sliding window of a recogniser shows them.
 
-    A model that was trained on whole clips has never seen the end of one thing and the beginning of another, which is
-    what most windows over a stream show. So, for each length, windows are laid over the stream,
-    a quarter of their length apart and each moved a little by chance. By its intersection with a gesture over their
-    union (IoU), as in temporal action localisation (Shou et al., 2016, arXiv 1601.02129), a window is of
+    Most windows of a stream show the end of one gesture and the beginning of another, which a model trained on whole
+    clips has never seen. For each length, windows are placed a quarter of their length apart, with a random offset
+    each. The label of a window follows from its intersection over union (IoU) with the gestures, as in temporal action
+    localisation (Shou et al., 2016, arXiv 1601.02129):
 
-    - the gesture, if that is at least 0.5;
-    - the background, if it is at most 0.3 for every gesture and no part of one fills more than half the window. A
-      short gesture within a long window is background, so that what the model says belongs to a window of the right
-      length at the right time;
-    - nothing, and left out, in between. A part of a gesture alone is left out too: a side of a square is a swipe, to
-      all that can be seen of it. A longer window will know better, and its answer counts (`WindowDetector`).
+    - the label of a gesture, if their IoU is at least 0.5;
+    - background, if the IoU is at most 0.3 for every gesture and no part of one fills more than half the window. A
+      short gesture within a long window is background, so that the model responds in windows of the right length;
+    - none otherwise: the window is left out. So is a window filled by a part of a gesture: the side of a square looks
+      like a swipe. A longer window shows the whole gesture, and its prediction counts (`WindowDetector`).
 
-    Of these, `windows_per_gesture` are drawn for each gesture and length, and as many of the background as make up its
-    share. The gestures themselves, from start to end, come on top.
+    Of these, `windows_per_gesture` are drawn for each gesture and length, and as many of the background as its share
+    needs. The gestures themselves, from start to end, are added.
 
     Args:
         truth: The gestures of the stream, a list of `Interval`, in order.
         duration: The length of the stream, in seconds.
         lengths: The lengths of the windows, in seconds.
         seed: A whole number, 0 or more.
-        windows_per_gesture: Windows of each gesture and length, at most.
-        background_share: The share of all windows that shows the background, at most.
+        windows_per_gesture: The largest number of windows of each gesture and length.
+        background_share: The largest share of background among all windows.
         background: The label of the background.
 
     Returns:
-        A list of `Interval(label, start, end)`, by start.
+        A list of `Interval(label, start, end)`, ordered by start.
 
     Raises:
         ValueError: If a length or a share is out of range.
@@ -79,7 +78,7 @@ def sample_windows(truth, duration, lengths, *, seed=0, windows_per_gesture=2, b
 
 
 def _shown(window, truth):
-    """The place of the gesture that a window shows, None for the background, -1 where it is neither."""
+    """The index of the gesture that a window shows, `None` for the background, -1 for a window to leave out."""
     start, end = window
     commons = [max(0.0, min(end, gesture.end) - max(start, gesture.start)) for gesture in truth]
     shares = [

@@ -17,7 +17,7 @@ def event(label, start, end):
         pytest.param([event("a", 1, 2)], [("a", 2, 3)], (0, 1, 1, 0), id="they only touch"),
         pytest.param([event("b", 1, 2)], [("a", 1, 2)], (0, 1, 1, 0), id="another label"),
         pytest.param([event("a", 1, 2), event("a", 2, 3)], [("a", 1, 3)], (1, 0, 0, 1), id="fired twice"),
-        pytest.param([event("a", 1, 5)], [("a", 1, 2), ("a", 4, 5)], (1, 1, 0, 0), id="two taken for one"),
+        pytest.param([event("a", 1, 5)], [("a", 1, 2), ("a", 4, 5)], (1, 1, 0, 0), id="two gestures, one event"),
         pytest.param(
             [event("a", 0, 2), event("a", 2, 5)], [("a", 1, 3), ("a", 4, 5)], (2, 0, 0, 0), id="both find one"
         ),
