@@ -1,22 +1,22 @@
-"""Operations as the paper seems to count them."""
+"""Counts operations in the way that reproduces the paper's figures."""
 
 import math
 
 
 def operations_as_the_paper(model, literal, full_convolution=0):
-    """The operations of one clip as the paper's FLOPs come out: more than multiply-adds.
+    """The operations of one clip, counted in the way that reproduces the paper's FLOPs: more than multiply-adds.
 
-    The paper does not say how it counts. With the following, which is how a widely used counter of PyTorch modules does
-    it, the printed FLOPs come out to the printed digit or one beside it (docs/cost.md):
+    The paper does not say how it counts. The following, which a widely used counter of PyTorch modules does, gives the
+    printed FLOPs, or a last digit that differs by one (docs/cost.md):
 
     - Multiply-adds of convolutions and matrix products, as the released code computes, and one addition for each bias.
     - Two operations for each value that is normalised, one for each value of a ReLU, one for each value pooled.
-    - Nothing for sigmoids, sums and products element by element.
+    - Nothing for sigmoids, and for elementwise sums and products.
 
     Args:
         model: A model of `build_action_net`, `build_tsm` or `build_tsn`.
         literal: Its multiply-adds, `Macs.literal` of `keras_action.complexity`.
-        full_convolution: Multiply-adds that ME's convolution takes more where it is not depthwise.
+        full_convolution: Additional multiply-adds of ME's convolution if it is not depthwise.
 
     Returns:
         Integer.
@@ -39,7 +39,7 @@ def operations_as_the_paper(model, literal, full_convolution=0):
 
 
 def convolution_macs(model):
-    """Multiply-adds of one clip that ME's 3×3 convolutions would take more if they were not depthwise."""
+    """Additional multiply-adds of one clip if ME's 3×3 convolutions were not depthwise."""
     return sum(
         9 * (layer.me.squeezed_channels**2 - layer.me.squeezed_channels) * _pixels(layer.output) * model.input_shape[1]
         for layer in model.layers

@@ -1,6 +1,6 @@
 """The methods that the paper compares, by the names of its tables, and how each model is built."""
 
-# Name → (builder, its arguments). "shift" is TSM with the learnable shift of ACTION-Net; each path has it before it.
+# Name → (builder, its arguments). "shift" is TSM with the learnable shift of ACTION-Net, which precedes each path.
 METHODS = {
     "TSN": ("build_tsn", {}),
     "TSM": ("build_tsm", {}),

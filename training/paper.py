@@ -8,7 +8,7 @@ SETTING = {"num_classes": 83, "num_segments": 8, "input_size": 224}
 
 @dataclass(frozen=True)
 class PaperFigures:
-    """What the paper prints of one model, as it prints it; `None` where it prints nothing.
+    """The paper's figures of one model, as printed; `None` for a figure that the paper does not give.
 
     Attributes:
         classes: The number of classes behind `parameters`. The paper does not print it: it is the one with which the
@@ -55,5 +55,5 @@ FIGURE_4 = {
 
 
 def eta(macs, baseline_macs, top1, baseline_top1):
-    """Equation 10: how many percent more operations than TSM a point of top-1 over TSM costs; smaller is better."""
+    """Equation 10: the percentage of operations over TSM for each point of top-1 over TSM; smaller is better."""
     return 100 * (macs / baseline_macs - 1) / (top1 - baseline_top1)

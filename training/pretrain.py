@@ -26,7 +26,7 @@ _VAL_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: a synthetic set, and for how long it is learned.
+    """One stage: a synthetic data set, and the epochs of its training.
 
     Attributes:
         name: Name of the folders of its run and its videos.
@@ -69,7 +69,7 @@ def make_parser():
 
 
 def run_stage(stage, recipe, folder, videos, clips_share=1.0, workers=None):
-    """Renders the videos of a stage and trains on them, as far as neither is done; the `Run`."""
+    """Renders the videos of a stage and trains on them, unless they are there already; returns the `Run`."""
     import keras_action
     from keras_action import data
 

@@ -53,7 +53,7 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
 
 
 def save_csv(path, costs, paper):
-    """Writes a line for each model, whole or not at all; a figure that the paper does not print is empty."""
+    """Writes a row for each model, whole or not at all; figures that the paper does not give are empty."""
     from keras_action.utils.files import write_csv
 
     header = ("backbone", "method", "classes", "trainable", "parameters", *FORMS, "operations")

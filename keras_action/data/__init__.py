@@ -1,4 +1,4 @@
-"""From videos to batches of clips: annotations, sampling, decoding, augmentation; and made-up gestures."""
+"""From videos to batches of clips: annotations, sampling, decoding, augmentation; and synthetic gestures."""
 
 from keras_action.data.annotations import read_annotations
 from keras_action.data.augmentation import ClipAugmentation

@@ -16,7 +16,7 @@ _CACHE_BYTES = 1024**3  # of finished clips, in evaluation
 
 
 def steps_per_epoch(num_clips, batch_size):
-    """The number of whole batches in a set. The clips left over are others in each epoch.
+    """The number of whole batches in a set. The clips left over differ from epoch to epoch.
 
     Args:
         num_clips: Clips in the set.
@@ -58,7 +58,7 @@ def training_dataset(
     failures=None,
     shard=(0, 1),
 ):
-    """Batches of augmented clips without end, epoch after epoch.
+    """An infinite data set of batches of augmented clips, epoch after epoch.
 
     Each epoch is a permutation of the whole set, cut to `steps_per_epoch` whole batches. Order, frames and augmentation
     of a clip depend on (`seed`, epoch, place in the epoch) alone. They are the same with any number of threads, and
@@ -66,7 +66,7 @@ def training_dataset(
 
     Only the frames that are needed are decoded, and of JPEGs, in frame folders and shards, only the crop.
 
-    A clip that can't be decoded is noted in `failures` and replaced by the next of the set that can.
+    A clip that can't be decoded is logged in `failures` and replaced by the next one that can.
 
     Args:
         annotations: An `Annotations`.
@@ -75,8 +75,8 @@ def training_dataset(
         batch_size: Clips in a batch, B.
         seed: A whole number.
         initial_epoch: The first epoch, from 0.
-        gradient_accumulation_steps: Batches that make one update of the weights. An epoch is cut to whole updates: it
-            has `steps_per_epoch(len(annotations), batch_size * gradient_accumulation_steps)` of them.
+        gradient_accumulation_steps: Number of batches for one update of the weights. An epoch has whole updates only:
+            `steps_per_epoch(len(annotations), batch_size * gradient_accumulation_steps)` of them.
         sampling: Which frames make a clip: one of `SAMPLING_METHODS`.
         cropping: A `Cropping`.
         augmentation: An `Augmentation`; by default none.
@@ -84,8 +84,8 @@ def training_dataset(
             the same shape: a `ClipAugmentation`, or your own.
         reading: A `Reading`.
         failures: A `FailureLog`, or `None` for a new one.
-        shard: (i, n): of n equal parts of each batch, one after the other, read the i-th, from 0, for one of n
-            processes that train together. MixUp and CutMix mix the clips of a part.
+        shard: `(i, n)`, to read the i-th of n equal consecutive parts of each batch, from 0, in one of n processes that
+            train together. MixUp and CutMix mix the clips of a part.
 
     Returns:
         An infinite `tf.data.Dataset` of (clips, labels): uint8 (B, T, height, width, 3), RGB, and int32 (B,), or, with
@@ -131,7 +131,7 @@ def training_dataset(
         return method(num_frames, num_segments, rng)
 
     def read(epoch, place, index):
-        # Each clip's own seed, and each replacement's: what failed before it, and when, must not matter.
+        # Each clip and each replacement has its own seed, so that earlier failures do not change it.
         seeds = np.random.SeedSequence([seed, int(epoch), int(place)])
         frames, label = reader.read_or_replace(int(index), seeds, sample)
         return *frames, label, (seeds.generate_state(2) >> 1).astype(np.int32)
@@ -141,7 +141,7 @@ def training_dataset(
             read, (epoch, place, index), (*_FRAMES, tf.int32, tf.int32), stateful=False
         )
         label, clip_seed = tf.ensure_shape(label, ()), tf.ensure_shape(clip_seed, (2,))
-        # By number, so that none depends on which others are in use.
+        # By number, so that no seed depends on which others are used.
         crop_seed, *seeds = tf.unstack(tf.random.split(clip_seed, 2))
         seeds += [tf.random.experimental.stateless_fold_in(clip_seed, number) for number in range(2, 7)]
         clip = _cut(
@@ -208,7 +208,7 @@ def _make_augment(augmentation, clip_augmentation, labels, shape):
 
 
 def _label_map(field, make_map, labels, pairs):
-    """What `make_map` returns for pairs `"left:right"`; an error where no class is in it."""
+    """The result of `make_map` for pairs `"left:right"`. An error if it maps no class."""
     ids = make_map(labels, None if pairs is None else [tuple(pair.split(":")) for pair in pairs])
     if (ids < 0).all():
         what = field.removesuffix("_pairs")
@@ -233,7 +233,7 @@ def evaluation_dataset(
     reading=Reading(),
     failures=None,
 ):
-    """Batches of all videos once, in order, each seen in one or several views.
+    """A data set of batches of all videos once, in order, in one or several views each.
 
     One view is the middle frame of each segment and the centre of each frame. The paper's test has thirty: ten
     clips in three crops, `num_clips=10, num_crops=3, input_size=256`, whose probabilities are averaged.
@@ -247,7 +247,7 @@ def evaluation_dataset(
         cropping: A `Cropping`.
         num_clips: Clips of each video; see `sample_clips`.
         num_crops: 1 for the centre, 3 for `three_crops`, of a square size.
-        seed: A whole number, with which clips are drawn at random, always the same; `None` spreads them evenly.
+        seed: Seed of clips sampled at random; `None` for clips spread evenly.
         reading: A `Reading`.
         failures: A `FailureLog`, or `None` for a new one.
 

@@ -20,7 +20,7 @@ _NO_PIXELS = np.zeros((0, 0, 0, 3), np.uint8)
 
 
 class Frames(NamedTuple):
-    """The chosen frames of a clip: JPEGs, which the graph decodes, or pixels. The other of the two is empty."""
+    """Frames of a clip: JPEGs, which the graph decodes, or pixels. The other of the two is empty."""
 
     jpegs: np.ndarray  # bytes, (T,)
     pixels: np.ndarray  # uint8, (T, h, w, 3)
@@ -61,7 +61,7 @@ class ClipReader:
 
         Args:
             index: Place of the clip.
-            sample: A function from the clip's number of frames to the indices wanted.
+            sample: A function from the number of frames of the clip to the indices to read.
 
         Returns:
             The `Frames` and the id of the clip's label.
@@ -86,15 +86,15 @@ class ClipReader:
         return Frames.of_pixels(pixels[sample(len(pixels))])
 
     def read_or_replace(self, index, seeds, sample):
-        """Reads the clip at `index`, or the next one that can be decoded; notes those that can't.
+        """Reads the clip at `index`, or the next one that can be decoded; logs those that can't.
 
         Args:
             index: Place of the clip.
-            seeds: A `np.random.SeedSequence`, from which each candidate has a generator of its own.
-            sample: A function from a number of frames and a generator to the indices wanted.
+            seeds: A `np.random.SeedSequence` for the generators of the candidates.
+            sample: A function from the number of frames and a generator to the indices to read.
 
         Returns:
-            The same as `read`.
+            See `read`.
         """
         for step in range(len(self.clips)):
             candidate = (index + step) % len(self.clips)
@@ -117,11 +117,11 @@ class ClipReader:
 
 
 class _Gate:
-    """Keeps Python from hanging when it ends.
+    """Prevents a deadlock at the exit of Python.
 
-    An iterator over an infinite data set reads ahead as long as it exists. It ends with Python, and waits for its
-    threads; but a thread that enters Python by then waits forever. So before Python ends the gate is closed: reads
-    become black frames, which soon fill the iterator's buffers, and its threads stop.
+    An iterator over an infinite data set reads ahead until it is deleted, which then waits for its threads. At the exit
+    of Python, a thread that calls Python waits forever. So the gate is closed before: reads return black frames without
+    decoding, which fill the buffers of the iterator, and its threads stop.
     """
 
     def __init__(self):

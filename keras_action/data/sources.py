@@ -1,4 +1,4 @@
-"""The three things that a clip is stored as, behind one interface: its number of frames, their rate, and reading."""
+"""Sources of the frames of a clip, with one interface: a video, a frame folder, or rows of a shard."""
 
 import functools
 import os
@@ -12,9 +12,9 @@ from keras_action.data.shards.format import SHARD_SUFFIX, read_shard_jpegs
 
 
 def open_clip(clip, decoder="pyav"):
-    """Opens a clip for reading, whatever it is stored as.
+    """Opens a clip for reading, in any of its forms.
 
-    Reading is: ask for the number of frames, choose some, read them.
+    Take the number of frames, sample indices, and read these frames.
 
     Args:
         clip: A `Clip`.
@@ -22,7 +22,7 @@ def open_clip(clip, decoder="pyav"):
 
     Returns:
         A `VideoSource`, `FrameFolderSource` or `ShardSource`. They have the same properties and methods. Files are
-        opened when they are needed, and closed again.
+        opened for each read, and closed after it.
 
     Raises:
         DecodingError: If `start` or `end` is given for a frame folder or a shard, or `frames` for a video.
@@ -49,7 +49,7 @@ def open_clip(clip, decoder="pyav"):
 
 
 class _Source:
-    """What the sources have in common."""
+    """Base class of the sources."""
 
     fps = None
 
@@ -59,10 +59,10 @@ class _Source:
         return None if self.fps is None else self.num_frames / self.fps
 
     def read_jpegs(self, indices, heads):
-        """Reads frames without decoding them, if they are JPEGs that can be decoded anywhere.
+        """Reads frames without decoding them, if they are JPEGs that are safe to decode in a graph.
 
         Args:
-            indices: Numbers of the frames, from 0; in any order, repeated if wished.
+            indices: Indices of the frames, from 0, in any order, with repetitions.
             heads: A `JpegHeads`.
 
         Returns:
@@ -87,8 +87,8 @@ class VideoSource(_Source):
 
     Args:
         path: A video file.
-        start: Seconds at which the part begins; `None`: at the beginning.
-        end: Seconds at which the part ends; `None`: at the end.
+        start: Start of the part in seconds; `None` for the beginning of the video.
+        end: End of the part in seconds; `None` for the end of the video.
         decoder: Decoder of videos; see `frame_decoder`.
     """
 
@@ -107,7 +107,7 @@ class VideoSource(_Source):
 
     @property
     def fps(self):
-        """Frames a second."""
+        """Frames per second."""
         return self._info.fps
 
     @property
@@ -125,10 +125,10 @@ class FrameFolderSource(_Source):
 
     Args:
         path: A folder of .jpg, .jpeg or .png files; see `list_frames` for their order.
-        frames: The part that is the clip, (first, stop): places among the sorted frames, from 0, without the one at
-            `stop`. `None`: all. Numbers that go up unevenly are accepted only if `frames` is (0, N) for a folder of
-            N frames: then none is missing.
-        fps: Frames a second; `None`: unknown.
+        frames: The frames of the clip, `(first, stop)`, as in a slice of the sorted frames; `None` for all. Frame
+            numbers with uneven steps are accepted only with `(0, N)` for a folder of N frames, which says that none is
+            missing.
+        fps: Frames per second; `None` if unknown.
     """
 
     def __init__(self, path, frames=None, fps=None):
@@ -141,7 +141,7 @@ class FrameFolderSource(_Source):
         names, numbers = sorted_frames(self.path)
         first, stop = self.frames or (0, len(names))
         if stop > len(names):
-            check_spacing(self.path, names, numbers)  # frames that are missing in between are the better reason
+            check_spacing(self.path, names, numbers)  # a gap between frames is the better reason
             raise DecodingError(
                 f"{self.path}: frames {first} to {stop - 1} are wanted, but there are only {len(names)}"
             )
@@ -157,21 +157,20 @@ class FrameFolderSource(_Source):
     def read(self, indices=None, short_side=None):
         """Decodes frames.
 
-        Where a JPEG is to be scaled down to less than half, libjpeg decodes it at a half, quarter or eighth of its
-        size, which is then scaled: much faster, and nearly equal to averaging over areas of the whole picture.
-        Orientation tags are not applied.
+        A JPEG that is scaled to less than half is first decoded at a half, quarter or eighth of its size by libjpeg.
+        This is much faster, and nearly equal to averaging areas of the whole image. Orientation tags are not applied.
 
         Args:
-            indices: Numbers of the frames, from 0; in any order, repeated if wished. `None`: all.
-            short_side: Pixels to which the shorter side is scaled down (averaging over areas), the longer one in
-                proportion. Pictures that are smaller stay as they are, and so do all with `None`.
+            indices: Indices of the frames, from 0, in any order, with repetitions; `None` for all.
+            short_side: Pixels to which the shorter side is scaled down, by averaging areas, with the aspect ratio kept.
+                Smaller images are not scaled. `None` for the full size.
 
         Returns:
             A uint8 array of shape (len(indices), height, width, 3), RGB.
 
         Raises:
-            DecodingError: If the folder or a frame is missing, or one of these frames is empty, truncated, damaged,
-                no JPEG or PNG, or of another size than the first of them.
+            DecodingError: If the folder or a frame is missing, or a frame is empty, truncated, damaged, neither a JPEG
+                nor a PNG, or of another size than the first one.
         """
         files, places = self._files(indices)
         pictures = decode_images(files, map(read_encoded, files), short_side)
@@ -184,7 +183,7 @@ class FrameFolderSource(_Source):
         return None if size is None else ([contents[place] for place in places], size)
 
     def _files(self, indices):
-        """Files of the frames, each once, and for each index the place of its file."""
+        """The files of the frames without repetitions, and for each index the place of its file."""
         wanted, places = np.unique(self._check(indices), return_inverse=True)
         return [os.path.join(self.path, self._names[i]) for i in wanted], places
 
@@ -194,8 +193,8 @@ class ShardSource(_Source):
 
     Args:
         path: The shard, a `.tfrecord` file.
-        frames: The rows of the shard's index that are the clip, (first, stop).
-        fps: Frames a second; `None`: unknown.
+        frames: The rows of the shard's index with the frames of the clip, `(first, stop)`.
+        fps: Frames per second; `None` if unknown.
         name: Name of the clip, for messages.
     """
 

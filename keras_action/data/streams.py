@@ -1,4 +1,4 @@
-"""Long videos joined from labelled clips, with the truth beside them: what a recogniser is tried on."""
+"""Streams: long videos joined from labelled clips, with their ground truth, to test recognisers on."""
 
 import itertools
 
@@ -24,31 +24,32 @@ def join_clips(
     max_pause=0.0,
     pauses="hold",
 ):
-    """Joins clips into one long video, in an order drawn from the seed, and writes the truth beside it.
+    """Joins clips into one long video, in random order, and writes the ground truth beside it.
 
-    Every frame has the size of the first: others are scaled, and what is too much is cut off around the centre.
-    All clips are brought to one frame rate by repeating or leaving out frames, so they keep their lengths. Between
-    them, before the first and after the last are pauses of a length drawn for each.
+    All frames are resized and center-cropped to the size of the first. All clips are converted to one frame rate by
+    repeating or dropping frames, so they keep their durations. Before, between and after the clips are pauses of random
+    length.
 
     Args:
         annotations: An `Annotations`.
-        path: The video file to write; the truth goes to `<path>.csv`, columns `label,start,end` in seconds.
-        seed: A whole number, 0 or more, or None to keep the order.
-        fps: Frames a second.
-        folder_fps: Frames a second of clips that are frame folders or in shards and have no `fps` of their own.
-        ignore: Labels that stay out of the truth, as they mean nothing, whatever their case.
-        min_pause: The least pause, in seconds.
-        max_pause: The greatest pause; 0 for none.
-        pauses: What a pause shows: `"hold"`, half of it the last frame of the clip before, half the first of the clip
-            after; or `"background"`, parts of the clips whose labels are ignored, which then stand nowhere else.
+        path: The video file to write; the ground truth goes to `<path>.csv`, columns `label,start,end` in seconds.
+        seed: A whole number, 0 or more, or `None` to keep the order.
+        fps: Frames per second.
+        folder_fps: Frames per second of frame folders and clips in shards without an `fps` of their own.
+        ignore: Labels without meaning, in any case, which are left out of the ground truth.
+        min_pause: The shortest pause, in seconds.
+        max_pause: The longest pause, in seconds; 0 for none.
+        pauses: The frames of a pause: with `"hold"`, the last frame of the clip before and the first frame of the clip
+            after, half of the pause each; with `"background"`, parts of the clips with ignored labels, which are then
+            used for pauses only.
 
     Returns:
         A list of `Interval(label, start, end)`, in order.
 
     Raises:
         DecodingError: If a clip can't be decoded.
-        ValueError: If the frame rate of a frame folder is not known, if a pause is out of range, or if there is
-            no clip for the background.
+        ValueError: If the frame rate of a frame folder is unknown, a pause is out of range, or there is no clip for the
+            background.
 
     Example:
 
@@ -81,11 +82,11 @@ def join_clips(
     def read(clip):
         rate, source = rates[clip], open_clip(clip)
         moments = np.arange(max(1, round(source.num_frames / rate * fps))) / fps
-        # Rounding must not repeat the frame before, and so leave one out.
+        # With a tolerance, so that rounding does not repeat one frame and drop the next.
         return source.read(np.minimum(moments * rate + 1e-6, source.num_frames - 1).astype(int))
 
     def items():
-        """Pairs of a clip, or None for a pause, and its frames."""
+        """Pairs of a clip, `None` for a pause, and its frames."""
         filler = _Background(background, read, rng) if background else None
         before = None
         for clip, length in itertools.zip_longest(clips, lengths):
@@ -104,7 +105,7 @@ def join_clips(
         nonlocal now
         size = None
         for clip, part in items():
-            size = size or (part.shape[1] // 2 * 2, part.shape[2] // 2 * 2)  # h264 wants even sides
+            size = size or (part.shape[1] // 2 * 2, part.shape[2] // 2 * 2)  # H.264 needs even sides
             if clip is not None and not is_ignored(clip.label, ignore):
                 truth.append(Interval(clip.label, now / fps, (now + len(part)) / fps))
             now += len(part)
@@ -116,11 +117,11 @@ def join_clips(
 
 
 def stratified_parts(annotations, parts, seed=0):
-    """Deals clips out into parts, each class as evenly as it goes: one part for each of several streams.
+    """Divides clips into parts, each class as evenly as possible, for example one part for each of several streams.
 
     Args:
         annotations: An `Annotations`.
-        parts: How many.
+        parts: Number of parts.
         seed: A whole number, 0 or more.
 
     Returns:
@@ -137,7 +138,7 @@ def stratified_parts(annotations, parts, seed=0):
 
 
 class _Background:
-    """An endless film of background clips, one after the other in an order that is drawn again for each round."""
+    """An endless sequence of background clips, in a new random order in each round."""
 
     def __init__(self, clips, read, rng):
         self._read, self._rng = read, rng
@@ -148,7 +149,7 @@ class _Background:
         return [clips[i] for i in self._rng.permutation(len(clips))]
 
     def take(self, count):
-        """Yields parts, in all `count` frames."""
+        """Yields parts with `count` frames in total."""
         while count > 0:
             if self._rest is None or not len(self._rest):
                 self._rest = self._read(next(self._rounds))
@@ -158,7 +159,7 @@ class _Background:
 
 
 def _held(before, after, count):
-    """Yields parts, in all `count` frames: the last of the clip before, then the first of the clip after."""
+    """Yields parts with `count` frames in total: the last of the clip before, then the first of the clip after."""
     if before is None and after is None:
         return
     first = count if after is None else 0 if before is None else count // 2

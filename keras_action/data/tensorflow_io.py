@@ -17,8 +17,8 @@ from keras_action.data.decoding import DecodingError, chosen_frames, first_frame
 from keras_action.data.orientation import orientation, turn
 from keras_action.data.timeline import import_av, open_video, read_timeline
 
-# Each needs those before it. TensorFlow I/O would take FFmpeg 3.4 and 2.8 too, but then one frame was seen in place of
-# all (github.com/tensorflow/io, issue 1471).
+# Each needs those before it. TensorFlow I/O loads FFmpeg 3.4 and 2.8, too, but with these it may decode one frame only
+# (github.com/tensorflow/io, issue 1471).
 _FFMPEG = ("libavutil.so.56", "libswscale.so.5", "libavcodec.so.58", "libavformat.so.58")
 
 
@@ -35,7 +35,7 @@ def read_frames_by_tensorflow_io(path, indices=None, start=None, end=None, short
     Raises:
         DecodingError: If the file is missing, empty, truncated, has no video, ends before `end`, or not all of
             its frames can be decoded.
-        ImportError: If TensorFlow I/O, what it needs, or PyAV is not there; see `load_tensorflow_io`.
+        ImportError: If TensorFlow I/O, one of its libraries, or PyAV is missing; see `load_tensorflow_io`.
     """
     import tensorflow as tf
 

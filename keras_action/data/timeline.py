@@ -1,4 +1,4 @@
-"""Opens video files and finds out when their frames are shown, strictly: a cut or damaged file is an error."""
+"""Opens video files and reads the timestamps of their frames. A truncated or damaged file is an error."""
 
 import contextlib
 import functools
@@ -10,12 +10,11 @@ import numpy as np
 
 from keras_action.data.truncation import is_truncated
 
-_MISSING_SECONDS = 0.5  # by which a video may be shorter than its file says: heads are often rounded
+_MISSING_SECONDS = 0.5  # by which a video may be shorter than its header states, which is often rounded
 _MAX_TIMELINES = 64
-# Containers that don't store the order in which frames are shown: the timestamps of packets are wrong where some frames
-# are predicted from later ones.
+# Containers without presentation timestamps: those of packets are wrong if frames are predicted from later ones.
 _UNORDERED = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
-_IDR = 5  # H.264: a picture from which on all can be decoded
+_IDR = 5  # H.264: a picture from which decoding can begin
 
 
 class DecodingError(OSError):
@@ -46,21 +45,21 @@ def open_video(path):
     """Opens a file and its video stream; turns errors of FFmpeg into a `DecodingError`."""
     av = import_av()
     path = os.fspath(path)
-    # FFmpeg takes "http:…" or "concat:…" for more than a file, and its word for an absent file is no better.
+    # FFmpeg interprets "http:…" and "concat:…" as protocols.
     if not os.path.isfile(path):
         raise DecodingError(f"{path}: no such file")
     if os.path.getsize(path) == 0:
         raise DecodingError(f"{path}: the file is empty")
     try:
-        # A title that is not UTF-8 is no reason to refuse a video.
+        # A title that is not UTF-8 is not an error.
         with av.open(f"file:{path}", metadata_errors="replace") as container:
-            if container.format.name == "tty":  # which FFmpeg would show as a film
+            if container.format.name == "tty":  # FFmpeg renders text files as video
                 raise DecodingError(f"{path}: the file is a text")
             streams = [stream for stream in container.streams.video if not _is_cover(stream)]
             if not streams:
                 raise DecodingError(f"{path}: the file has no video")
             stream = streams[0]
-            # Clips are decoded side by side, each on one thread: cheaper than many threads for each.
+            # Clips are decoded in parallel, each on one thread, which is cheaper than many threads per clip.
             stream.codec_context.thread_count = 1
             yield container, stream
     except DecodingError:
@@ -74,12 +73,12 @@ def _is_cover(stream):
 
 
 def read_timeline(path):
-    """The timeline of a file. The last ones are remembered: a clip is counted and then read, often in many parts."""
+    """The timeline of a file. The last ones are cached, since clips are counted, then read, often in parts."""
     path = os.fspath(path)
     try:
         state = os.stat(path)
     except OSError:
-        return _read_timeline(path, None, None)  # which says what is wrong
+        return _read_timeline(path, None, None)  # raises the error
     return _read_timeline(path, state.st_size, state.st_mtime_ns)
 
 
@@ -105,7 +104,7 @@ def _read_timeline(path, size, modified):
 
 
 def _demux(path, container, stream):
-    """Reads all packets, and decodes none but those whose frames may not be shown."""
+    """Reads all packets, and decodes only those whose frames may not be shown."""
     name, codec = container.format.name, stream.codec_context
     packets, is_clean = [], True  # packets: (tick, whether it is a key frame, whether it is shown), in decoding order
     for packet in container.demux(stream):
@@ -119,8 +118,8 @@ def _demux(path, container, stream):
         # part that the file's edit list shows.
         tick = packet.dts if name == "avi" else packet.pts
         packets.append((tick, packet.is_keyframe, not packet.is_discard))
-    # MP4, MOV and AVI have an index of what there must be, with the hidden frames that are needed for others. Their
-    # number of frames may be greater: an edit list leaves some out, and in AVI places may be empty.
+    # MP4, MOV and AVI have an index of all packets, also of hidden frames. `frames` may be greater: an edit list omits
+    # some, and chunks of AVI may be empty.
     expected = stream.frames
     if name == "avi" or "mov" in name.split(","):
         expected = len(stream.index_entries)
@@ -146,7 +145,7 @@ def _frame_rate(stream):
 def _decoded_timeline(path, fps, tick_seconds):
     """The timeline of an edit list with several pieces.
 
-    Where one piece follows another, decoders may drop frames or change their order: only decoding tells.
+    Decoders may drop or reorder frames between two pieces, so the video is decoded.
     """
     with open_video(path) as (container, stream):
         ticks = [frame.pts for frame in decode_frames(container, stream)]
@@ -161,7 +160,7 @@ def _decoded_timeline(path, fps, tick_seconds):
 def _timeline(path, container, stream, ticks):
     fps, tick_seconds = _frame_rate(stream), float(stream.time_base)
     if container.format.name == "avi" and None not in ticks:
-        # An empty chunk stands where a frame was dropped: the one before is shown longer.
+        # An empty chunk marks a dropped frame: the frame before is shown longer.
         times = (np.sort(ticks) - min(ticks)) * tick_seconds
         end = max(float(times[-1]) + 1 / fps, ((stream.duration or 0) - min(ticks)) * tick_seconds)
         return Timeline([None] * len(ticks), times, fps, end)
@@ -171,11 +170,11 @@ def _timeline(path, container, stream, ticks):
         ticks.sort()  # packets come in the order of decoding
         start, times = max(ticks[0] * tick_seconds, 0.0), (np.array(ticks) - ticks[0]) * tick_seconds
         if stream.average_rate is None and len(times) > 1:
-            # Recordings of browsers don't state a rate, and FFmpeg guesses that of the clock, 1000 frames a second.
+            # Recordings of browsers have no frame rate, for which FFmpeg guesses that of the clock, 1000 Hz.
             fps = (len(times) - 1) / float(times[-1])
     timeline = Timeline(ticks, times, fps, float(times[-1]) + 1 / fps)
-    # Some containers don't say how many frames there are, but when the last one ends, counted from 0. The first may
-    # begin later.
+    # Some containers store the end of the last frame, counted from 0, instead of the number of frames. The first frame
+    # may begin later.
     stated = _stated_duration(container, stream) - start
     if stated - timeline.duration > max(_MISSING_SECONDS, 0.05 * stated):
         raise DecodingError(f"{path}: truncated, {timeline.duration:.3f} of {stated:.3f} s are there")
@@ -183,14 +182,14 @@ def _timeline(path, container, stream, ticks):
 
 
 def _stated_duration(container, stream):
-    """Seconds at which the video ends by the file's head; 0 where it doesn't say, or speaks of the sound too."""
+    """The end of the video in seconds, from the file's header; 0 if unknown, or if there is sound, too."""
     if len(container.streams) > 1 or container.duration is None or stream.frames:
         return 0.0
     return container.duration / 1e6
 
 
 def _has_idr(packet, extradata):
-    """Whether a packet of H.264 has a picture after which no frame refers to one before it."""
+    """Whether a packet of H.264 has a picture from which decoding can begin."""
     data = bytes(packet)
     if not extradata or extradata[0] != 1:  # parts follow start codes
         return any(header[0] & 31 == _IDR for header in re.findall(rb"\x00\x00\x01(.)", data, re.DOTALL))
@@ -205,8 +204,8 @@ def _has_idr(packet, extradata):
 def _decodable(path, name, packets, is_clean):
     """The ticks of the frames that are shown, in the order of decoding.
 
-    A video that was cut by copying may begin in an open group of pictures, or where the picture is renewed bit by bit:
-    frames that lack those they were predicted from are dropped, as FFmpeg does.
+    A video cut without re-encoding may begin in an open group of pictures, or with an intra refresh. Frames whose
+    reference frames are missing are dropped, as in FFmpeg.
     """
     first = next((place for place, (_, is_key, _) in enumerate(packets) if is_key), 0)
     key = packets[first][0]
@@ -214,8 +213,8 @@ def _decodable(path, name, packets, is_clean):
     while after < len(packets) and (packets[after][0] is None or (key is not None and packets[after][0] < key)):
         after += 1
     ticks = [tick for tick, _, is_shown in packets if is_shown]
-    # Matroska has no times below 0: frames before it have none, and may include the key frame. Elsewhere a missing time
-    # says nothing of the order.
+    # Matroska has no timestamps below 0: earlier frames, perhaps the key frame, have none. In other containers a
+    # missing timestamp says nothing about the order.
     if (is_clean and after == 1) or (None in ticks[after:] and not name.startswith("matroska")):
         return ticks
     decoded, reached = [], None

@@ -1,6 +1,6 @@
-"""Recognises files that end in the middle of what their container announces.
+"""Detects files that are shorter than their container states.
 
-MP4 and MOV need no entry here: their index says how many frames there must be.
+MP4 and MOV are not checked here: their index states the number of frames.
 """
 
 import os
@@ -11,14 +11,14 @@ _FLV_TAGS = (8, 9, 18)  # sound, picture, data
 
 
 def is_truncated(path, container):
-    """Whether a file is shorter than its structure says. Players show such a file up to where it was cut.
+    """Whether a file is shorter than its structure states. Players show such a file up to its end.
 
     Args:
         path: A video file.
-        container: Name of its container, as FFmpeg calls it.
+        container: FFmpeg's name of its container.
 
     Returns:
-        `True` if the file was cut; `False` if it is whole, or its container says nothing of its length.
+        `True` if the file is truncated; `False` if it is whole, or its container does not state its length.
     """
     check = _CHECKS.get(container.split(",")[0])
     if check is None:

@@ -14,8 +14,8 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
     """Writes frames as an h264 video, the same bytes for the same frames. It appears whole or not at all.
 
     Args:
-        path: The file to write. Its suffix selects the container: .mp4, .mkv or .mov; or .gif or .webp, animated
-            pictures without h264, which ignore `crf` and `intra_only` and need Pillow.
+        path: The file to write. Its suffix selects the container: .mp4, .mkv or .mov; or .gif or .webp, animations
+            without H.264, which ignore `crf` and `intra_only` and need Pillow.
         frames: An iterable of uint8 arrays of shape (height, width, 3), RGB, all of one size.
         fps: Frames a second.
         crf: Quality, from 0 (lossless) to 51. A lower value gives a larger file.
@@ -42,7 +42,7 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
     options = {"preset": "veryfast", "crf": str(crf), "x264-params": "mbtree=0"}
     if intra_only:
         options = {"preset": "veryfast", "qp": str(crf), "g": "1", "x264-params": "mbtree=0:aq-mode=0"}
-    # The index at the file's head: players on the web start before they have all of it.
+    # The index at the start of the file lets players on the web start before the file is loaded.
     container_options = {"movflags": "+faststart"} if path.suffix.lower() in (".mp4", ".mov", ".m4v") else {}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
@@ -54,7 +54,7 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
                     shape = frame.shape
                     stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
                     stream.height, stream.width = shape[:2]
-                    # Colour at half resolution, what every player reads, needs even sides.
+                    # yuv420p, which every player supports, needs even sides.
                     stream.pix_fmt = "yuv444p" if shape[0] % 2 or shape[1] % 2 else "yuv420p"
                     stream.options = options
                     stream.codec_context.thread_count = 1
