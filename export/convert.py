@@ -159,7 +159,8 @@ def _convert(arguments):
     ranges = None
     if integer:
         clips = inputs.training_clips(opened, arguments.representative, arguments.seed)
-        ranges = list(itertools.islice(clips, arguments.clips))
+        count = min(arguments.clips, inputs.MAX_SEQUENCES) if inputs.returns_sequences(opened) else arguments.clips
+        ranges = list(itertools.islice(clips, count))
     data = arguments.eval_data or arguments.representative
 
     def clips():
@@ -168,8 +169,9 @@ def _convert(arguments):
         return inputs.evaluation_clips(opened, data, arguments.eval_clips)
 
     evaluation = clips()  # before the conversion, so that a list that can't be read fails at once
+    model = _model(arguments, opened)
     report = litert.convert(
-        _model(arguments, opened),
+        model,
         arguments.output,
         quantization=arguments.quantization,
         representative_clips=ranges,
@@ -183,7 +185,7 @@ def _convert(arguments):
     )
     print(report)
     file = litert.LiteRTFile.read(report.path)
-    verification = litert.verify(file, opened.model, evaluation)
+    verification = litert.verify(file, model if inputs.returns_sequences(opened) else opened.model, evaluation)
     print(verification.error_table())
     print(f"latency           {litert.benchmark(file, num_threads=arguments.num_threads, runs=30)}")
     if arguments.error_report:
@@ -216,8 +218,10 @@ def _write_error_report(path, report):
 
 
 def _model(arguments, opened):
-    """The Keras model to convert."""
-    if not arguments.streaming:
+    """The Keras model to convert: of one that was trained on streams always the streaming model."""
+    from . import inputs
+
+    if not arguments.streaming and not inputs.returns_sequences(opened):
         return opened.model
     from keras_action.models import streaming_model
 

@@ -26,6 +26,7 @@ NOT_RUN = {
     "docs/several_devices.md": "all",
     "docs/studio.md": "all",
     "docs/torch_checkpoints.md": ["curl -LO", "weights = torch.load"],
+    "docs/training.md": ["keras-action train --recipe drawing"],
     "docs/tutorial.md": ["git clone"],
     "docs/web.md": "all",
 }

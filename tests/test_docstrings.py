@@ -24,7 +24,8 @@ REASONS = {
     "read_egogesture read_shards write_shards read_shard_jpegs join_clips sample_windows list_frames open_clip",
     "it needs a video": "frame_decoder read_frames video_info LogitSequence match_events match_at_end StreamReport "
     "evaluate_streams tune_events events_figure",
-    "it needs batches, a model or reports": "training_dataset evaluation_dataset FailureLog mixup evaluate train "
+    "it needs batches, a model or reports": "training_dataset evaluation_dataset sequence_dataset FailureLog "
+    "mixup evaluate train "
     "evaluation_page HtmlReport visualize compare activation_figure ParameterGroupSGD "
     "Complexity cross_validate",
     "it needs a file": "load_torch_checkpoint read_torch_file load_run load_model convert verify quantization_error "

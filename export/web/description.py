@@ -8,8 +8,8 @@ def describe_model(path, settings=None):
 
     Args:
         path: Path of a `.tflite` file of `keras_action.litert.convert`, with labels and length of its clips.
-        settings: Path of a JSON file of event settings, or `None` for those in the file, or else the defaults for
-            the length of its clips.
+        settings: Path of a JSON file of event settings, or `None` for those in the file, or else the defaults
+            for its time step or the length of its clips.
 
     Returns:
         A dictionary for JSON.
@@ -53,7 +53,11 @@ def describe_model(path, settings=None):
     elif stored is not None:
         settings, points = stored, metadata.extra.get("operating_points")
     else:
-        settings = EventSettings.for_clips(metadata.clip_seconds)
+        settings = (
+            EventSettings.for_steps(metadata.time_step)
+            if metadata.return_sequences
+            else EventSettings.for_clips(metadata.clip_seconds)
+        )
     if kind == "stream" and (settings.window_seconds is not None or settings.stride is not None):
         raise ValueError(
             f"{path} is run on every frame, at the time step of its training, without windows. "
@@ -69,6 +73,7 @@ def describe_model(path, settings=None):
         "labels": list(metadata.labels),
         "clip_seconds": metadata.clip_seconds,
         "num_segments": metadata.num_segments,
+        "return_sequences": metadata.return_sequences,
         "input_size": list(metadata.input_size),
         "crop_to_aspect_ratio": crops_to_aspect_ratio(metadata),
         "quantization": metadata.quantization,

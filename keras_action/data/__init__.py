@@ -44,7 +44,8 @@ from keras_action.data.sampling import (
     sample_segments,
     sampling_method,
 )
-from keras_action.data.settings import Augmentation, Cropping, Reading
+from keras_action.data.sequences import sequence_dataset, step_targets
+from keras_action.data.settings import Augmentation, Cropping, Reading, Sequences
 from keras_action.data.shards.format import read_shard_jpegs
 from keras_action.data.shards.manifest import read_shards
 from keras_action.data.shards.writing import ShardReport, write_shards
@@ -85,6 +86,7 @@ __all__ = [
     "FrameFolderSource",
     "Interval",
     "Reading",
+    "Sequences",
     "ShardReport",
     "ShardSource",
     "TooManyFailuresError",
@@ -129,7 +131,9 @@ __all__ = [
     "sample_segments",
     "sample_windows",
     "sampling_method",
+    "sequence_dataset",
     "split_annotations",
+    "step_targets",
     "steps_per_epoch",
     "stratified_parts",
     "three_crops",

@@ -60,6 +60,48 @@ class Cropping:
 
 
 @dataclass(frozen=True)
+class Sequences:
+    """How training sequences of streams are joined from clips, and what the targets of their steps are.
+
+    Attributes:
+        time_step: Seconds from one step to the next. A model is run on streams at the time step of its training.
+        speeds: The least and the greatest speed at which clips are played.
+        max_pause: The longest pause between gestures, in seconds; the shortest is none.
+        background_until: Share of a gesture until which a step is background, since nobody could tell it from others.
+        label_from: Share of a gesture from which a step has its label. In between, steps have weight 0.
+        label_after: Seconds after the end of a gesture until which a step has its label.
+        background_weight: Weight of background steps; that of steps with the label of a gesture is 1.
+    """
+
+    time_step: float = 1 / 6
+    speeds: tuple[float, ...] = (0.75, 1.3)
+    max_pause: float = 3.0
+    background_until: float = 0.55
+    label_from: float = 0.85
+    label_after: float = 0.4
+    background_weight: float = 0.5
+
+    def __post_init__(self):
+        normalise(self)
+        check_ranges(
+            self,
+            {
+                "time_step speeds": (lambda x: x > 0, "above 0"),
+                "max_pause label_after": (lambda x: x >= 0, "0 or more seconds"),
+                "background_until label_from": (lambda x: 0 <= x <= 1, "from 0 to 1"),
+                "background_weight": (lambda x: x >= 0, "0 or more"),
+            },
+        )
+        if len(self.speeds) != 2 or self.speeds[0] > self.speeds[1]:
+            raise ValueError(f"`speeds` must be the least and the greatest. Received: speeds={self.speeds}")
+        if self.background_until > self.label_from:
+            raise ValueError(
+                "`background_until` must be at most `label_from`. "
+                f"Received: background_until={self.background_until}, label_from={self.label_from}"
+            )
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """How clips are augmented in training, besides the corner crop: by default not at all.
 

@@ -195,6 +195,11 @@ def _fit_to(model, protocol):
 
 def _check_classes(model, labels):
     shape = getattr(model, "output_shape", None)
+    if isinstance(shape, tuple) and len(shape) == 3:
+        raise ValueError(
+            "A model with `return_sequences` is for streams, where `keras_action.recognition.evaluate_streams` counts "
+            f"its events; clips have no logits of their own. Received: output_shape={shape}"
+        )
     classes = shape[-1] if isinstance(shape, tuple) else None
     if classes is not None and classes != len(labels):
         raise ValueError(

@@ -152,6 +152,11 @@ def _find_head(model):
     """The pooling and the dense layer of a model with exact maps."""
     layers = {layer.name: layer for layer in model.layers}
     pool, classifier = layers.get("pool"), layers.get("classifier")
+    if "memory" in layers:
+        raise ValueError(
+            "Behind a memory the classifier is no sum over places, so that there are no class activation maps. "
+            f"Received: model {model.name!r} with memory={layers['memory'].units}. Use `keras_action.grad_cam`."
+        )
     if not isinstance(pool, keras.layers.GlobalAveragePooling2D) or not isinstance(classifier, keras.layers.Dense):
         raise ValueError(
             "The model must have a GlobalAveragePooling2D named 'pool' and a Dense named 'classifier', as the models "

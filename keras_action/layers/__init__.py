@@ -7,6 +7,7 @@ from keras_action.layers.motion_excitation import MotionExcitation
 from keras_action.layers.reverse_channels import ReverseChannels
 from keras_action.layers.spatio_temporal_excitation import SpatioTemporalExcitation
 from keras_action.layers.streaming_step import StreamingStep
+from keras_action.layers.temporal_memory import TemporalMemory
 from keras_action.layers.temporal_shift import TemporalShift
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "ReverseChannels",
     "SpatioTemporalExcitation",
     "StreamingStep",
+    "TemporalMemory",
     "TemporalShift",
     "UnfoldTime",
 ]

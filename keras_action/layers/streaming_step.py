@@ -4,10 +4,11 @@ import keras
 
 from keras_action.layers.action import Action
 from keras_action.layers.excitation import Excitation
+from keras_action.layers.temporal_memory import TemporalMemory
 from keras_action.layers.temporal_shift import TemporalShift
 
 # The layers whose output for a frame depends on other frames.
-TEMPORAL = (Action, Excitation, TemporalShift)
+TEMPORAL = (Action, Excitation, TemporalMemory, TemporalShift)
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
@@ -17,12 +18,13 @@ class StreamingStep(keras.layers.Layer):
     Frame by frame its outputs are those of the layer for a clip, if the states before the first frame are zeros.
 
     Args:
-        layer: `Action`, `TemporalShift` or one of the excitations, with `causal=True`.
+        layer: `Action`, `TemporalShift` or one of the excitations, with `causal=True`, or `TemporalMemory`.
 
     Call arguments:
-        inputs: List of the frame `(B, H, W, C)` and the states, in the order and shapes of `layer.state_shapes`.
+        inputs: List of the frame `(B, H, W, C)`, or its features `(B, C)`, and the states, in the order and shapes of
+            `layer.state_shapes`.
 
-    Output: list of the layer's output for the frame, `(B, H, W, C)`, and the next states.
+    Output: list of the layer's output for the frame and the next states.
 
     Raises:
         ValueError: where the layer is none of these, or not causal.
@@ -58,7 +60,8 @@ class StreamingStep(keras.layers.Layer):
         return [output, *(state[name] for name in names)]
 
     def compute_output_shape(self, input_shape):
-        return list(input_shape)
+        frame, *states = input_shape
+        return [self.layer.compute_output_shape(frame), *states]
 
     def get_config(self):
         return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}

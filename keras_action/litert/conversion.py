@@ -204,6 +204,7 @@ def _make_metadata(form, quantization, labels, clip_seconds, metadata):
         num_segments=form.clip_shape[0],
         input_size=form.clip_shape[1:3],
         clip_seconds=clip_seconds,
+        return_sequences=getattr(form.model, "return_sequences", False),
         quantization=quantization,
         package_version=__version__,
         extra=extra,

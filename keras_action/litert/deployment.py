@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_action.layers import Action, ReverseChannels, StreamingStep, TemporalShift
+from keras_action.layers import Action, ReverseChannels, StreamingStep, TemporalMemory, TemporalShift
 from keras_action.layers.excitation import Excitation
 from keras_action.litert.inference_action import InferenceAction
 from keras_action.litert.inference_step import InferenceStep
@@ -40,12 +40,18 @@ def deployment_model(model):
     >>> np.testing.assert_allclose(deployment_model(model)(clips), model(clips), atol=1e-4)
     """
     model = as_functional(model)
-    replaced = {layer.name: layer for layer in model.layers if isinstance(layer, _TEMPORAL)}
+    replaced = {
+        layer.name: layer
+        for layer in model.layers
+        if isinstance(layer, _TEMPORAL) and not isinstance(getattr(layer, "layer", None), TemporalMemory)
+    }
     folded = _fold_normalisation(model)
 
     def clone(layer):
         if layer.name in replaced:
             return (InferenceStep if isinstance(layer, StreamingStep) else InferenceAction).like(layer)
+        if isinstance(layer, TemporalMemory):  # without a loop, which the delegate leaves out
+            return copy_layer(layer, {"unroll": True})
         return folded[layer.name][0] if layer.name in folded else copy_layer(layer)
 
     copy = keras.models.clone_model(uncompiled(model), clone_function=clone)

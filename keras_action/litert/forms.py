@@ -65,6 +65,11 @@ class ClipForm:
                 f"Received: input_shape={shape}"
             )
         output_shape = model.output_shape
+        if isinstance(output_shape, tuple) and len(output_shape) == 3:
+            raise ValueError(
+                "A model with `return_sequences` is for streams: convert its `keras_action.streaming_model`. "
+                f"Received: output_shape={output_shape}"
+            )
         if not isinstance(output_shape, tuple) or len(output_shape) != 2:
             raise ValueError(
                 f"Expected a model with one output, logits of shape (B, classes). Received: output_shape={output_shape}"

@@ -25,6 +25,8 @@ class Metadata:
         num_segments: T, the number of frames of a clip.
         input_size: `(height, width)` of a frame.
         clip_seconds: Length of a clip in seconds, or `None` if not known.
+        return_sequences: Whether the logits of a streaming file stand for the frame itself, as of a model that was
+            trained on streams step by step. If not, their mean over T frames does.
         quantization: One of `keras_action.litert.QUANTIZATIONS`, or `None` if not known.
         package_version: The version of keras_action that wrote the file.
         name: Name of the model.
@@ -40,6 +42,7 @@ class Metadata:
     num_segments: int
     input_size: tuple[int, int]
     clip_seconds: float | None = None
+    return_sequences: bool = False
     quantization: str | None = None
     package_version: str = ""
     name: str = ""

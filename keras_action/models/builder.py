@@ -5,14 +5,14 @@ import os
 
 import keras
 
-from keras_action.layers import Action, FoldTime, TemporalShift, UnfoldTime
+from keras_action.layers import Action, FoldTime, TemporalMemory, TemporalShift, UnfoldTime
 from keras_action.layers.action import PATHS
 from keras_action.layers.fold_time import check_num_segments
 from keras_action.models.backbones import get_backbone, get_variant, name_by_position
 from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.gain import divide_gain
 from keras_action.models.insertion import apply_model, copy_weights
-from keras_action.models.motion_weights import check_motion_arguments, load_motion_weights
+from keras_action.models.motion_weights import MEMORY, check_motion_arguments, load_motion_weights
 from keras_action.models.resizing import check_size
 from keras_action.weights.motion_files import VARIANT, motion_path
 
@@ -45,6 +45,11 @@ def build_action_net(
             fresh; of an ACTION-Net file the temporal layers are loaded too. `"motion"`, for `"mobilenet_v2"`, is in
             this package: backbone and temporal layers of a model that learned synthetic motions, for small sets of
             gestures (docs/motion_weights.md).
+        memory: `None` (the default), or an integer, the units of a `keras_action.layers.TemporalMemory` behind the
+            pooled features of each frame, for streams: gestures of several strokes are longer than what the temporal
+            layers see. It needs `causal=True`, and starts fresh whatever `weights` are.
+        return_sequences: Whether to return the logits of each frame instead of their mean, for training on streams,
+            where each step has a label of its own.
         dropout: Float, the share of pooled features dropped in training; 0.5 by default.
         include_preprocessing: Whether the model normalises RGB 0..255, as it does by default. If not, it takes frames
             as the backbone's weights expect them. (Keras' EfficientNet always normalises.)
@@ -63,8 +68,9 @@ def build_action_net(
         **options: Other arguments of the backbone's constructor: `alpha=0.35` for a narrower MobileNetV2.
 
     Returns:
-        A functional `keras.Model`: `(B, T, H, W, 3)` → logits `(B, num_classes)`. Inside, every tensor is 4-D,
-        `(B·T, H, W, C)`. The classifier is applied to each frame and the mean is taken over the frames, as in TSN.
+        A functional `keras.Model`: `(B, T, H, W, 3)` → logits `(B, num_classes)`, or `(B, T, num_classes)` with
+        `return_sequences`. Inside, every tensor is 4-D, `(B·T, H, W, C)`. The classifier is applied to each frame and
+        the mean is taken over the frames, as in TSN.
 
     Raises:
         ValueError: for an unknown backbone or variant, or for weights that do not fit.
@@ -83,7 +89,7 @@ def build_action_net(
     def make_layer(layer_name):
         return Action(num_segments, paths=paths, shift=shift, causal=causal, name=f"{layer_name}_action")
 
-    return _build("action_net", backbone, num_classes, num_segments, make_layer, name=name, **options)
+    return _build("action_net", backbone, num_classes, num_segments, make_layer, causal=causal, name=name, **options)
 
 
 def build_tsm(
@@ -122,14 +128,14 @@ def build_tsm(
             num_segments, mode=shift, causal=causal, past_channels=past_channels, name=f"{layer_name}_shift"
         )
 
-    return _build("tsm", backbone, num_classes, num_segments, make_layer, name=name, **options)
+    return _build("tsm", backbone, num_classes, num_segments, make_layer, causal=causal, name=name, **options)
 
 
 def build_tsn(backbone, num_classes, num_segments=8, *, causal=False, name="tsn", **options):
     """TSN, the baseline that looks at each frame alone: it cannot tell a clip from its reverse.
 
     Args:
-        causal: Without effect, as no frame depends on another; for the same arguments as of the other models.
+        causal: Only `memory` needs it: without one no frame depends on another.
 
     All other arguments are as in `keras_action.build_action_net`.
 
@@ -139,7 +145,7 @@ def build_tsn(backbone, num_classes, num_segments=8, *, causal=False, name="tsn"
 
     Reference: TSN, [Wang et al., 2016](https://arxiv.org/abs/1608.00859).
     """
-    return _build("tsn", backbone, num_classes, num_segments, make_layer=None, name=name, **options)
+    return _build("tsn", backbone, num_classes, num_segments, make_layer=None, causal=causal, name=name, **options)
 
 
 def _build(
@@ -149,11 +155,14 @@ def _build(
     num_segments,
     make_layer,
     *,
+    causal,
     name,
     input_size=224,
     stages=None,
     location=1,
     weights=None,
+    memory=None,
+    return_sequences=False,
     dropout=0.5,
     include_preprocessing=True,
     variant=None,
@@ -169,6 +178,10 @@ def _build(
         raise ValueError(
             "Only channels last is supported: keras.config.set_image_data_format('channels_last'). "
             f"Received: {keras.config.image_data_format()!r}"
+        )
+    if memory is not None and not causal:
+        raise ValueError(
+            f"`memory` looks back only: it needs `causal=True`. Received: memory={memory}, causal={causal}"
         )
     if "pooling" in backbone_options:
         raise ValueError(
@@ -226,6 +239,8 @@ def _build(
         x = variant.preprocessing.apply(x)
     x = apply_model(frames_model, x, layers, changes)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    if memory is not None:
+        x = TemporalMemory(memory, num_segments, name=MEMORY)(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     # The head stays in float32 under mixed precision, as logits are summed and compared.
     x = keras.layers.Dense(
@@ -234,8 +249,9 @@ def _build(
         dtype="float32",
         name="classifier",
     )(x)
-    x = UnfoldTime(num_segments, dtype="float32", name="unfold_time")(x)
-    logits = keras.layers.GlobalAveragePooling1D(dtype="float32", name="logits")(x)
+    logits = UnfoldTime(num_segments, dtype="float32", name="unfold_time")(x)
+    if not return_sequences:
+        logits = keras.layers.GlobalAveragePooling1D(dtype="float32", name="logits")(logits)
     model = keras.Model(clip, logits, name=name)
 
     if state_dict:

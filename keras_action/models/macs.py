@@ -16,6 +16,7 @@ from keras_action.layers import (
     MotionExcitation,
     SpatioTemporalExcitation,
     StreamingStep,
+    TemporalMemory,
     TemporalShift,
 )
 
@@ -168,6 +169,13 @@ def _(layer: MotionExcitation, inputs, output):
         training=n * (h * w * c * r + taps + expand),
         inference=n * (9 * c * r + taps + expand),
     )
+
+
+@count_macs.register
+def _(layer: TemporalMemory, inputs, output):
+    """A gated recurrent unit: for each frame three products with its features and three with the state."""
+    n, c = inputs[0]
+    return in_every_form(n * 3 * layer.units * (c + layer.units))
 
 
 @count_macs.register

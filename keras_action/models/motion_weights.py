@@ -7,6 +7,7 @@ from keras_action.layers.temporal_shift import causal_kernel
 from keras_action.weights.motion_files import BACKBONE, VARIANT, motion_path, read_motion_file, write_motion_file
 
 CLASSIFIER = "classifier"
+MEMORY = "memory"
 _FITS = {
     "action_net": "MobileNetV2 of width 1.0 with all three paths and the learnable shift in each block",
     "tsm": "MobileNetV2 of width 1.0 with TSM's fixed shift in each block",
@@ -44,7 +45,7 @@ def check_motion_arguments(kind, backbone, variant=None, past_channels="second")
 
 
 def load_motion_weights(model, path):
-    """Sets all weights of a model but those of the classifier to motion weights.
+    """Sets all weights of a model but those of the classifier and the memory to motion weights.
 
     The number of frames and their size may be any. The kernels of the learnable shift are converted by `causal_kernel`
     if the model is causal.
@@ -57,7 +58,7 @@ def load_motion_weights(model, path):
         ValueError: If a layer is missing, or has weights of other shapes.
     """
     stored = read_motion_file(path)
-    layers = {layer.name: layer for layer in model.layers if layer.weights and layer.name != CLASSIFIER}
+    layers = {layer.name: layer for layer in model.layers if layer.weights and layer.name not in (CLASSIFIER, MEMORY)}
     different = sorted(set(layers) ^ set(stored)) or [
         name
         for name, arrays in stored.items()

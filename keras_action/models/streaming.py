@@ -22,11 +22,14 @@ class StreamingModel(keras.Model):
 
     Args:
         num_segments: Integer T, the frames of a clip of the causal model.
+        return_sequences: Whether the causal model was one with `return_sequences`: the logits of each frame then stand
+            for themselves, otherwise their mean over T frames was trained.
     """
 
-    def __init__(self, *args, num_segments=1, **kwargs):
+    def __init__(self, *args, num_segments=1, return_sequences=False, **kwargs):
         super().__init__(*args, **kwargs)
         self.num_segments = num_segments
+        self.return_sequences = return_sequences
 
     def export(self, filepath, format="tf_saved_model", **kwargs):
         """As `keras.Model.export`; an ONNX file has no name twice, so its output states are called `next_state_…`."""
@@ -38,7 +41,11 @@ class StreamingModel(keras.Model):
         return flat.export(filepath, format, **kwargs)
 
     def get_config(self):
-        return {**super().get_config(), "num_segments": self.num_segments}
+        return {
+            **super().get_config(),
+            "num_segments": self.num_segments,
+            "return_sequences": self.return_sequences,
+        }
 
 
 def streaming_model(model, average_over=None):
@@ -46,20 +53,22 @@ def streaming_model(model, average_over=None):
 
     Its inputs are `frame` and the states, its outputs `logits` and the next states, under the same names,
     `state_<layer>_<part>`. Before the first frame of a video all states are zeros (`initial_states`). The mean of the
-    logits over the first T frames is the output of `model` for a clip of these frames, but for rounding. A video may
-    have any number of frames.
+    logits over the first T frames is the output of `model` for a clip of these frames, but for rounding; of a model
+    with `return_sequences` each frame's logits are. A video may have any number of frames.
 
     The weights are copies. Batch normalisation uses its stored statistics: the streaming model is for inference.
 
     Args:
         model: A model of `build_action_net`, `build_tsm` or `build_tsn` with `causal=True` (TSN may do without), or
-            any functional model that folds time, computes logits of each frame and takes their mean, as these do.
+            any functional model that folds time, computes logits of each frame and takes their mean, or unfolds time
+            only, as these do.
         average_over: `None` for the logits of the frame, or an integer n for the mean over the last n frames, with the
             logits of n − 1 frames as a state. Frames before the first count as zeros.
 
     Returns:
         A functional `keras.Model`: `{"frame": (B, H, W, 3), "state_…": (B, …)}` → `{"logits": (B, classes),
-        "state_…": (B, …)}`. No tensor has more than four dimensions. Its attribute `num_segments` is T of `model`.
+        "state_…": (B, …)}`. No tensor has more than four dimensions. Its attributes `num_segments` and
+        `return_sequences` are those of `model`.
 
     Raises:
         ValueError: if a layer reads later frames, or the model does not have this form.
@@ -87,9 +96,11 @@ def streaming_model(model, average_over=None):
     def call(layer, *args, **kwargs):
         if layer.name in copies:
             raise ValueError(f"A layer that is used twice cannot be rebuilt. Received: layer {layer.name!r}")
-        if isinstance(layer, (FoldTime, UnfoldTime)):
+        if isinstance(layer, FoldTime):
             return args[0]
-        if isinstance(layer, keras.layers.GlobalAveragePooling1D):
+        if isinstance(layer, UnfoldTime):
+            made.append(args[0])
+        if isinstance(layer, (UnfoldTime, keras.layers.GlobalAveragePooling1D)):
             return frame  # the output of the clone, which must depend on its input only
         copies[layer.name] = copy = copy_layer(layer)
         output = _step(copy, args[0], inputs, outputs) if isinstance(layer, TEMPORAL) else copy(*args, **kwargs)
@@ -104,7 +115,11 @@ def streaming_model(model, average_over=None):
     if average_over is not None:
         logits = _average(logits, operator.index(average_over), inputs, outputs)
     stream = StreamingModel(
-        inputs, {LOGITS: logits, **outputs}, name=f"{model.name}_stream", num_segments=model.input_shape[1]
+        inputs,
+        {LOGITS: logits, **outputs},
+        name=f"{model.name}_stream",
+        num_segments=model.input_shape[1],
+        return_sequences=len(model.output_shape) == 3,
     )
     for name, copy in copies.items():
         if getattr(copy, "weights", None):
@@ -163,7 +178,7 @@ def _states(stream):
 
 
 def _check_form(model):
-    """Raises a `ValueError` if the model reads later frames, or is not the mean of the logits of its frames."""
+    """Raises a `ValueError` if the model reads later frames, or does not end in its frames' logits or their mean."""
     for layer in model.layers:
         if isinstance(layer, TEMPORAL) and not layer.causal:
             raise ValueError(
@@ -178,13 +193,18 @@ def _check_form(model):
         len(inputs) == 1
         and len(ends) == 2
         and graph.sources[ends[0]] == inputs
-        and isinstance(graph.operations[last], keras.layers.GlobalAveragePooling1D)
-        and graph.sources[last] == ends[1:]
+        and (
+            last == ends[1]
+            or (
+                isinstance(graph.operations[last], keras.layers.GlobalAveragePooling1D)
+                and graph.sources[last] == ends[1:]
+            )
+        )
         and len(model.outputs) == 1
     )
     if not fits:
         raise ValueError(
             "`model` must fold time into the batch (FoldTime), compute the logits of each frame, unfold time "
-            "(UnfoldTime) and take the mean (GlobalAveragePooling1D), as the models of `build_action_net` do. "
+            "(UnfoldTime) and take the mean (GlobalAveragePooling1D) or none, as the models of `build_action_net` do. "
             f"Received: model {model.name!r}"
         )

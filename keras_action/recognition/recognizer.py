@@ -53,7 +53,8 @@ class GestureRecognizer:
             model.
         settings: An `EventSettings`, for windows of several lengths a
             `WindowEventSettings`, or the path of their JSON file. `None` for those
-            stored with the model, `EventSettings.for_clips(clip_seconds)` or
+            stored with the model, `EventSettings.for_clips(clip_seconds)`,
+            `EventSettings.for_steps(stride)` for a streaming model trained step by step, or
             `WindowEventSettings.for_windows(window_seconds)`.
         window_seconds: Length of the windows, in seconds, or several lengths, which
             compete: for gestures of very different lengths, at the cost of as many
@@ -238,7 +239,8 @@ class GestureRecognizer:
         self.stride = self.clip_seconds / self.num_segments
         self.window_seconds = None
         # The logits of a clip are the mean over its frames.
-        return FrameSteps(self.model, len(self.labels), self.stride, average_over=self.num_segments)
+        average_over = 1 if self._return_sequences else self.num_segments
+        return FrameSteps(self.model, len(self.labels), self.stride, average_over=average_over)
 
     def _make_windows(self, stride, window_seconds, settings):
         """The `SlidingWindows` of a model of clips."""
@@ -254,7 +256,13 @@ class GestureRecognizer:
         predict = getattr(self.model, "predict_on_batch", self.model)
         return SlidingWindows(predict, self.num_segments, len(self.labels), self.window_seconds, self.stride)
 
+    @property
+    def _return_sequences(self):
+        return getattr(getattr(self.model, "metadata", None), "return_sequences", False)
+
     def _default_settings(self):
+        if self._return_sequences:
+            return EventSettings.for_steps(self.stride)
         if has_several_lengths(self.window_seconds):
             return WindowEventSettings.for_windows(self.window_seconds)
         return EventSettings.for_clips(self.clip_seconds)

@@ -168,6 +168,19 @@ class EventSettings(DetectorSettings):
         """
         return cls(**{"smoothing": 0.375 * clip_seconds, "min_duration": 0.45 * clip_seconds, **changes})
 
+    @classmethod
+    def for_steps(cls, stride, **changes):
+        """Settings for a streaming model that was trained step by step: its logits already say when a gesture ends.
+
+        An event fires at the first steps that are certain, and nothing else is one for half a second.
+
+        Args:
+            stride: Time from one step to the next, in seconds.
+            **changes: Other fields, which override these.
+        """
+        fields = {"smoothing": 2 * stride, "min_duration": 0.0, "merge_gap": 2 * stride, "refractory": 0.5}
+        return cls(**{**fields, "firing": "early", **changes})
+
     def with_on_threshold(self, threshold):
         """The settings with another `on_threshold`; `off_threshold` is lowered to it where it is higher."""
         return dataclasses.replace(self, on_threshold=threshold, off_threshold=min(threshold, self.off_threshold))

@@ -5,7 +5,7 @@ import dataclasses
 
 import keras
 
-from keras_action.data import Annotations, evaluation_dataset, training_dataset
+from keras_action.data import Annotations, Augmentation, evaluation_dataset, sequence_dataset, training_dataset
 from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.models.backbones import get_backbone
 from keras_action.optimizers import AdamW, ParameterGroupSGD
@@ -13,6 +13,7 @@ from keras_action.optimizers.schedules import CosineDecay, StepDecay
 from keras_action.training.trainable import set_trainable
 from keras_action.training.transfer import misfits, open_start, take_weights
 
+_VALIDATION_SEED = 2**31 - 1
 _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
 
 
@@ -93,6 +94,8 @@ def _build_new(recipe, num_classes, labels=None):
             unit_gain=recipe.unit_gain and recipe.weights is not None,
             dropout=recipe.dropout,
             causal=recipe.causal,
+            memory=recipe.memory,
+            return_sequences=recipe.return_sequences,
             **options,
         )
 
@@ -173,8 +176,11 @@ def training_batches(recipe, annotations, *, initial_epoch=0, failures=None, sha
     """The batches that a recipe trains on: `keras_action.data.training_dataset` with the recipe's settings.
 
     Returns:
-        A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures.
+        A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures;
+        with `return_sequences` those of `keras_action.data.sequence_dataset`.
     """
+    if recipe.return_sequences:
+        return _sequences(recipe, annotations, recipe.seed, recipe.augmentation, initial_epoch, failures, shard)
     batches = training_dataset(
         annotations,
         num_segments=recipe.num_segments,
@@ -211,9 +217,13 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
     """
     import tensorflow as tf
 
+    steps = -(-len(annotations) // recipe.clips_per_step)
+    if recipe.return_sequences:  # always the same ones
+        batches = _sequences(recipe, annotations, _VALIDATION_SEED, Augmentation(), 0, failures, shard)
+        return batches.take(steps).apply(tf.data.experimental.assert_cardinality(steps))
     index, count = shard
     part = Annotations(annotations.clips[index::count], annotations.labels)
-    size, steps = recipe.clips_per_step // count, -(-len(annotations) // recipe.clips_per_step)
+    size = recipe.clips_per_step // count
     batches = evaluation_dataset(
         part,
         num_segments=recipe.num_segments,
@@ -232,6 +242,26 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
     weight = steps * recipe.clips_per_step / len(annotations)
     batches = batches.map(lambda clips, labels, weights: (clips, labels, weights * weight))
     return batches.map(_one_hot(len(annotations.labels))).prefetch(tf.data.AUTOTUNE)
+
+
+def _sequences(recipe, annotations, seed, augmentation, initial_epoch, failures, shard):
+    if shard != (0, 1):
+        raise ValueError(f"`return_sequences` needs one process. Received: shard={shard}")
+    per_update = recipe.batch_size
+    return sequence_dataset(
+        annotations,
+        num_segments=recipe.num_segments,
+        input_size=recipe.input_size,
+        batch_size=recipe.clips_per_step,
+        seed=seed,
+        initial_epoch=initial_epoch,
+        sequences_per_epoch=max(1, len(annotations) // per_update) * per_update,
+        sequences=recipe.sequences,
+        cropping=recipe.cropping,
+        augmentation=augmentation,
+        reading=recipe.reading,
+        failures=failures,
+    )
 
 
 def _one_hot(num_classes):

@@ -121,9 +121,9 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     else:
         model = build_model(recipe, len(training.labels), training.labels)
         if engine.is_main:
-            seconds = median_clip_seconds(training)
+            seconds = clip_length(recipe, training)
             digests = set_digests(training, validation)
-            of_streams = has_stream_windows(training)
+            of_streams = recipe.return_sequences or has_stream_windows(training)
             write_run(folder, recipe, training.labels, seconds, **digests, trained_on_streams=of_streams)
         engine.wait()
         engine.check_same(
@@ -163,6 +163,13 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
                 verbose=_verbosity(engine),
             )
     print_failures(failures, validation_failures)
+
+
+def clip_length(recipe, training):
+    """The length of a model's clips in seconds, or `None`: of sequences by their time step, else the median."""
+    if recipe.return_sequences:
+        return recipe.num_segments * recipe.sequences.time_step
+    return median_clip_seconds(training)
 
 
 def median_clip_seconds(annotations):

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from keras_action.data.sampling import SAMPLING_METHODS
-from keras_action.data.settings import Augmentation, Cropping, Reading
+from keras_action.data.settings import Augmentation, Cropping, Reading, Sequences
 from keras_action.layers.action import PATHS
 from keras_action.models.backbones import get_variant
 from keras_action.utils.fields import check_choice, check_ranges, did_you_mean, normalise, parse_field
@@ -24,7 +24,7 @@ _ABOVE_ZERO = (lambda x: x > 0, "above 0")
 _NOT_NEGATIVE = (lambda x: x >= 0, "0 or more")
 _SHARE = (lambda x: 0 <= x <= 1, "from 0 to 1")
 _RANGES = {
-    "num_segments input_size epochs batch_size gradient_accumulation_steps learning_rate alpha": _ABOVE_ZERO,
+    "num_segments input_size epochs batch_size gradient_accumulation_steps learning_rate alpha memory": _ABOVE_ZERO,
     "reference_batch_size global_clipnorm decay_factor": _ABOVE_ZERO,
     "warmup_epochs weight_decay frozen_epochs frozen_stages decay_epochs seed": _NOT_NEGATIVE,
     "dropout label_smoothing max_failed_share": _SHARE,
@@ -38,7 +38,8 @@ class Recipe:
     """What is trained, on what, and how.
 
     A wrong value, or a misspelt field, is an error when the recipe is made. `override`, `replace`, `to_dict` and
-    `from_dict` name the fields of `cropping`, `augmentation` and `reading` as if they were the recipe's own.
+    `from_dict` name the fields of `cropping`, `augmentation`, `sequences` and `reading` as if they were the recipe's
+    own.
 
     Attributes:
         model: `"action_net"`, `"tsm"` or `"tsn"`.
@@ -55,6 +56,9 @@ class Recipe:
         shift: Temporal shift: `"learnable"`, `"fixed"` or `None`; `"default"` is learnable in ACTION-Net and fixed in
             TSM.
         causal: Whether frames depend only on earlier ones, as `keras_action.streaming_model` needs it.
+        memory: Units of a memory behind the pooled features; `None` for none. It needs `causal`.
+        return_sequences: Whether the model learns from streams, step by step, and not from single clips: each of
+            `num_segments` steps has a target of its own. It needs `causal`.
         stages: Stages with temporal layers; `None` for all.
         location: Place of the temporal layer in a block, 1 to 4.
         zero_init_residual: Whether each residual branch starts at zero, which speeds up training from scratch.
@@ -93,6 +97,7 @@ class Recipe:
             `keras_action.data.SAMPLING_METHODS`.
         cropping: A `keras_action.data.Cropping`.
         augmentation: A `keras_action.data.Augmentation`.
+        sequences: A `keras_action.data.Sequences`, for `return_sequences`.
         reading: A `keras_action.data.Reading`.
         max_failed_share: Share of the clips that may fail to decode before training stops.
         mixed_precision: `None`, `"mixed_float16"` or `"mixed_bfloat16"`.
@@ -117,6 +122,8 @@ class Recipe:
     paths: tuple[str, ...] = PATHS
     shift: str | None = "default"
     causal: bool = False
+    memory: int | None = None
+    return_sequences: bool = False
     stages: tuple[int, ...] | None = None
     location: int = 1
     zero_init_residual: bool = False
@@ -144,6 +151,7 @@ class Recipe:
     sampling: str = "segments"
     cropping: Cropping = Cropping()
     augmentation: Augmentation = Augmentation(color_jitter=0.2)
+    sequences: Sequences = Sequences()
     reading: Reading = Reading()
     max_failed_share: float = 0.1
     mixed_precision: str | None = None
@@ -165,6 +173,11 @@ class Recipe:
                 "`batch_size` must be a multiple of `gradient_accumulation_steps`. "
                 f"Received: batch_size={self.batch_size}, "
                 f"gradient_accumulation_steps={self.gradient_accumulation_steps}"
+            )
+        if not self.causal and (self.memory is not None or self.return_sequences):
+            raise ValueError(
+                "`memory` and `return_sequences` are for streams: they need `causal=True`. "
+                f"Received: memory={self.memory}, return_sequences={self.return_sequences}, causal=False"
             )
         if self.start_from is not None and self.zero_init_residual:
             raise ValueError(
@@ -190,7 +203,7 @@ class Recipe:
         return self.learning_rate * self.batch_size / (self.reference_batch_size or self.batch_size)
 
     def replace(self, **changes):
-        """A copy with other values of fields, also of those of `cropping`, `augmentation` and `reading`.
+        """A copy with other values of fields, also of those of `cropping`, `augmentation`, `sequences` and `reading`.
 
         Example:
 
@@ -238,10 +251,10 @@ class Recipe:
 
 
 _OWN_FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
-# Name of a field of `cropping`, `augmentation` or `reading` → which of them it is in.
+# Name of a field of `cropping`, `augmentation`, `sequences` or `reading` → which of them it is in.
 _GROUPS = {
     field.name: group
-    for group in ("cropping", "augmentation", "reading")
+    for group in ("cropping", "augmentation", "sequences", "reading")
     for field in dataclasses.fields(_OWN_FIELDS[group].type)
 }
 # All fields by the names that command lines and files have for them.

@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_action.layers import Action, TemporalShift
+from keras_action.layers import Action, TemporalMemory, TemporalShift
 from keras_action.models.insertion import finalize_normalizations
-from keras_action.models.motion_weights import CLASSIFIER, make_causal
+from keras_action.models.motion_weights import CLASSIFIER, MEMORY, make_causal
 from keras_action.training.distribution import is_main_process
 from keras_action.training.model_files import TORCH_SUFFIXES, load_model
 
@@ -20,6 +20,7 @@ _SETTINGS = (
     "mode",
     "shift_divisor",
     "past_channels",
+    "units",
 )
 
 
@@ -48,10 +49,10 @@ def misfits(model, start):
     """Reasons why `model` can't take the weights of `start`: a list of sentences, empty if they fit.
 
     The classifier, the number of frames, their size, dropout and precision may differ, and `model` may be causal where
-    `start` is not.
+    `start` is not, and have a memory where `start` has none.
     """
     ours, theirs = _described(model), _described(start)
-    reasons = [f"it has no layer {name!r}" for name in ours if name not in theirs]
+    reasons = [f"it has no layer {name!r}" for name in ours if name not in theirs and name != MEMORY]
     reasons += [f"it has an extra layer {name!r}" for name in theirs if name not in ours]
     for name, description in ours.items():
         for what, value in description.items():
@@ -67,6 +68,8 @@ def misfits(model, start):
 def take_weights(model, start, path, labels=None, start_labels=None):
     """Copies the weights of a model to another one; those of the classifier only if the classes are the same.
 
+    A memory that only `model` has is new, and the classifier behind it too.
+
     The kernel of a learnable shift is converted by `causal_kernel` if only `model` is causal.
 
     Args:
@@ -76,19 +79,24 @@ def take_weights(model, start, path, labels=None, start_labels=None):
         labels: Names of the classes of `model`, if known.
         start_labels: Names of the classes of `start`, if known.
     """
+    known = {layer.name for layer in start.layers}
     for layer in model.layers:
-        if layer.weights and layer.name != CLASSIFIER:
+        if layer.weights and layer.name != CLASSIFIER and layer.name in known:
             old = start.get_layer(layer.name)
             layer.set_weights(old.get_weights())
             finalize_normalizations(layer)
             if not _is_causal(old):
                 make_causal(layer)
     count, old_count = model.output_shape[-1], start.output_shape[-1]
-    same = count == old_count and (None in (labels, start_labels) or tuple(labels) == tuple(start_labels))
+    has_new_memory = MEMORY not in known and any(layer.name == MEMORY for layer in model.layers)
+    same_labels = None in (labels, start_labels) or tuple(labels) == tuple(start_labels)
+    same = count == old_count and same_labels and not has_new_memory
     if same:
         model.get_layer(CLASSIFIER).set_weights(start.get_layer(CLASSIFIER).get_weights())
     if is_main_process():
         new = f"a new classifier for {count} classes, other than the {old_count} in the file"
+        if has_new_memory:
+            new = f"a new memory, and a new classifier for {count} classes behind it"
         classes = "the same classes" if same else new
         print(f"Starting with the weights of {path}: {classes}.")
 
@@ -97,7 +105,7 @@ def _described(model):
     """Name of a layer → its settings that must agree, for layers with weights, temporal layers, and input scaling."""
     described = {}
     for layer in model.layers:
-        kept = layer.weights or isinstance(layer, (Action, TemporalShift, keras.layers.Rescaling))
+        kept = layer.weights or isinstance(layer, (Action, TemporalMemory, TemporalShift, keras.layers.Rescaling))
         if kept and layer.name != CLASSIFIER:
             config = layer.get_config()
             described[layer.name] = {

@@ -291,3 +291,9 @@ def test_evaluate_stops_where_too_many_videos_are_broken(video_annotations):
 
 def test_docstring():
     assert doctest.testmod(evaluation).failed == 0
+
+
+def test_a_model_of_streams_is_not_for_clips():
+    frames = keras.Sequential([keras.Input((2, 8, 8, 3)), keras.layers.Reshape((2, 192)), keras.layers.Dense(3)])
+    with pytest.raises(ValueError, match=r"`return_sequences` is for streams.*Received: output_shape=\(None, 2, 3\)"):
+        evaluate(frames, types.SimpleNamespace(labels=LABELS, clips=()), num_segments=2, input_size=8)

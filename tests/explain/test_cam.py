@@ -197,3 +197,11 @@ def test_another_head_has_gradients_only(model):
     assert keras_action.grad_cam(other, clips(), 4).shape == (2, FRAMES, 8, 8)
     with pytest.raises(ValueError, match="A Keras model of clips"):
         keras_action.class_activation_maps(lambda clips: clips, clips())
+
+
+def test_no_class_activation_maps_behind_a_memory(monkeypatch):
+    tiny.register(monkeypatch)
+    model = keras_action.build_action_net("tiny", 5, 2, input_size=32, causal=True, memory=4)
+    with pytest.raises(ValueError, match=r"no class activation maps.*memory=4.*grad_cam"):
+        keras_action.class_activation_maps(model, clips())
+    assert np.isfinite(keras_action.grad_cam(model, clips())).all()

@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+import keras_action
 from export.convert import QUANTIZATIONS, main
-from keras_action.litert import LiteRTModel, LiteRTStream, read_metadata
+from keras_action.litert import LiteRTModel, LiteRTStream, convert, read_metadata
+from tests import tiny
 from tests.litert.color_model import LABELS, color_clips, write_color_run
 from tests.test_case import reference
 
@@ -172,3 +174,25 @@ def test_a_checkpoint_whose_keys_do_not_tell_its_kind(tmp_path, capsys):
     main([*model, "--kind", "tsm", "--output", str(path)])
     assert "same class        100.0%" in capsys.readouterr().out
     assert read_metadata(path).num_segments == 2
+
+
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+def test_a_model_of_streams_becomes_a_streaming_file(quantization, tmp_path, capsys, monkeypatch):
+    tiny.register(monkeypatch)
+    csv = tiny.write_videos(tmp_path, per_class=4)
+    csv.write_text(csv.read_text().replace(",dark", ",none"))
+    clips = keras_action.data.read_annotations(csv)
+    recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=8, time_step=0.25, epochs=2)
+    keras_action.train(recipe, clips, None, tmp_path / "run", tensorboard=False)
+    path = tmp_path / "live.tflite"
+    main([str(tmp_path / "run"), "--quantization", quantization, "--representative", str(csv), "--output", str(path)])
+    text = capsys.readouterr().out
+    assert float(re.search(r"same class +(\S+)%", text)[1]) > 95
+    metadata = read_metadata(path)
+    assert metadata.return_sequences and metadata.time_step == 0.25
+    recognizer = keras_action.GestureRecognizer(path)
+    assert (recognizer.stride, recognizer.predictor.average_over) == (0.25, 1)
+    stream, run = LiteRTStream(path), keras_action.load_run(tmp_path / "run")
+    assert stream.average_over == 1 and "state_memory_gru" in stream.states()
+    with pytest.raises(ValueError, match="A model with `return_sequences` is for streams"):
+        convert(run.load_model(), tmp_path / "clip.tflite")

@@ -223,3 +223,17 @@ def test_imagenet_weights_without_internet(monkeypatch):
     monkeypatch.setitem(BACKBONES, "mobilenet_v2", dataclasses.replace(BACKBONES["mobilenet_v2"], constructor=offline))
     with pytest.raises(ConnectionError, match=r"weights=None`, or the path of a file. Received: weights='imagenet'"):
         keras_action.build_tsn("mobilenet_v2", 3, weights="imagenet")
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_a_memory_looks_back_only(kind):
+    with pytest.raises(ValueError, match=r"`memory` looks back only: it needs `causal=True`"):
+        build(kind, memory=8)
+
+
+def test_the_logits_of_each_frame_have_the_mean_that_a_clip_has():
+    clip, frame = build("action_net"), build("action_net", return_sequences=True)
+    frame.set_weights(clip.get_weights())
+    x = clips(2, 4, 64, 64)
+    assert frame.output_shape == (None, 4, 5)
+    assert_close(numpy(frame(x)).mean(axis=1), clip(x), atol=1e-5)

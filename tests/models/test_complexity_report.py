@@ -422,3 +422,14 @@ def test_a_streaming_model_is_counted_whole():
     assert report.uncounted == ()
     assert report.trainable == clip.trainable
     assert 0.95 < 4 * report.macs.inference / clip.macs.inference <= 1  # STE's band has zeros in a clip
+
+
+def test_a_memory_is_three_products_with_the_features_and_three_with_the_state():
+    plain, memory = (
+        keras_action.build_action_net(
+            "mobilenet_v2", 5, num_segments=4, input_size=32, alpha=0.35, causal=True, **options
+        )
+        for options in ({}, {"memory": 16})
+    )
+    more = keras_action.complexity(memory).macs.training - keras_action.complexity(plain).macs.training
+    assert more == 4 * (3 * 16 * (1280 + 16) + 16 * 5 - 1280 * 5)

@@ -87,6 +87,7 @@ def check(model, stream, frames):
         {"kind": "tsm"},
         {"kind": "tsm", "shift": "learnable"},
         {"kind": "tsn"},
+        {"memory": 6},
     ],
     ids=str,
 )
@@ -203,6 +204,28 @@ def test_no_tensor_above_rank_four_and_small_states():
     assert initial_states(stream, batch_size=3)["state_branch_action_ste"].shape == (3, 8, 16)
 
 
+@pytest.mark.parametrize("options", [{}, {"memory": 6}, {"kind": "tsm", "memory": 6}], ids=str)
+def test_each_frame_of_a_model_that_returns_sequences(options, tmp_path):
+    model, frames = make(return_sequences=True, **options), clips(2, 4, 32)
+    assert model.output_shape == (None, 4, 5)
+    stream = streaming_model(model)
+    logits, _ = run(stream, frames)
+    np.testing.assert_allclose(logits, model.predict(frames, verbose=0), atol=1e-4 * np.ptp(logits))
+    assert ("state_memory_gru" in stream.input) == ("memory" in options)
+    stream.save(tmp_path / "stream.keras")
+    loaded = keras.saving.load_model(tmp_path / "stream.keras")
+    assert loaded.return_sequences and not streaming_model(make()).return_sequences
+    np.testing.assert_allclose(run(loaded, frames)[0], logits, atol=1e-6)
+
+
+def test_a_memory_holds_what_was_long_ago():
+    stream, frames = streaming_model(make(memory=6, shift="fixed")), clips(1, 12, 32)
+    other = frames.copy()
+    other[:, 0] = 255 - other[:, 0]
+    # Three layers back at most see the shifts; the memory sees all.
+    assert (np.abs(run(stream, frames)[0] - run(stream, other)[0])[0, -1] > 0).any()
+
+
 def test_the_weights_are_copies():
     model = make()
     stream = streaming_model(model)
@@ -249,7 +272,6 @@ def test_a_model_of_ones_own():
     [
         (lambda: keras_action.build_action_net("tiny", 5, 4, input_size=32), "'branch_action' has causal=False"),
         (lambda: keras_action.build_tsm("tiny", 5, 4, input_size=32), "'branch_shift' has causal=False"),
-        (lambda: own_model(end=None), "take the mean"),
         (lambda: own_model(end=keras.layers.GlobalMaxPooling1D), "take the mean"),
         (lambda: tiny.tiny_backbone((32, 32, 3), False, None), "take the mean"),
         (lambda: keras.layers.Dense(3), "A functional"),

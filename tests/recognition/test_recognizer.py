@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_action.recognition import EventSettings, GestureRecognizer, WindowEventSettings
-from tests.recognition.fakes import LABELS, RedModel, RedStream, frame, play
+from tests.recognition.fakes import LABELS, RedModel, RedStream, frame, frames, play
 
 
 @pytest.mark.parametrize(
@@ -360,6 +360,21 @@ def test_streaming_models_find_gestures_at_their_times(times):
         assert event.end == pytest.approx(end, abs=0.4)
     # One frame a step, whatever the camera's rate, and half a clip after the last.
     assert len(model.seen) == pytest.approx((times[-1] - times[0]) / 0.125 + 4, abs=2)
+
+
+def test_logits_of_steps_are_not_averaged():
+    model = RedStream(num_segments=40, clip_seconds=5.0)
+    model.metadata.return_sequences = True
+    recognizer = GestureRecognizer(model)
+    assert (recognizer.stride, recognizer.predictor.average_over) == (0.125, 1)
+    assert recognizer.settings == EventSettings.for_steps(0.125)
+    assert recognizer.settings.firing == "early"
+    events = []
+    for time, picture in frames(np.arange(0, 10, 1 / 30), red=[(3, 4), (6, 7.5)]):
+        events += [(time, event.label) for event in recognizer.push(picture, time)]
+    # Reported within two steps, and not once more while it lasts.
+    assert [label for _, label in events] == ["red", "red"]
+    assert [time for time, _ in events] == pytest.approx([3.2, 6.2], abs=0.2)
 
 
 def test_a_gap_and_the_end_reset_a_streaming_model():

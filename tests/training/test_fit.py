@@ -541,3 +541,41 @@ def test_a_run_tells_whether_its_clips_are_windows_of_streams(second, expected, 
     run = keras_action.train(tiny.recipe(epochs=1), clips, None, tmp_path / "run", tensorboard=False)
     assert run.trained_on_streams is expected
     assert keras_action.load_model(run.folder).trained_on_streams is expected
+
+
+# === Streams ===
+
+
+@pytest.fixture
+def streams(tmp_path):
+    """Clips of a gesture, "bright", and of the background, "none"."""
+    clips = read_annotations(tiny.write_videos(tmp_path, per_class=4))
+    named = tuple(dataclasses.replace(clip, label="none" if clip.label == "dark" else "bright") for clip in clips.clips)
+    return Annotations(named, ("bright", "none"))
+
+
+def test_a_model_learns_the_steps_of_streams_and_resumes(streams, monkeypatch, tmp_path):
+    tiny.register(monkeypatch)
+    recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=8, time_step=0.25, epochs=2)
+    run = keras_action.train(recipe, streams, streams, tmp_path / "run", tensorboard=False)
+    assert run.load_model().output_shape == (None, 8, 2)
+    assert run.clip_seconds == 8 * 0.25
+    log = read_log(tmp_path / "run")
+    assert log[-1]["val_loss"] < log[0]["val_loss"]
+    assert 0 <= log[-1]["val_accuracy"] <= 1
+
+    half = tiny.recipe(**{**recipe.to_dict(), "epochs": 2})
+    stopped = tmp_path / "stopped"
+    with pytest.raises(KeyboardInterrupt):
+        keras_action.train(half, streams, streams, stopped, callbacks=[Stop()], tensorboard=False)
+    again = keras_action.train(half, streams, streams, stopped, tensorboard=False)
+    for one, other in zip(again.load_model().get_weights(), run.load_model().get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+class Stop(keras.callbacks.Callback):
+    """Interrupts the second epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt

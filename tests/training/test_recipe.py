@@ -197,3 +197,10 @@ def test_bad_recipe_files(name, error, message, tmp_path, monkeypatch):
         (tmp_path / f"{file}.py").write_text(text)
     with pytest.raises(error, match=message):
         load_recipe(name)
+
+
+@pytest.mark.parametrize("fields", [{"memory": 8}, {"return_sequences": True}])
+def test_streams_need_a_causal_model(fields):
+    with pytest.raises(ValueError, match="they need `causal=True`"):
+        Recipe(**fields)
+    assert Recipe(causal=True, **fields).replace(time_step=0.1).sequences.time_step == 0.1

@@ -134,3 +134,22 @@ def test_tsms_online_model_is_no_start_for_other_shifted_channels(tmp_path):
     keras_action.build_tsm("tiny", 2, **options).save(tmp_path / "online.keras")
     with pytest.raises(ValueError, match="has past_channels first, where second is needed"):
         build_model(tiny.recipe(model="tsm", causal=True, start_from=str(tmp_path / "online.keras")), 2)
+
+
+def test_a_memory_that_the_start_lacks_is_new(tmp_path, capsys):
+    old, start = save(tmp_path, causal=True)
+    model = build_model(tiny.recipe(start_from=start, causal=True, memory=6, return_sequences=True), 2)
+    assert "a new memory, and a new classifier for 2 classes behind it" in capsys.readouterr().out
+    new, old = named(model), named(old)
+    np.testing.assert_array_equal(new["stem/kernel"], old["stem/kernel"])
+    assert new["classifier/kernel"].shape == (6, 2)
+
+
+def test_a_memory_is_taken_where_it_has_as_many_units(tmp_path):
+    old, start = save(tmp_path, causal=True, memory=6, return_sequences=True)
+    model = build_model(tiny.recipe(start_from=start, causal=True, memory=6), 2)
+    assert {path for path in named(model) if "gru" in path}
+    for path, value in named(model).items():
+        np.testing.assert_array_equal(value, named(old)[path])
+    with pytest.raises(ValueError, match="its layer 'memory' has"):
+        build_model(tiny.recipe(start_from=start, causal=True, memory=7), 2)

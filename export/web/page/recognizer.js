@@ -18,7 +18,7 @@ export class GestureRecognizer {
     const lengths = (kind === "clip" && settings.window_seconds) || [clipSeconds];
     const predictor =
       kind === "stream"
-        ? new FrameSteps(model, step, numSegments)
+        ? new FrameSteps(model, step, description.return_sequences ? 1 : numSegments)
         : new SlidingWindows(model.predict.bind(model), numSegments, lengths, settings.stride ?? step);
     this._pipeline = new StreamPipeline(resizeFrame, predictor, makeDetector(labels, settings), Math.max(...lengths));
     this._spent = 0; // seconds that the last frame took

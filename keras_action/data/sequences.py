@@ -1,0 +1,236 @@
+"""Sequences of streams to train on, joined from labelled clips as they are needed, with a target for every step."""
+
+import numpy as np
+
+from keras_action.data import crops
+from keras_action.data.color import color_jitter
+from keras_action.data.decoding import DecodingError
+from keras_action.data.failures import FailureLog, TooManyFailuresError
+from keras_action.data.reading import ClipReader
+from keras_action.data.settings import Augmentation, Cropping, Reading, Sequences
+from keras_action.data.sources import VideoSource, open_clip
+from keras_action.utils.intervals import is_ignored
+
+
+def sequence_dataset(
+    annotations,
+    *,
+    num_segments,
+    input_size,
+    batch_size,
+    seed=0,
+    initial_epoch=0,
+    sequences_per_epoch=None,
+    sequences=Sequences(),
+    cropping=Cropping(),
+    augmentation=Augmentation(),
+    reading=Reading(),
+    failures=None,
+):
+    """Batches of sequences without end, for a model that is trained step by step.
+
+    A sequence is what a stream shows: gestures at different speeds, in random order, with pauses of the background
+    between them. Every step has a target: the background, until the gesture can be told from others; nothing, with
+    weight 0, where that can't be judged; then the label of the gesture, until a little after its end.
+
+    Each sequence depends on (`seed`, epoch, place in the epoch) alone.
+
+    Args:
+        annotations: An `Annotations` of videos with clips of a background class, such as "none". Frame folders and
+            shards can't be joined yet.
+        num_segments: Steps of a sequence, T.
+        input_size: Size of the frames in pixels: a number, or (height, width).
+        batch_size: Sequences in a batch, B.
+        seed: A whole number.
+        initial_epoch: The first epoch, from 0.
+        sequences_per_epoch: Number of sequences in an epoch, a multiple of `batch_size`; `None` for as many as clips.
+        sequences: A `Sequences`.
+        cropping: A `Cropping`. Each clip has its own crop.
+        augmentation: An `Augmentation`, of which only `color_jitter` is used, for a sequence as a whole: the other ways
+            are for single clips.
+        reading: A `Reading`.
+        failures: A `FailureLog`, or `None` for a new one.
+
+    Returns:
+        An infinite `tf.data.Dataset` of (frames, targets, weights): uint8 (B, T, height, width, 3), RGB, float32
+        (B, T, classes), and float32 (B, T).
+
+    Raises:
+        ValueError: If there is no background class or nothing else, a clip is not a video, or an augmentation is not
+            for sequences.
+        TooManyFailuresError: While it is read, as the text of a `tf.errors.OpError`; see `FailureLog`.
+
+    Example:
+
+    ```python
+    dataset = sequence_dataset(annotations, num_segments=60, input_size=72, batch_size=4)
+    model = keras_action.build_action_net(
+        "mobilenet_v2", num_classes=9, num_segments=60, input_size=72, causal=True, memory=256, return_sequences=True
+    )
+    model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
+    model.fit(dataset, steps_per_epoch=100)
+    ```
+    """
+    import tensorflow as tf
+
+    size = crops.as_pair(input_size)
+    _check_augmentation(augmentation)
+    failures = FailureLog() if failures is None else failures
+    failures.total = len(annotations) if failures.total is None else failures.total
+    maker = _Maker(annotations, num_segments, size, sequences, cropping, reading, failures)
+    per_epoch = sequences_per_epoch or max(1, len(annotations) // batch_size) * batch_size
+    num_classes = len(annotations.labels)
+
+    def make(epoch, place):
+        return maker.make(np.random.SeedSequence([seed, int(epoch), int(place)]))
+
+    def load(number):
+        frames, boxes, labels, weights, color_seed = tf.numpy_function(
+            make,
+            (number // per_epoch, number % per_epoch),
+            (tf.uint8, tf.float32, tf.int32, tf.float32, tf.int32),
+            stateful=False,
+        )
+        frames = tf.ensure_shape(frames, (num_segments, None, None, 3))
+        frames = tf.image.crop_and_resize(frames, tf.ensure_shape(boxes, (num_segments, 4)), range(num_segments), size)
+        frames = tf.cast(frames + 0.5, tf.uint8)
+        if augmentation.color_jitter:
+            frames = color_jitter(frames, tf.ensure_shape(color_seed, (2,)), augmentation.color_jitter)
+        labels, weights = tf.ensure_shape(labels, (num_segments,)), tf.ensure_shape(weights, (num_segments,))
+        return frames, tf.one_hot(labels, num_classes), weights
+
+    numbers = tf.data.Dataset.counter(initial_epoch * per_epoch)
+    dataset = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def step_targets(intervals, num_steps, background, sequences):
+    """The target of each step of a sequence.
+
+    Args:
+        intervals: List of (label id, first step, stop), in order, without overlap; the last may be cut.
+        num_steps: Integer T.
+        background: Label id of the background.
+        sequences: A `Sequences`.
+
+    Returns:
+        Label ids, int32 (T,), and weights, float32 (T,).
+    """
+    labels = np.full(num_steps, background, np.int32)
+    weights = np.full(num_steps, sequences.background_weight, np.float32)
+    tail = round(sequences.label_after / sequences.time_step)
+    starts = [first for _, first, _ in intervals] + [num_steps]
+    for (label, first, stop), following in zip(intervals, starts[1:], strict=True):
+        length = stop - first
+        # The step k shows the gesture up to the share (k + 1) / length of it.
+        shown = (np.arange(length) + 1) / length
+        unjudged = first + int((shown <= sequences.background_until + 1e-9).sum())
+        labelled = min(first + int((shown < sequences.label_from - 1e-9).sum()), stop - 1)
+        end = min(stop + tail, following, num_steps)
+        weights[unjudged:labelled] = 0
+        labels[labelled:end] = label
+        weights[labelled:end] = 1
+    return labels, weights
+
+
+class _Maker:
+    """Makes sequences."""
+
+    def __init__(self, annotations, num_steps, size, sequences, cropping, reading, failures):
+        background = [index for index, clip in enumerate(annotations.clips) if is_ignored(clip.label)]
+        self._gestures = sorted(set(range(len(annotations))) - set(background))
+        self._backgrounds = background
+        if not background or not self._gestures:
+            raise ValueError(
+                'Sequences need clips of gestures and of the background, which shows none: a class "none". '
+                f"Received: labels={list(annotations.labels)}"
+            )
+        # Scaled to a little more than the crop needs.
+        short_side = -(-max(size) * 8 // 7) if cropping.short_side is None else cropping.short_side
+        self._reader = ClipReader(annotations, short_side, failures, reading.decoder, reading.cache)
+        self._clips, self._failures = annotations.clips, failures
+        other = next((clip.path for clip in self._clips if not isinstance(open_clip(clip), VideoSource)), None)
+        if other is not None:
+            raise ValueError(f"Sequences are joined from videos, not from frame folders or shards. Received: {other}")
+        self._label_ids = annotations.label_ids()
+        self._background_id = int(self._label_ids[background[0]])
+        self._seconds = {}
+        self._num_steps, self._sequences, self._cropping = num_steps, sequences, cropping
+
+    def make(self, seeds):
+        """Frames of one size, the box of each one's crop, label ids, weights and a seed."""
+        rng = np.random.default_rng(seeds)
+        parts, intervals, now = [], [], 0  # of parts, pairs of frames and a crop
+        while now < self._num_steps:
+            pause = round(rng.uniform(0, self._sequences.max_pause) / self._sequences.time_step)
+            while pause > 0 and now < self._num_steps:
+                part = self._frames(self._backgrounds, rng)[0][:pause]
+                parts.append((part, self._crop(part.shape[1:3], rng)))
+                pause, now = pause - len(part), now + len(part)
+            if now < self._num_steps:
+                part, label = self._frames(self._gestures, rng)
+                parts.append((part, self._crop(part.shape[1:3], rng)))
+                intervals.append((label, now, now + len(part)))
+                now += len(part)
+        frames, boxes = _canvas(parts, self._num_steps)
+        labels, weights = step_targets(intervals, self._num_steps, self._background_id, self._sequences)
+        return frames, boxes, labels, weights, rng.integers(0, 2**31, 2).astype(np.int32)
+
+    def _frames(self, places, rng):
+        """The frames of one of these clips at the time step, and its label id."""
+        speed, phase = rng.uniform(*self._sequences.speeds), rng.uniform()
+        for place in rng.permutation(places):
+            clip = self._clips[place]
+            if clip in self._failures:
+                continue
+            try:
+                steps = max(1, round(self._clip_seconds(place) / (self._sequences.time_step * speed)))
+                shares = (np.arange(steps) + phase) / steps
+                frames, label = self._reader.read(place, lambda count, shares=shares: (shares * count).astype(int))
+                return frames.pixels, int(label)
+            except DecodingError as error:
+                self._failures.add(clip, error)
+        raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")
+
+    def _clip_seconds(self, place):
+        if place not in self._seconds:
+            self._seconds[place] = open_clip(self._clips[place]).seconds
+        return self._seconds[place]
+
+    def _crop(self, space, rng):
+        """Top, left, height and width of a crop, as of `multi_scale_corner_crop`."""
+        scales, space = self._cropping.crop_scales, np.array(space)
+        first = rng.integers(len(scales))
+        second = np.clip(first + rng.integers(-1, 2), 0, len(scales) - 1)
+        base = space.min() if self._cropping.crop_to_aspect_ratio else space
+        crop = np.maximum(np.rint(base * np.array([scales[first], scales[second]])), 1)
+        place = crops.CROP_PLACES[rng.integers(len(crops.CROP_PLACES))]
+        return [*np.rint(place * (space - crop)), *crop]
+
+
+def _canvas(parts, num_steps):
+    """The frames of all parts on one canvas, and the boxes of their crops as `tf.image.crop_and_resize` takes them."""
+    height, width = np.max([part.shape[1:3] for part, _ in parts], axis=0)
+    frames = np.zeros((sum(len(part) for part, _ in parts), height, width, 3), np.uint8)
+    boxes, now = np.zeros((len(frames), 4), np.float32), 0
+    ends = np.array([height - 1, width - 1])  # of the whole canvas, in pixels
+    for part, (top, left, high, wide) in parts:
+        rows = slice(now, now + len(part))
+        frames[rows, : part.shape[1], : part.shape[2]] = part
+        boxes[rows, :2] = (top, left) / np.maximum(ends, 1)
+        boxes[rows, 2:] = (top + high - 1, left + wide - 1) / np.maximum(ends, 1)
+        now += len(part)
+    return frames[:num_steps], boxes[:num_steps]
+
+
+def _check_augmentation(augmentation):
+    used = {
+        "flip": augmentation.flip,
+        "reversal": augmentation.reversal,
+        "rand_augment_ops": augmentation.rand_augment_ops,
+        "mixup_alpha": augmentation.mixup_alpha,
+        "cutmix_alpha": augmentation.cutmix_alpha,
+    }
+    used = {name: value for name, value in used.items() if value}
+    if used:
+        raise ValueError(f"Sequences are augmented by `color_jitter` and crops only. Received: {used}")

@@ -1,0 +1,171 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from keras_action.data import (
+    Annotations,
+    Augmentation,
+    Clip,
+    Cropping,
+    Reading,
+    Sequences,
+    sequence_dataset,
+    step_targets,
+    write_video,
+)
+
+COLORS = {"none": (0, 0, 0), "red": (255, 0, 0), "blue": (0, 0, 255)}
+LABELS = tuple(COLORS)
+WHOLE = Cropping(crop_to_aspect_ratio=False, crop_scales=(1.0,))
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Two clips of each class, of one colour, 2 s and 1 s long, of different sizes."""
+    folder = tmp_path_factory.mktemp("clips")
+    listed = []
+    for label, color in COLORS.items():
+        for seconds, size in ((2, (32, 48)), (1, (40, 40))):
+            path = folder / f"{label}_{seconds}.mp4"
+            frame = np.broadcast_to(np.uint8(color), (*size, 3))
+            write_video(path, [frame] * (10 * seconds), fps=10)
+            listed.append(Clip(str(path), label))
+    return Annotations(tuple(listed), LABELS)
+
+
+def dataset(clips, **options):
+    options = {"num_segments": 40, "input_size": 16, "batch_size": 2, "cropping": WHOLE, **options}
+    return sequence_dataset(clips, **options)
+
+
+def seen(frames):
+    """The label that the colour of each frame shows."""
+    means = frames.astype(float).mean(axis=(-3, -2))
+    names = np.array(list(COLORS.values()), float)
+    return np.abs(means[..., None, :] - names).sum(-1).argmin(-1)
+
+
+def test_targets_of_a_gesture_come_when_it_can_be_told_from_others():
+    sequences = Sequences(time_step=0.2, label_after=0.4)
+    labels, weights = step_targets([(1, 2, 12)], 16, 0, sequences)
+    # 55 % of ten steps are background, 85 % are not judged before the ninth step.
+    assert labels.tolist() == [0] * 10 + [1] * 4 + [0] * 2
+    assert weights.tolist() == [0.5] * 7 + [0] * 3 + [1] * 4 + [0.5] * 2
+
+
+@pytest.mark.parametrize(
+    ("intervals", "steps", "labels", "weights"),
+    [
+        pytest.param([(1, 0, 4), (2, 4, 8)], 8, "00010002", "bb0Lbb0L", id="the next gesture ends the label"),
+        pytest.param([(2, 6, 16)], 12, "000000000000", "bbbbbbbbbbb0", id="a gesture that is cut"),
+        pytest.param([(1, 1, 2)], 6, "011100", "bLLLbb", id="one step"),
+        pytest.param([], 3, "000", "bbb", id="no gesture"),
+    ],
+)
+def test_targets(intervals, steps, labels, weights):
+    actual = step_targets(intervals, steps, 0, Sequences(time_step=0.2, label_after=0.4, background_weight=0.25))
+    assert "".join(map(str, actual[0])) == labels
+    assert actual[1].tolist() == [{"b": 0.25, "0": 0.0, "L": 1.0}[letter] for letter in weights]
+
+
+def test_sequences_show_what_their_targets_say(clips):
+    sequences = Sequences(time_step=0.1, speeds=(1.0, 1.0), max_pause=1.0, label_after=0.0)
+    batches = dataset(clips, sequences=sequences).take(4).as_numpy_iterator()
+    found = set()
+    for frames, targets, weights in batches:
+        assert frames.shape == (2, 40, 16, 16, 3) and frames.dtype == np.uint8
+        assert targets.shape == (2, 40, 3) and weights.shape == (2, 40)
+        labels = targets.argmax(-1)
+        np.testing.assert_array_equal(seen(frames)[weights == 1], labels[weights == 1])
+        assert (labels[weights < 1] == 0).all()
+        found |= set(labels[weights == 1].tolist())
+    assert found == {1, 2}
+
+
+def test_labels_stay_after_the_end(clips):
+    sequences = Sequences(time_step=0.1, speeds=(1.0, 1.0), max_pause=1.0, label_after=0.3)
+    late = 0
+    for frames, targets, _ in dataset(clips, sequences=sequences).take(8).as_numpy_iterator():
+        late += int(((seen(frames) == 0) & (targets.argmax(-1) > 0)).sum())
+    assert late > 10
+
+
+@pytest.mark.parametrize(("speed", "steps"), [(1.0, {10, 20}), (2.0, {5, 10}), (0.5, {20, 40})])
+def test_speed(clips, speed, steps):
+    sequences = Sequences(time_step=0.1, speeds=(speed, speed), max_pause=0.5)
+    for frames, *_ in dataset(clips, num_segments=80, sequences=sequences).take(2).as_numpy_iterator():
+        for shown in seen(frames):
+            ends = np.flatnonzero(np.diff(shown, prepend=-1, append=-1))
+            whole = [stop - first for first, stop in itertools.pairwise(ends) if shown[first] and stop < len(shown)]
+            # Two clips of one class in a row are one run of its colour.
+            assert all(
+                any(length == a + b for a in steps for b in steps | {0}) or length > min(steps) for length in whole
+            )
+            assert all(length >= min(steps) for length in whole)
+
+
+def test_the_same_sequences_from_a_seed_and_after_a_resume(clips):
+    options = {"augmentation": Augmentation(color_jitter=0.4), "cropping": Cropping(), "seed": 3}
+    first, second = (list(dataset(clips, **options).take(6).as_numpy_iterator()) for _ in range(2))
+    resumed = list(dataset(clips, **options, initial_epoch=1).take(3).as_numpy_iterator())
+    for a, b in zip(first, second, strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_array_equal(x, y)
+    for a, b in zip(first[3:], resumed, strict=True):  # six clips: an epoch has three batches of two
+        np.testing.assert_array_equal(a[0], b[0])
+    other = next(dataset(clips, **{**options, "seed": 4}).as_numpy_iterator())
+    assert (other[0] != first[0][0]).any()
+
+
+def test_a_cache_changes_nothing(clips):
+    plain, cached = (dataset(clips, reading=Reading(cache=cache)).take(3) for cache in (False, True))
+    for a, b in zip(plain.as_numpy_iterator(), cached.as_numpy_iterator(), strict=True):
+        np.testing.assert_allclose(a[0].astype(int), b[0].astype(int), atol=1)
+        np.testing.assert_array_equal(a[1], b[1])
+
+
+def test_a_clip_that_cannot_be_read_is_replaced(clips, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    broken = Annotations((*clips.clips, Clip(str(tmp_path / "broken.mp4"), "red")), LABELS)
+    from keras_action.data import FailureLog
+
+    failures = FailureLog(max_share=0.5)
+    for frames, *_ in dataset(broken, failures=failures).take(4).as_numpy_iterator():
+        assert set(np.unique(seen(frames))) <= {0, 1, 2}
+    assert len(failures) == 1
+
+
+@pytest.mark.parametrize("kept", [("red", "blue"), ("none",)])
+def test_gestures_and_background_are_needed(clips, kept):
+    some = Annotations(tuple(clip for clip in clips.clips if clip.label in kept), kept)
+    with pytest.raises(ValueError, match=r'Sequences need clips of gestures and of the background.*a class "none"'):
+        dataset(some)
+
+
+def test_frame_folders_are_refused(clips, tmp_path):
+    (tmp_path / "folder").mkdir()
+    some = Annotations((*clips.clips, Clip(str(tmp_path / "folder"), "red")), LABELS)
+    with pytest.raises(ValueError, match=r"joined from videos, not from frame folders or shards\. Received: .*folder"):
+        dataset(some)
+
+
+@pytest.mark.parametrize("field", [{"flip": True}, {"mixup_alpha": 0.2}, {"rand_augment_ops": 2}])
+def test_other_augmentation_is_refused(clips, field):
+    with pytest.raises(ValueError, match=f"by `color_jitter` and crops only. Received: {{'{next(iter(field))}'"):
+        dataset(clips, augmentation=Augmentation(**field))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"time_step": 0}, "time_step"),
+        ({"speeds": (1.3, 0.7)}, "`speeds` must be the least and the greatest"),
+        ({"speeds": (1.0,)}, "`speeds` must be the least and the greatest"),
+        ({"background_until": 0.9}, "`background_until` must be at most `label_from`"),
+        ({"max_pause": -1}, "max_pause"),
+    ],
+)
+def test_settings(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Sequences(**fields)
