@@ -37,9 +37,9 @@ format: $(VENV)/extra-dev
 # The layers, the models and the streaming twins once more on JAX: the same tests, another backend. Backbones and resizing
 # are of Keras operations that Keras tests itself. Compiled with few optimisations: to compile takes longer than to run.
 test: lint
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n $(WORKERS)
-	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/layers \
-		$(addprefix tests/models/test_,blocks.py builder.py insertion.py streaming.py)
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+		tests/layers $(addprefix tests/models/test_,blocks.py builder.py insertion.py streaming.py)
 
 test-slow: $(VENV)/extra-dev
 	$(BIN)/python -m pytest -m slow

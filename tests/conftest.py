@@ -1,4 +1,14 @@
+import sys
+
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def memory(request):
+    """Frees the models and kernels of a slow test after it: those of every backbone together do not fit."""
+    yield
+    if request.node.get_closest_marker("slow") and "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()
 
 
 @pytest.fixture

@@ -173,6 +173,7 @@ def _build(
 ):
     entry = get_backbone(backbone)
     num_segments = check_num_segments(num_segments)
+    num_classes = operator.index(num_classes)
     height, width = check_size(input_size)
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
@@ -244,7 +245,7 @@ def _build(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     # The head stays in float32 under mixed precision, as logits are summed and compared.
     x = keras.layers.Dense(
-        operator.index(num_classes),
+        num_classes,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
         dtype="float32",
         name="classifier",

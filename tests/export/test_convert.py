@@ -14,8 +14,11 @@ from tests import tiny
 from tests.litert.color_model import LABELS, color_clips, write_color_run
 from tests.test_case import reference
 
+SLOW = [pytest.param(value, marks=pytest.mark.slow) for value in sorted(set(QUANTIZATIONS) - {"float32", "int8"})]
 
-@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+
+# Every format is converted and compared in tests/litert; the program passes its name on.
+@pytest.mark.parametrize("quantization", ["float32", "int8", *SLOW])
 def test_converts_a_run_and_checks_the_file(run, clips, tmp_path, capsys, quantization):
     path = tmp_path / "model.tflite"
     main([str(run), "--quantization", quantization, "--representative", str(clips), "--output", str(path)])
@@ -31,7 +34,7 @@ def test_converts_a_run_and_checks_the_file(run, clips, tmp_path, capsys, quanti
     assert (LiteRTModel(path)(inputs).argmax(axis=-1) == ids).all()
 
 
-@pytest.mark.parametrize("quantization", ["float32", "int8"])
+@pytest.mark.parametrize("quantization", [pytest.param("float32", marks=pytest.mark.slow), "int8"])
 def test_streaming_file_of_a_causal_run(clips, tmp_path, capsys, quantization):
     path, causal = tmp_path / "stream.tflite", write_color_run(tmp_path / "causal", causal=True)
     options = ["--quantization", quantization, "--representative", str(clips), "--output", str(path)]
@@ -48,7 +51,7 @@ def test_streaming_file_of_a_causal_run(clips, tmp_path, capsys, quantization):
     assert "state" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("option", "count"), [("T", 4), ("3", 3)])
+@pytest.mark.parametrize(("option", "count"), [("T", 4), pytest.param("3", 3, marks=pytest.mark.slow)])
 def test_streaming_file_with_the_mean_inside(clips, tmp_path, capsys, option, count):
     path, causal = tmp_path / "stream.tflite", write_color_run(tmp_path / "causal", causal=True)
     options = ["--eval-data", str(clips), "--average-over", option, "--output", str(path)]

@@ -54,10 +54,9 @@ OTHERS = {
 }
 SIZES = {"inception_v3": 75, "inception_resnet_v2": 75, "xception": 71}
 PAPER = ["mobilenet_v2", "resnet50", "bn_inception"]
-# Trained and saved too by default: Keras Applications' and our own. The slow tests train and save all.
-TRAINED = ["mobilenet_v2", "bn_inception"]
-# Computed by default: concatenations, own normalisation, LayerScale, hard activations, and pre-activation.
-COMPUTED = ["densenet121", "efficientnet_b0", "convnext_tiny", "mobilenet_v3_small", "resnet50_v2"]
+# Computed by default: own normalisation, LayerScale, hard activations, and pre-activation. MobileNetV2 is trained and
+# saved too. The slow tests train and save all.
+COMPUTED = ["efficientnet_b0", "convnext_tiny", "mobilenet_v3_small", "resnet50_v2"]
 
 
 def build(name, builder=keras_action.build_action_net, **kwargs):
@@ -81,10 +80,11 @@ def test_the_tables_here_hold_the_whole_registry():
 
 def run(name, tmp_path, **kwargs):
     """A training step, the forward pass of what came out, and the same from a file."""
-    model = build(name, **kwargs)
+    # With the statistics of that step and clipped gradients, or values overflow in the deepest backbones.
+    model = build(name, batch_norm_momentum=0.0, **kwargs)
     x = clips(model)
     model.compile(
-        optimizer=keras.optimizers.SGD(1e-3),
+        optimizer=keras.optimizers.SGD(0.1, global_clipnorm=1.0),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         run_eagerly=keras.backend.backend() != "jax",
     )
@@ -105,9 +105,8 @@ def run(name, tmp_path, **kwargs):
     np.testing.assert_allclose(numpy(loaded(x)), expected, atol=1e-4 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_trains_saves_and_loads(name, tmp_path):
-    run(name, tmp_path, stages=[5])
+def test_trains_saves_and_loads(tmp_path):
+    run("mobilenet_v2", tmp_path, stages=[5])
 
 
 @pytest.mark.parametrize("name", COMPUTED)
@@ -151,7 +150,7 @@ def test_litert_file_computes_what_keras_does(name, tmp_path):
     assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max() + rounding
 
 
-@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("name", [pytest.param("mobilenet_v2", marks=pytest.mark.slow), "resnet50", "bn_inception"])
 def test_baselines_are_the_same_graph_but_for_the_temporal_layers(name):
     action, tsm, tsn = build(name), build(name, keras_action.build_tsm), build(name, keras_action.build_tsn)
     rest = [layer.name for layer in action.layers if not layer.name.endswith("_action")]
@@ -166,7 +165,7 @@ def test_baselines_are_the_same_graph_but_for_the_temporal_layers(name):
     [
         ("resnet50", "torchvision", 83, 27_895_919),
         ("bn_inception", None, 83, 11_450_819),
-        ("mobilenet_v2", "torchvision", 83, 2_355_455),
+        pytest.param("mobilenet_v2", "torchvision", 83, 2_355_455, marks=pytest.mark.slow),
     ],
 )
 def test_number_of_parameters_is_the_released_codes(name, variant, classes, parameters):

@@ -78,6 +78,25 @@ def test_multi_branch_blocks_where_there_is_no_shortcut():
     assert names_of(keras_action.insertion_points(model, location=2)) == [("one",), ("two",)]
 
 
+def test_dense_connections_are_blocks_of_their_own():
+    """As in DenseNet: each layer's output is appended to its input."""
+    x = inputs = keras.Input((16, 16, 8), name="frames")
+    for name in ("one", "two"):
+        x = keras.layers.Concatenate(name=name)([x, chain(x, name)])
+    model = keras.Model(inputs, x)
+    blocks = find_blocks(model)
+    assert [(block.start, block.entries, block.merge) for block in blocks] == [
+        ("frames", ("one_conv0",), "one"),
+        ("one", ("two_conv0",), "two"),
+    ]
+    assert all(block.is_residual and not block.is_sum for block in blocks)
+    point = keras_action.insertion_points(model)[1]
+    action = keras_action.layers.Action(2, name="two_action")
+    copy = keras_action.insert_layers(model, {point: action})
+    assert action.input is copy.get_layer("one").output
+    assert copy.get_layer("two").input[0] is action.input and copy.get_layer("two_conv0").input is action.output
+
+
 def test_a_module_before_all_branches_is_one_module():
     model = inception()
     x = frames(4, 16, 16, 8)

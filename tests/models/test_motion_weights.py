@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -25,10 +27,22 @@ def scattered(model):
     return model
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Function from a kind to a scattered model of it, and the file of its weights."""
+    folder = tmp_path_factory.mktemp("motion")
+
+    @functools.cache
+    def make(kind):
+        model = scattered(build(kind))
+        return model, save_motion_weights(model, folder / f"{kind}.npz")
+
+    return make
+
+
 @pytest.mark.parametrize("kind", BUILDERS)
-def test_weights_fit_other_classes_lengths_and_sizes(kind, tmp_path):
-    source = scattered(build(kind))
-    path = save_motion_weights(source, tmp_path / "weights.npz")
+def test_weights_fit_other_classes_lengths_and_sizes(kind, saved):
+    source, path = saved(kind)
     model = build(kind, num_classes=5, num_segments=8, input_size=64)
     classifier = model.get_layer("classifier").get_weights()
     load_motion_weights(model, path)
@@ -40,10 +54,10 @@ def test_weights_fit_other_classes_lengths_and_sizes(kind, tmp_path):
         np.testing.assert_array_equal(new, old)
 
 
-def test_a_causal_model_gets_causal_kernels(tmp_path):
-    source = scattered(build("action_net"))
+def test_a_causal_model_gets_causal_kernels(saved):
+    source, path = saved("action_net")
     model = build("action_net", causal=True)
-    load_motion_weights(model, save_motion_weights(source, tmp_path / "weights.npz"))
+    load_motion_weights(model, path)
     kernel = keras.ops.convert_to_numpy(source.get_layer("block_2_expand_action").temporal_shift.kernel)
     loaded = keras.ops.convert_to_numpy(model.get_layer("block_2_expand_action").temporal_shift.kernel)
     np.testing.assert_array_equal(loaded, causal_kernel(kernel.astype(np.float16).astype(np.float32)))
@@ -60,8 +74,8 @@ def test_a_causal_model_gets_causal_kernels(tmp_path):
         ("tsm", {}),
     ],
 )
-def test_a_model_of_another_kind_is_an_error(kind, options, tmp_path):
-    path = save_motion_weights(build("action_net"), tmp_path / "weights.npz")
+def test_a_model_of_another_kind_is_an_error(kind, options, saved):
+    _, path = saved("action_net")
     with pytest.raises(ValueError, match=r"are for a MobileNetV2 of width 1.0 with all three paths.*differs in"):
         load_motion_weights(build(kind, **options), path)
 
