@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import keras
 import pytest
@@ -10,6 +11,7 @@ def once_for_each_size(constructor):
     """A backbone's constructor that builds each graph of random weights once: the builders only read and copy it."""
     graphs = {}
 
+    @functools.wraps(constructor)  # the builder looks at its arguments
     def construct(weights=None, **options):
         if weights is not None:
             return constructor(weights=weights, **options)
