@@ -92,6 +92,8 @@ def stored_settings(metadata):
 
 def trained_on_streams(metadata):
     """Whether the metadata of a LiteRT file tells that its model was trained on streams; `None` if they do not."""
+    if getattr(metadata, "return_sequences", False):
+        return True
     return (getattr(metadata, "extra", None) or {}).get("trained_on_streams")
 
 

@@ -1,13 +1,14 @@
 import dataclasses
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_action.recognition import GestureRecognizer
-from keras_action.recognition.loading import load_recognition_model, stream_warning
+from keras_action.recognition.loading import load_recognition_model, stream_warning, trained_on_streams
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,6 +145,12 @@ def _play(recognizer):
         frame[..., 0] = 230 * (10 <= i < 20)
         yield from recognizer.push(frame, i / 10)
     yield from recognizer.flush()
+
+
+def test_a_model_of_steps_was_trained_on_streams():
+    metadata = types.SimpleNamespace(return_sequences=True, extra={})
+    assert trained_on_streams(metadata) is True
+    assert trained_on_streams(types.SimpleNamespace(return_sequences=False, extra={})) is None
 
 
 def test_files_that_are_no_models(tmp_path):
