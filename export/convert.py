@@ -169,9 +169,8 @@ def _convert(arguments):
         return inputs.evaluation_clips(opened, data, arguments.eval_clips)
 
     evaluation = clips()  # before the conversion, so that a list that can't be read fails at once
-    model = _model(arguments, opened)
     report = litert.convert(
-        model,
+        _model(arguments, opened),
         arguments.output,
         quantization=arguments.quantization,
         representative_clips=ranges,
@@ -185,7 +184,7 @@ def _convert(arguments):
     )
     print(report)
     file = litert.LiteRTFile.read(report.path)
-    verification = litert.verify(file, model if inputs.returns_sequences(opened) else opened.model, evaluation)
+    verification = litert.verify(file, opened.model, evaluation)
     print(verification.error_table())
     print(f"latency           {litert.benchmark(file, num_threads=arguments.num_threads, runs=30)}")
     if arguments.error_report:

@@ -21,8 +21,8 @@ def describe_model(path, settings=None):
     """
     from keras_action.litert import LiteRTFile
     from keras_action.litert.metadata import metadata_of
-    from keras_action.recognition import EventSettings, load_settings
-    from keras_action.recognition.detectors import make_detector
+    from keras_action.recognition import load_settings
+    from keras_action.recognition.detectors import default_settings, make_detector
     from keras_action.recognition.loading import (
         crops_to_aspect_ratio,
         stored_settings,
@@ -53,10 +53,8 @@ def describe_model(path, settings=None):
     elif stored is not None:
         settings, points = stored, metadata.extra.get("operating_points")
     else:
-        settings = (
-            EventSettings.for_steps(metadata.time_step)
-            if metadata.return_sequences
-            else EventSettings.for_clips(metadata.clip_seconds)
+        settings = default_settings(
+            metadata.clip_seconds, metadata.time_step, return_sequences=metadata.return_sequences
         )
     if kind == "stream" and (settings.window_seconds is not None or settings.stride is not None):
         raise ValueError(

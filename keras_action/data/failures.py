@@ -85,6 +85,14 @@ class FailureLog:
         return "\n".join(lines)
 
 
+def failure_log(failures, total):
+    """The `FailureLog` of a data set of `total` clips: the one given, or a new one for `None`."""
+    failures = FailureLog() if failures is None else failures
+    if failures.total is None:
+        failures.total = total
+    return failures
+
+
 @contextlib.contextmanager
 def plain_failures(*logs):
     """A context that raises the `TooManyFailuresError` of a log in place of the `tf.errors.OpError` of `tf.data`."""

@@ -5,7 +5,7 @@ import numpy as np
 from keras_action.data import crops, jpeg, mixing
 from keras_action.data.color import color_jitter
 from keras_action.data.decoding import DecodingError
-from keras_action.data.failures import FailureLog
+from keras_action.data.failures import failure_log
 from keras_action.data.flips import flip_label_map, random_flip, random_reversal, reversal_label_map
 from keras_action.data.randaugment import rand_augment
 from keras_action.data.reading import ClipReader, Frames
@@ -121,9 +121,8 @@ def training_dataset(
             "`shard` must be (i, n) with 0 <= i < n, and `batch_size` a multiple of n. "
             f"Received: shard={shard}, batch_size={batch_size}"
         )
-    short_side = -(-max(size) * 8 // 7) if cropping.short_side is None else cropping.short_side
-    failures = _prepare_log(failures, annotations)
-    reader = ClipReader(annotations, short_side, failures, reading.decoder, reading.cache)
+    failures = failure_log(failures, len(annotations))
+    reader = ClipReader(annotations, cropping.training_short_side(size), failures, reading.decoder, reading.cache)
     method = sampling_method(sampling)
     augment = _make_augment(augmentation, clip_augmentation, annotations.labels, (num_segments, *size, 3))
 
@@ -276,7 +275,7 @@ def evaluation_dataset(
             "`num_crops` must be 1, or 3 with a square `input_size` and crop_to_aspect_ratio=True. Received: "
             f"num_crops={num_crops}, input_size={input_size}, crop_to_aspect_ratio={cropping.crop_to_aspect_ratio}"
         )
-    failures = _prepare_log(failures, annotations)
+    failures = failure_log(failures, len(annotations))
     reader = ClipReader(annotations, max(size) if short_side is None else short_side, failures, reading.decoder)
     num_frames, views = num_clips * num_segments, num_clips * num_crops
     method = sampling_method(sampling)
@@ -321,13 +320,6 @@ def evaluation_dataset(
     if 0 < len(annotations) * views * num_segments * size[0] * size[1] * 3 <= room:
         dataset = dataset.cache()
     return dataset.prefetch(tf.data.AUTOTUNE)
-
-
-def _prepare_log(failures, annotations):
-    failures = FailureLog() if failures is None else failures
-    if failures.total is None:
-        failures.total = len(annotations)
-    return failures
 
 
 _FRAMES = ("string", "uint8", "int32")  # types of the parts of `Frames`

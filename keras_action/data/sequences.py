@@ -5,7 +5,7 @@ import numpy as np
 from keras_action.data import crops
 from keras_action.data.color import color_jitter
 from keras_action.data.decoding import DecodingError
-from keras_action.data.failures import FailureLog, TooManyFailuresError
+from keras_action.data.failures import TooManyFailuresError, failure_log
 from keras_action.data.reading import ClipReader
 from keras_action.data.settings import Augmentation, Cropping, Reading, Sequences
 from keras_action.data.sources import VideoSource, open_clip
@@ -20,7 +20,7 @@ def sequence_dataset(
     batch_size,
     seed=0,
     initial_epoch=0,
-    sequences_per_epoch=None,
+    gradient_accumulation_steps=1,
     sequences=Sequences(),
     cropping=Cropping(),
     augmentation=Augmentation(),
@@ -43,7 +43,8 @@ def sequence_dataset(
         batch_size: Sequences in a batch, B.
         seed: A whole number.
         initial_epoch: The first epoch, from 0.
-        sequences_per_epoch: Number of sequences in an epoch, a multiple of `batch_size`; `None` for as many as clips.
+        gradient_accumulation_steps: Batches that make one update of the weights. An epoch has about as many sequences
+            as there are clips, in whole updates, at least one.
         sequences: A `Sequences`.
         cropping: A `Cropping`. Each clip has its own crop.
         augmentation: An `Augmentation`, of which only `color_jitter` is used, for a sequence as a whole: the other ways
@@ -75,10 +76,10 @@ def sequence_dataset(
 
     size = crops.as_pair(input_size)
     _check_augmentation(augmentation)
-    failures = FailureLog() if failures is None else failures
-    failures.total = len(annotations) if failures.total is None else failures.total
+    failures = failure_log(failures, len(annotations))
     maker = _Maker(annotations, num_segments, size, sequences, cropping, reading, failures)
-    per_epoch = sequences_per_epoch or max(1, len(annotations) // batch_size) * batch_size
+    per_update = batch_size * gradient_accumulation_steps
+    per_epoch = max(1, len(annotations) // per_update) * per_update
     num_classes = len(annotations.labels)
 
     def make(epoch, place):
@@ -145,9 +146,9 @@ class _Maker:
                 'Sequences need clips of gestures and of the background, which shows none: a class "none". '
                 f"Received: labels={list(annotations.labels)}"
             )
-        # Scaled to a little more than the crop needs.
-        short_side = -(-max(size) * 8 // 7) if cropping.short_side is None else cropping.short_side
-        self._reader = ClipReader(annotations, short_side, failures, reading.decoder, reading.cache)
+        self._reader = ClipReader(
+            annotations, cropping.training_short_side(size), failures, reading.decoder, reading.cache
+        )
         self._clips, self._failures = annotations.clips, failures
         other = next((clip.path for clip in self._clips if not isinstance(open_clip(clip), VideoSource)), None)
         if other is not None:

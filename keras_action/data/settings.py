@@ -58,6 +58,10 @@ class Cropping:
             },
         )
 
+    def training_short_side(self, size):
+        """Pixels of the shorter side in training, for a crop of (height, width)."""
+        return -(-max(size) * 8 // 7) if self.short_side is None else self.short_side
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -67,7 +71,7 @@ class Sequences:
         time_step: Seconds from one step to the next. A model is run on streams at the time step of its training.
         speeds: The least and the greatest speed at which clips are played.
         max_pause: The longest pause between gestures, in seconds; the shortest is none.
-        background_until: Share of a gesture until which a step is background, since nobody could tell it from others.
+        background_until: Share of a gesture up to which its steps are background: it can't be recognised so early.
         label_from: Share of a gesture from which a step has its label. In between, steps have weight 0.
         label_after: Seconds after the end of a gesture until which a step has its label.
         background_weight: Weight of background steps; that of steps with the label of a gesture is 1.

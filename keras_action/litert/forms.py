@@ -39,6 +39,12 @@ def is_stream(model):
     return isinstance(inputs, dict) and FRAME in inputs and all(name == FRAME or is_state(name) for name in inputs)
 
 
+def returns_sequences(model):
+    """Whether a model of clips was built with `return_sequences`: its output is the logits of each frame."""
+    shape = getattr(model, "output_shape", None)
+    return isinstance(shape, tuple) and len(shape) == 3
+
+
 class ClipForm:
     """A model of clips, whose file maps `clip` to `logits`.
 
@@ -65,7 +71,7 @@ class ClipForm:
                 f"Received: input_shape={shape}"
             )
         output_shape = model.output_shape
-        if isinstance(output_shape, tuple) and len(output_shape) == 3:
+        if returns_sequences(model):
             raise ValueError(
                 "A model with `return_sequences` is for streams: convert its `keras_action.streaming_model`. "
                 f"Received: output_shape={output_shape}"

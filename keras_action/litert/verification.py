@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_action.litert.clips import iterate_labelled_clips
 from keras_action.litert.file import LiteRTFile
-from keras_action.litert.forms import frame_sequences, is_stream
+from keras_action.litert.forms import frame_sequences, is_stream, returns_sequences
 from keras_action.litert.inspection import FileSummary, summarize
 from keras_action.litert.model import LiteRTModel
 from keras_action.litert.stream import LiteRTStream
@@ -140,7 +140,8 @@ def verify(path, model, clips):
     have any length, the states are zeros before it, and the report counts frames. Of
     an iterable that may be endless, the first 1024 frames are used. Of a streaming
     file and its causal clip model, the mean of the logits of a clip's frames is
-    compared, whether the file averages or not.
+    compared, whether the file averages or not; of a model with `return_sequences`,
+    the logits of all frames.
 
     Args:
         path: Path of the `.tflite` file, or a `LiteRTFile`.
@@ -163,6 +164,10 @@ def verify(path, model, clips):
     """
     file = LiteRTFile.read(path)
     summary = summarize(file)
+    if returns_sequences(model):
+        from keras_action.models import streaming_model
+
+        model = streaming_model(model)
     if is_stream(model):
         expected, actual = _frame_logits(file, model, clips)
         return _report(summary, expected, actual, [None])

@@ -14,6 +14,22 @@ def has_several_lengths(window_seconds):
     return len(window_seconds or ()) > 1
 
 
+def default_settings(clip_seconds, stride, window_seconds=None, return_sequences=False):
+    """The settings of a model for which none are known.
+
+    Args:
+        clip_seconds: Length of its clips, in seconds.
+        stride: Time step of a streaming model, in seconds.
+        window_seconds: Lengths of the windows, or `None` for a streaming model.
+        return_sequences: Whether it is a streaming model that was trained step by step.
+    """
+    if return_sequences:
+        return EventSettings.for_steps(stride)
+    if has_several_lengths(window_seconds):
+        return WindowEventSettings.for_windows(window_seconds)
+    return EventSettings.for_clips(clip_seconds)
+
+
 def make_detector(labels, settings, window_seconds):
     """The detector of these settings, for windows of these lengths.
 

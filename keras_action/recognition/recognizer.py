@@ -4,14 +4,13 @@ import os
 import threading
 import time
 
-from keras_action.recognition.detectors import has_several_lengths, load_settings, make_detector
+from keras_action.recognition.detectors import default_settings, load_settings, make_detector
 from keras_action.recognition.frame_steps import FrameSteps
 from keras_action.recognition.frames import FrameResizer
 from keras_action.recognition.loading import is_streaming, load_recognition_model
-from keras_action.recognition.settings import EventSettings, window_lengths
+from keras_action.recognition.settings import window_lengths
 from keras_action.recognition.sliding_windows import SlidingWindows
 from keras_action.recognition.stream_pipeline import StreamPipeline
-from keras_action.recognition.window_settings import WindowEventSettings
 
 
 class GestureRecognizer:
@@ -261,11 +260,7 @@ class GestureRecognizer:
         return getattr(getattr(self.model, "metadata", None), "return_sequences", False)
 
     def _default_settings(self):
-        if self._return_sequences:
-            return EventSettings.for_steps(self.stride)
-        if has_several_lengths(self.window_seconds):
-            return WindowEventSettings.for_windows(self.window_seconds)
-        return EventSettings.for_clips(self.clip_seconds)
+        return default_settings(self.clip_seconds, self.stride, self.window_seconds, self._return_sequences)
 
     def _check_windows(self, settings):
         """Raises a `ValueError` if the settings are for other windows: these can't change, their frames are dropped."""

@@ -247,7 +247,6 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
 def _sequences(recipe, annotations, seed, augmentation, initial_epoch, failures, shard):
     if shard != (0, 1):
         raise ValueError(f"`return_sequences` needs one process. Received: shard={shard}")
-    per_update = recipe.batch_size
     return sequence_dataset(
         annotations,
         num_segments=recipe.num_segments,
@@ -255,7 +254,7 @@ def _sequences(recipe, annotations, seed, augmentation, initial_epoch, failures,
         batch_size=recipe.clips_per_step,
         seed=seed,
         initial_epoch=initial_epoch,
-        sequences_per_epoch=max(1, len(annotations) // per_update) * per_update,
+        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         sequences=recipe.sequences,
         cropping=recipe.cropping,
         augmentation=augmentation,

@@ -9,6 +9,7 @@ import pytest
 
 import keras_action
 from export.convert import QUANTIZATIONS, main
+from export.verify import main as verify_main
 from keras_action.litert import LiteRTModel, LiteRTStream, convert, read_metadata
 from tests import tiny
 from tests.litert.color_model import LABELS, color_clips, write_color_run
@@ -191,6 +192,10 @@ def test_a_model_of_streams_becomes_a_streaming_file(quantization, tmp_path, cap
     main([str(tmp_path / "run"), "--quantization", quantization, "--representative", str(csv), "--output", str(path)])
     text = capsys.readouterr().out
     assert float(re.search(r"same class +(\S+)%", text)[1]) > 95
+    with pytest.raises(SystemExit) as done:
+        verify_main([str(path), "--model", str(tmp_path / "run"), "--data", str(csv), "--runs", "0"])
+    assert done.value.code == 0
+    assert float(re.search(r"same class +(\S+)%", capsys.readouterr().out)[1]) > 95
     metadata = read_metadata(path)
     assert metadata.return_sequences and metadata.time_step == 0.25
     recognizer = keras_action.GestureRecognizer(path)

@@ -7,6 +7,7 @@ from keras_action.layers import Action, ReverseChannels, TemporalShift
 from keras_action.litert.deployment import AddToChannels, deployment_model
 from keras_action.litert.inference_action import InferenceAction
 from keras_action.models.backbones import BACKBONES, Backbone, Preprocessing, Variant
+from tests import tiny
 from tests.test_case import assert_close, numpy, randomise
 
 
@@ -195,3 +196,12 @@ def test_the_deployed_model_refuses_other_clips():
     deployed = deployment_model(make()[0])
     with pytest.raises(ValueError):
         deployed(np.zeros((1, 3, 32, 32, 3), "float32"))
+
+
+def test_a_memory_becomes_steps_without_a_loop(monkeypatch):
+    tiny.register(monkeypatch)
+    model = build_action_net("tiny", 5, 4, input_size=32, causal=True, memory=6)
+    copy = deployment_model(model)
+    assert copy.get_layer("memory").unroll and not model.get_layer("memory").unroll
+    x = np.random.default_rng(0).integers(0, 256, (2, 4, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(copy.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
