@@ -70,19 +70,19 @@ def corner_window(space, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distorti
     seeds = tf.random.split(tf.convert_to_tensor(seed, tf.int32), 2)
     pairs = [(a, b) for i, a in enumerate(scales) for j, b in enumerate(scales) if abs(i - j) <= max_distortion]
     pair = tf.random.stateless_uniform((), seeds[0], 0, len(pairs), tf.int32)
-    place = tf.random.stateless_uniform((), seeds[1], 0, len(CROP_PLACES), tf.int32)
+    place = tf.random.stateless_uniform((), seeds[1], 0, len(_PLACES), tf.int32)
 
     base = tf.cast(tf.reduce_min(space) if crop_to_aspect_ratio else space, tf.float32)
     crop = tf.cast(base * tf.gather(tf.constant(pairs, tf.float32), pair) + 0.5, tf.int32)
     target = tf.minimum(size, space)
     crop = tf.where(tf.abs(crop - target) < _SNAP, target, crop)
     crop = tf.maximum(crop, 1)
-    offset = tf.gather(tf.constant(CROP_PLACES), place) * tf.cast(space - crop, tf.float32)
+    offset = tf.gather(tf.constant(_PLACES), place) * tf.cast(space - crop, tf.float32)
     return tf.cast(offset + 0.5, tf.int32), crop
 
 
 # Top-left corner of the crop, as shares of the space that is left: TSN's five fixed places and eight more.
-CROP_PLACES = np.array(
+_PLACES = np.array(
     [
         *[(0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.5)],
         *[(0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)],

@@ -77,7 +77,7 @@ def sequence_dataset(
     size = crops.as_pair(input_size)
     _check_augmentation(augmentation)
     failures = failure_log(failures, len(annotations))
-    maker = _Maker(annotations, num_segments, size, sequences, cropping, reading, failures)
+    maker = _Maker(annotations, num_segments, cropping.training_short_side(size), sequences, reading, failures)
     per_update = batch_size * gradient_accumulation_steps
     per_epoch = max(1, len(annotations) // per_update) * per_update
     num_classes = len(annotations.labels)
@@ -85,18 +85,37 @@ def sequence_dataset(
     def make(epoch, place):
         return maker.make(np.random.SeedSequence([seed, int(epoch), int(place)]))
 
+    def crop_boxes(canvas, spaces, crop_seed):
+        """The crop of each part of a sequence, a box as `tf.image.crop_and_resize` takes it."""
+
+        def draw(part):
+            return crops.corner_window(
+                spaces[part],
+                size,
+                tf.random.experimental.stateless_fold_in(crop_seed, part),
+                cropping.crop_scales,
+                crop_to_aspect_ratio=cropping.crop_to_aspect_ratio,
+            )
+
+        window = tf.TensorSpec((2,), tf.int32)
+        offsets, sides = tf.map_fn(draw, tf.range(tf.shape(spaces)[0]), fn_output_signature=(window, window))
+        corners = tf.concat([offsets, offsets + sides - 1], axis=1)
+        return tf.cast(corners, tf.float32) / tf.cast(tf.tile(tf.maximum(canvas - 1, 1), [2]), tf.float32)
+
     def load(number):
-        frames, boxes, labels, weights, color_seed = tf.numpy_function(
+        frames, spaces, parts, labels, weights, seeds = tf.numpy_function(
             make,
             (number // per_epoch, number % per_epoch),
-            (tf.uint8, tf.float32, tf.int32, tf.float32, tf.int32),
+            (tf.uint8, tf.int32, tf.int32, tf.int32, tf.float32, tf.int32),
             stateful=False,
         )
+        crop_seed, color_seed = tf.unstack(tf.random.split(tf.ensure_shape(seeds, (2,)), 2))
         frames = tf.ensure_shape(frames, (num_segments, None, None, 3))
+        boxes = tf.gather(crop_boxes(tf.shape(frames)[1:3], tf.ensure_shape(spaces, (None, 2)), crop_seed), parts)
         frames = tf.image.crop_and_resize(frames, tf.ensure_shape(boxes, (num_segments, 4)), range(num_segments), size)
         frames = tf.cast(frames + 0.5, tf.uint8)
         if augmentation.color_jitter:
-            frames = color_jitter(frames, tf.ensure_shape(color_seed, (2,)), augmentation.color_jitter)
+            frames = color_jitter(frames, color_seed, augmentation.color_jitter)
         labels, weights = tf.ensure_shape(labels, (num_segments,)), tf.ensure_shape(weights, (num_segments,))
         return frames, tf.one_hot(labels, num_classes), weights
 
@@ -137,7 +156,7 @@ def step_targets(intervals, num_steps, background, sequences):
 class _Maker:
     """Makes sequences."""
 
-    def __init__(self, annotations, num_steps, size, sequences, cropping, reading, failures):
+    def __init__(self, annotations, num_steps, short_side, sequences, reading, failures):
         background = [index for index, clip in enumerate(annotations.clips) if is_ignored(clip.label)]
         self._gestures = sorted(set(range(len(annotations))) - set(background))
         self._backgrounds = background
@@ -146,36 +165,32 @@ class _Maker:
                 'Sequences need clips of gestures and of the background, which shows none: a class "none". '
                 f"Received: labels={list(annotations.labels)}"
             )
-        self._reader = ClipReader(
-            annotations, cropping.training_short_side(size), failures, reading.decoder, reading.cache
-        )
+        self._reader = ClipReader(annotations, short_side, failures, reading.decoder, reading.cache)
         self._clips, self._failures = annotations.clips, failures
         other = next((clip.path for clip in self._clips if not isinstance(open_clip(clip), VideoSource)), None)
         if other is not None:
             raise ValueError(f"Sequences are joined from videos, not from frame folders or shards. Received: {other}")
-        self._label_ids = annotations.label_ids()
-        self._background_id = int(self._label_ids[background[0]])
+        self._background_id = int(annotations.label_ids()[background[0]])
         self._seconds = {}
-        self._num_steps, self._sequences, self._cropping = num_steps, sequences, cropping
+        self._num_steps, self._sequences = num_steps, sequences
 
     def make(self, seeds):
-        """Frames of one size, the box of each one's crop, label ids, weights and a seed."""
+        """The results of `_canvas`, label ids, weights and a seed."""
         rng = np.random.default_rng(seeds)
-        parts, intervals, now = [], [], 0  # of parts, pairs of frames and a crop
+        parts, intervals, now = [], [], 0
         while now < self._num_steps:
             pause = round(rng.uniform(0, self._sequences.max_pause) / self._sequences.time_step)
             while pause > 0 and now < self._num_steps:
                 part = self._frames(self._backgrounds, rng)[0][:pause]
-                parts.append((part, self._crop(part.shape[1:3], rng)))
+                parts.append(part)
                 pause, now = pause - len(part), now + len(part)
             if now < self._num_steps:
                 part, label = self._frames(self._gestures, rng)
-                parts.append((part, self._crop(part.shape[1:3], rng)))
+                parts.append(part)
                 intervals.append((label, now, now + len(part)))
                 now += len(part)
-        frames, boxes = _canvas(parts, self._num_steps)
         labels, weights = step_targets(intervals, self._num_steps, self._background_id, self._sequences)
-        return frames, boxes, labels, weights, rng.integers(0, 2**31, 2).astype(np.int32)
+        return *_canvas(parts, self._num_steps), labels, weights, rng.integers(0, 2**31, 2).astype(np.int32)
 
     def _frames(self, places, rng):
         """The frames of one of these clips at the time step, and its label id."""
@@ -198,30 +213,15 @@ class _Maker:
             self._seconds[place] = open_clip(self._clips[place]).seconds
         return self._seconds[place]
 
-    def _crop(self, space, rng):
-        """Top, left, height and width of a crop, as of `multi_scale_corner_crop`."""
-        scales, space = self._cropping.crop_scales, np.array(space)
-        first = rng.integers(len(scales))
-        second = np.clip(first + rng.integers(-1, 2), 0, len(scales) - 1)
-        base = space.min() if self._cropping.crop_to_aspect_ratio else space
-        crop = np.maximum(np.rint(base * np.array([scales[first], scales[second]])), 1)
-        place = crops.CROP_PLACES[rng.integers(len(crops.CROP_PLACES))]
-        return [*np.rint(place * (space - crop)), *crop]
-
 
 def _canvas(parts, num_steps):
-    """The frames of all parts on one canvas, and the boxes of their crops as `tf.image.crop_and_resize` takes them."""
-    height, width = np.max([part.shape[1:3] for part, _ in parts], axis=0)
-    frames = np.zeros((sum(len(part) for part, _ in parts), height, width, 3), np.uint8)
-    boxes, now = np.zeros((len(frames), 4), np.float32), 0
-    ends = np.array([height - 1, width - 1])  # of the whole canvas, in pixels
-    for part, (top, left, high, wide) in parts:
-        rows = slice(now, now + len(part))
-        frames[rows, : part.shape[1], : part.shape[2]] = part
-        boxes[rows, :2] = (top, left) / np.maximum(ends, 1)
-        boxes[rows, 2:] = (top + high - 1, left + wide - 1) / np.maximum(ends, 1)
-        now += len(part)
-    return frames[:num_steps], boxes[:num_steps]
+    """The frames of all parts on one canvas, the height and width of each part, and the part of each frame."""
+    spaces = np.array([part.shape[1:3] for part in parts], np.int32)
+    numbers = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
+    frames = np.zeros((len(numbers), *spaces.max(axis=0), 3), np.uint8)
+    for number, part in enumerate(parts):
+        frames[numbers == number, : part.shape[1], : part.shape[2]] = part
+    return frames[:num_steps], spaces, numbers[:num_steps]
 
 
 def _check_augmentation(augmentation):

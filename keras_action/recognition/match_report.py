@@ -92,9 +92,14 @@ class MatchReport:
         return self.table()
 
 
+def latency_percentiles(latencies):
+    """The median and the 90th percentile; NaN if there are none."""
+    return tuple(map(float, np.percentile(latencies, (50, 90)))) if latencies else (math.nan, math.nan)
+
+
 def latency_summary(latencies):
     """Median and 90th percentile of the times from the end of gestures to their reports, in one line."""
-    median, high = np.percentile(latencies, (50, 90)) if latencies else (math.nan, math.nan)
+    median, high = latency_percentiles(latencies)
     return f"latency from the end: median {median:.2f} s, 90th percentile {high:.2f} s"
 
 

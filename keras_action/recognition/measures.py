@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from keras_action.recognition.match_report import MatchReport, fraction, latency_summary
+from keras_action.recognition.match_report import MatchReport, fraction, latency_percentiles, latency_summary
 from keras_action.utils.statistics import bootstrap_intervals
 
 
@@ -118,7 +118,7 @@ class StreamReport:
 
     @property
     def latency_from_end(self):
-        return self._mean(lambda truth, event: event.fired - truth.end)
+        return float(np.mean(self.latencies)) if self.latencies else math.nan
 
     @property
     def latencies(self):
@@ -126,11 +126,11 @@ class StreamReport:
 
     @property
     def median_latency(self):
-        return self._percentile(50)
+        return latency_percentiles(self.latencies)[0]
 
     @property
     def latency_90th_percentile(self):
-        return self._percentile(90)
+        return latency_percentiles(self.latencies)[1]
 
     @property
     def time_to_detect(self):
@@ -143,9 +143,6 @@ class StreamReport:
     def _mean(self, figure):
         figures = [figure(truth, event) for match in self.matches for truth, event in match.detected]
         return float(np.mean(figures)) if figures else math.nan
-
-    def _percentile(self, percent):
-        return float(np.percentile(self.latencies, percent)) if self.latencies else math.nan
 
     def summary(self):
         """The most important measures, in one line."""
