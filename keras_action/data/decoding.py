@@ -95,8 +95,8 @@ def video_info(path):
 def read_frames(path, indices=None, start=None, end=None, short_side=None):
     """Decodes some frames of a video.
 
-    Decoding begins at the nearest key frame before the first of them, and only those wanted are converted to RGB. The
-    timestamps of the file's frames are read once and cached.
+    Decoding begins at the last key frame before them, and only the requested frames are converted to RGB. The
+    timestamps of a file are read once and cached.
 
     Args:
         path: A video file.
@@ -152,12 +152,12 @@ def iter_frames(path):
 
 
 def _part(path, timeline, start, end):
-    """First and last + 1 of the frames between two times; if none begins in between, the one shown at the start."""
+    """The range of frames between two times, (first, last + 1); if none begins between them, the one at the start."""
     slack = _END_SLACK / timeline.fps
-    for name, moment in (("start", start), ("end", end)):
-        if moment is not None and moment > timeline.duration + (slack if name == "end" else -1e-9):
+    for name, time in (("start", start), ("end", end)):
+        if time is not None and time > timeline.duration + (slack if name == "end" else -1e-9):
             raise DecodingError(
-                f"{path}: {name}={moment:g} s is beyond the end of the video, {timeline.duration:.3f} s long"
+                f"{path}: {name}={time:g} s is beyond the end of the video, {timeline.duration:.3f} s long"
             )
     if start is not None and end is not None and end <= start:
         raise ValueError(f"`end` must be after `start`. Received: start={start}, end={end}")
@@ -171,7 +171,7 @@ def _part(path, timeline, start, end):
 
 
 def chosen_frames(path, timeline, indices, start, end):
-    """Indices of the frames wanted, counted from the first of the video."""
+    """The indices of the requested frames, counted from the first frame of the video."""
     first, last = _part(path, timeline, start, end)
     indices = np.asarray(range(last - first) if indices is None else list(indices), np.int64)
     if indices.size == 0 or indices.min() < 0 or indices.max() >= last - first:
@@ -190,34 +190,34 @@ def first_frame(path):
         return frame
 
 
-def _decode(path, timeline, wanted, short_side):
-    """The wanted frames: index → (height, width, 3)."""
-    av, tick = import_av(), timeline.ticks[min(wanted)]
+def _decode(path, timeline, requested, short_side):
+    """The frames at these indices: a dict from index to `(height, width, 3)`."""
+    av, tick = import_av(), timeline.ticks[min(requested)]
     with open_video(path) as (container, stream):
-        # Some containers can't seek, or seek beyond the frame, or to a frame that is predicted from missing ones: then
-        # the video is decoded from its start.
+        # Some containers can't seek, seek too far, or seek to a frame that needs earlier ones: then the video is
+        # decoded from its start.
         if tick is not None:
             with contextlib.suppress(av.FFmpegError):
                 container.seek(tick, stream=stream, backward=True)
                 decoded = decode_frames(container, stream)
                 first = next(decoded, None)
                 if first is not None and first.pict_type == av.video.frame.PictureType.I:
-                    frames = _collect(path, itertools.chain([first], decoded), timeline, wanted, short_side)
-                    if len(frames) == len(wanted):
+                    frames = _collect(path, itertools.chain([first], decoded), timeline, requested, short_side)
+                    if len(frames) == len(requested):
                         return frames
     with open_video(path) as (container, stream):
-        frames = _collect(path, decode_frames(container, stream), timeline, wanted, short_side)
-    missing = sorted(wanted - set(frames))
+        frames = _collect(path, decode_frames(container, stream), timeline, requested, short_side)
+    missing = sorted(requested - set(frames))
     if missing:
         others = f", nor {len(missing) - 1} others" if len(missing) > 1 else ""
         raise DecodingError(f"{path}: damaged, frame {missing[0]} of {len(timeline.ticks)} can't be decoded{others}")
     return frames
 
 
-def _collect(path, decoded, timeline, wanted, short_side):
-    to_rgb, last, frames = _RgbConverter(short_side), max(wanted), {}
+def _collect(path, decoded, timeline, requested, short_side):
+    to_rgb, last, frames = _RgbConverter(short_side), max(requested), {}
     for index, frame in _indexed(decoded, timeline):
-        if index in wanted:
+        if index in requested:
             _check_frame(path, frame, index)
             frames[index] = to_rgb(frame)
         if index >= last:
@@ -226,15 +226,14 @@ def _collect(path, decoded, timeline, wanted, short_side):
 
 
 def _indexed(decoded, timeline):
-    """Decoded frames with their places in the timeline, without those that are not in it."""
+    """Yields decoded frames with their indices in the timeline; frames that are not in it are left out."""
     if timeline.ticks[0] is None:
         yield from enumerate(decoded)
         return
-    places = {tick: place for place, tick in enumerate(timeline.ticks)}
+    indices = {tick: index for index, tick in enumerate(timeline.ticks)}
     for frame in decoded:
-        place = places.get(frame.pts)
-        if place is not None:
-            yield place, frame
+        if frame.pts in indices:
+            yield indices[frame.pts], frame
 
 
 def _check_frame(path, frame, index):

@@ -1,4 +1,4 @@
-"""Reads image files without TensorFlow, to the pixels that training sees."""
+"""Reads image files without TensorFlow, to the same pixels as in training."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ def read_image(path):
     """Reads a JPEG or PNG file.
 
     Args:
-        path: The file. Images of 16 bits lose their lower eight, transparency is ignored, grey becomes RGB.
+        path: Path of the file. 16-bit images are reduced to 8 bits, transparency is ignored, and grey becomes RGB.
 
     Returns:
         A uint8 array of shape (height, width, 3), RGB.
@@ -24,7 +24,7 @@ def read_image(path):
         raise ImportError("Reading images needs Pillow. Install it with: pip install pillow") from error
     try:
         with Image.open(path) as image:
-            if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip to 255
+            if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip to 255
                 grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
                 return np.repeat(grey[..., None], 3, axis=-1)
             return np.asarray(image.convert("RGB"))

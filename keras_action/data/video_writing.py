@@ -11,16 +11,16 @@ from keras_action.data.timeline import import_av
 
 
 def write_video(path, frames, fps=30, crf=23, intra_only=False):
-    """Writes frames as an h264 video, the same bytes for the same frames. It appears whole or not at all.
+    """Writes frames as an H.264 video, whole or not at all. The same frames give the same bytes.
 
     Args:
-        path: The file to write. Its suffix selects the container: .mp4, .mkv or .mov; or .gif or .webp, animations
-            without H.264, which ignore `crf` and `intra_only` and need Pillow.
+        path: The file to write. Its suffix selects the container: .mp4, .mkv or .mov for H.264; or .gif or .webp for
+            an animation, which needs Pillow and ignores `crf` and `intra_only`.
         frames: An iterable of uint8 arrays of shape (height, width, 3), RGB, all of one size.
         fps: Frames a second.
         crf: Quality, from 0 (lossless) to 51. A lower value gives a larger file.
-        intra_only: Whether every frame is coded alone, at one quantiser. The file is larger, any frame can be decoded
-            without others, and quality does not depend on a frame's position.
+        intra_only: Whether every frame is a key frame of the same quality. The file is larger, and any frame can be
+            decoded without others.
 
     Returns:
         The number of frames written.

@@ -1,1 +1,1 @@
-"""Videos made by a program: gestures of a drawn hand."""
+"""Synthetic videos of hand gestures."""

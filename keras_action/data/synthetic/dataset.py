@@ -1,8 +1,8 @@
-"""Gesture videos made by a program: training data without a download, and with no way to cheat.
+"""Synthetic gesture videos: training data without a download.
 
-Eight gestures come in pairs that are each other played backwards. A clip of `swipe_left` and the clip of
-`swipe_right` with the same seed hold the same frames, bit for bit, in opposite order; so do the files, since
-every frame is coded alone. Whatever looks at frames without their order can do no better than guess.
+Eight gestures form pairs, of which one is the other played backwards. The clips of `swipe_left` and `swipe_right` with
+the same seed have the same frames, bit for bit, in opposite order. So have their files, as every frame is a key frame.
+A model that ignores the order of frames can only guess.
 """
 
 import contextlib
@@ -47,28 +47,28 @@ TIME_REVERSED_PAIRS = (
 KINDS = ("hand", "drawing", "path")
 _PATH_SEED = 7
 
-_VERSION = 1  # of the frames: a folder written by another version does not count as complete
+_VERSION = 1  # of the rendered frames; datasets of other versions are not reused
 _MIN_SIDE = 32
 
 
 def render_gesture(label, seed, num_frames=24, size=(120, 160)):
     """Renders one clip of a gesture.
 
-    Directions are those seen in the picture: in `swipe_left` the hand crosses the picture from its right to
-    its left, in `rotate_cw` it turns as a clock's hands do, in `zoom_in` it grows.
+    Directions are those in the image: in `swipe_left` the hand moves from right to left, in `rotate_cw` it turns
+    clockwise, in `zoom_in` it grows.
 
     Args:
         label: One of `SYNTHETIC_GESTURES`.
-        seed: A whole number, 0 or more. The same label and seed give the same clip; the two labels of a pair
-            give, with the same seed, the same frames in opposite order.
-        num_frames: Frames of the clip. The gesture takes about two thirds of them, whatever their number.
+        seed: Integer, 0 or more. The same label and seed give the same clip. The two labels of a pair give the same
+            frames in opposite order.
+        num_frames: Number of frames. The gesture takes about two thirds of them.
         size: (height, width) in pixels, each at least 32.
 
     Returns:
         A uint8 array of shape (num_frames, height, width, 3), RGB.
 
     Raises:
-        ValueError: If an argument is not as said above.
+        ValueError: If the label is unknown, or another argument is out of range.
 
     Example:
 
@@ -81,9 +81,9 @@ def render_gesture(label, seed, num_frames=24, size=(120, 160)):
     forward, backward = _forward_label(label)
     _check_frames(num_frames, size)
     rng = _generator(seed, SYNTHETIC_GESTURES.index(forward))
-    actor = _Actor(rng, size)
+    renderer = _Renderer(rng, size)
     motion = random_motion(rng, forward, size, in_stream=False)
-    frames = np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
+    frames = renderer.clip(motion, num_frames)
     return np.ascontiguousarray(frames[::-1]) if backward else frames
 
 
@@ -91,17 +91,17 @@ def render_drawing(label, seed, num_frames=24, size=(120, 160)):
     """Renders one clip of a pointing finger that draws in the air, as first-person gestures are.
 
     Args:
-        label: One of `SYNTHETIC_DRAWINGS`: swipes, shapes, and `none`, where the hand does something else. They
-            have the names and the ways of the fingertip of EgoGestAR.
-        seed: A whole number, 0 or more. The same label and seed give the same clip.
-        num_frames: Frames of the clip.
+        label: One of `SYNTHETIC_DRAWINGS`: swipes, shapes, and `none`, where the hand does something else. Names and
+            shapes are those of the EgoGestAR gestures.
+        seed: Integer, 0 or more. The same label and seed give the same clip.
+        num_frames: Number of frames.
         size: (height, width) in pixels, each at least 32.
 
     Returns:
         A uint8 array of shape (num_frames, height, width, 3), RGB.
 
     Raises:
-        ValueError: If an argument is not as said above.
+        ValueError: If the label is unknown, or another argument is out of range.
 
     Example:
 
@@ -111,35 +111,35 @@ def render_drawing(label, seed, num_frames=24, size=(120, 160)):
     if label not in SYNTHETIC_DRAWINGS:
         raise ValueError(f"Unknown drawing; known are {', '.join(SYNTHETIC_DRAWINGS)}. Received: label={label!r}")
     _check_frames(num_frames, size)
-    # After SYNTHETIC_GESTURES and the stream, so that no picture has the generator of another.
+    # The numbers after SYNTHETIC_GESTURES and the stream: no two kinds of video share a generator.
     rng = _generator(seed, len(SYNTHETIC_GESTURES) + 1 + list(SYNTHETIC_DRAWINGS).index(label))
-    actor = _Actor(rng, size, pointing=label != "none" or rng.random() < 0.5)
+    renderer = _Renderer(rng, size, pointing=label != "none" or rng.random() < 0.5)
     motion = drawing_motion(rng, label, size)
-    return np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
+    return renderer.clip(motion, num_frames)
 
 
 def path_labels(num_paths):
-    """The classes of a set of random paths: `"path_000"`, …, and `"none"`."""
+    """The classes of a dataset of random paths: `"path_000"`, …, and `"none"`."""
     return (*(f"path_{number:03}" for number in range(num_paths)), "none")
 
 
 def render_path(label, seed, num_frames=24, size=(120, 160)):
     """Renders one clip of a pointing finger that draws a random path.
 
-    The paths are those of `random_paths`. None of them is near one of `SYNTHETIC_DRAWINGS`, and so near a gesture of
-    EgoGestAR: a model that has seen them has learnt to follow motion, not these gestures.
+    The paths are those of `random_paths`. None of them is similar to one of `SYNTHETIC_DRAWINGS`, that is to a gesture
+    of EgoGestAR: a model pretrained on them has learnt to follow motion, but has not seen these gestures.
 
     Args:
         label: `"path_000"`, `"path_001"`, …, or `"none"`, where the hand does something else.
-        seed: A whole number, 0 or more. The same label and seed give the same clip.
-        num_frames: Frames of the clip.
+        seed: Integer, 0 or more. The same label and seed give the same clip.
+        num_frames: Number of frames.
         size: (height, width) in pixels, each at least 32.
 
     Returns:
         A uint8 array of shape (num_frames, height, width, 3), RGB.
 
     Raises:
-        ValueError: If an argument is not as said above.
+        ValueError: If the label is unknown, or another argument is out of range.
 
     Example:
 
@@ -154,18 +154,18 @@ def render_path(label, seed, num_frames=24, size=(120, 160)):
     _check_frames(num_frames, size)
     number = int(match[1])
     rng = _generator(seed, len(SYNTHETIC_GESTURES) + 1 + len(SYNTHETIC_DRAWINGS) + number)
-    actor = _Actor(rng, size, pointing=True)
+    renderer = _Renderer(rng, size, pointing=True)
     motion = DrawingMotion(rng, _paths(number + 1)[number], size)
-    return np.stack([actor.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
+    return renderer.clip(motion, num_frames)
 
 
 def _paths(count):
-    """At least `count` random paths, the same in every process."""
-    return _some_paths(-(-count // 64) * 64)
+    """At least `count` random paths, the same in every process; a multiple of 64, for the cache."""
+    return _cached_paths(-(-count // 64) * 64)
 
 
 @functools.cache
-def _some_paths(count):
+def _cached_paths(count):
     avoided = [path for path in SYNTHETIC_DRAWINGS.values() if path is not None]
     return random_paths(count, _PATH_SEED, avoided)
 
@@ -184,27 +184,27 @@ def write_synthetic_dataset(
     labels=None,
     num_paths=60,
 ):
-    """Writes a set of gesture videos with its annotations.
+    """Writes a dataset of synthetic gesture videos and its annotations.
 
-    `<folder>/train.csv` and `<folder>/val.csv` (columns `path,label`) name mp4 files in a folder per class.
-    Both labels of a pair have the same scenes, and a scene is in one of the two files only. The set appears
-    whole or not at all; a folder that already holds the same set is left as it is.
+    `<folder>/train.csv` and `<folder>/val.csv` (columns `path,label`) list mp4 files, in one folder per class. Both
+    labels of a pair have the same scenes; each scene is used for training or for validation, not for both. The dataset
+    is written whole or not at all. A folder that already contains the same dataset is left unchanged.
 
     Args:
-        folder: Where to write; it must not exist, be empty, or hold a set that was made by this function
-            with the same arguments.
-        clips_per_class: Clips of each class, train and val together; at least 2.
-        seed: A whole number, 0 or more. The same seed gives the same files.
-        num_frames: Frames of each clip.
+        folder: Path of the folder. It must not exist, be empty, or contain the dataset of an earlier call with the same
+            arguments.
+        clips_per_class: Number of clips of each class, for training and validation together; at least 2.
+        seed: Integer, 0 or more. The same seed gives the same files.
+        num_frames: Number of frames of each clip.
         size: (height, width) of the frames in pixels.
         fps: Frames a second: the clips are `num_frames / fps` seconds long.
-        val_share: Share of the clips of each class that goes into `val.csv`; at least one clip does.
-        workers: Number of processes; `None` for one per core, fewer for a small set. They are spawned, so a script that
-            calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
-        progress: None, or a function called with (clips done, clips in all) after each clip.
+        val_share: Share of the clips of each class for validation; at least one clip.
+        workers: Number of processes; `None` for one per core, fewer for a small dataset. They are spawned, so a script
+            that calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
+        progress: Function called with the numbers of written and of all clips after each clip, or `None`.
         kind: `"hand"` for `SYNTHETIC_GESTURES`, `"drawing"` for `SYNTHETIC_DRAWINGS`, a finger that draws in the air,
             or `"path"` for a finger that draws random paths (see `render_path`).
-        labels: Which of these; None for all. Their clips are the same as in the set of all.
+        labels: Some of the labels of this kind; `None` for all. The clips of a label do not depend on the others.
         num_paths: Number of random paths, for `kind="path"`.
 
     Returns:
@@ -212,7 +212,7 @@ def write_synthetic_dataset(
 
     Raises:
         ValueError: If an argument is out of range.
-        FileExistsError: If the folder holds something else.
+        FileExistsError: If the folder contains something else.
 
     Example:
 
@@ -223,7 +223,7 @@ def write_synthetic_dataset(
     """
     if clips_per_class < 2:
         raise ValueError(
-            f"`clips_per_class` must be at least 2: one to train, one to test. Received: {clips_per_class}"
+            f"`clips_per_class` must be at least 2: for training and validation. Received: {clips_per_class}"
         )
     if not 0 < val_share < 1:
         raise ValueError(f"`val_share` must be between 0 and 1. Received: val_share={val_share}")
@@ -276,7 +276,7 @@ def write_synthetic_dataset(
             write_csv(work / name, ("path", "label"), content)
         (work / "dataset.json").write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
         if folder.exists():
-            folder.rmdir()  # it is empty: _is_complete has looked
+            folder.rmdir()  # empty, see `_is_complete`
         os.replace(work, folder)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
@@ -287,24 +287,25 @@ def write_synthetic_dataset(
 def write_synthetic_stream(
     path, seed=0, gestures=None, num_frames=24, size=(120, 160), fps=12, min_pause=1.5, max_pause=3.0
 ):
-    """Writes one long video of several gestures, with the truth beside it.
+    """Writes one long video of several gestures, and a CSV file of their intervals.
 
-    One person before one background. The gestures move as in the clips of `write_synthetic_dataset` with the same
-    `num_frames` and `fps`; between them the hand is out of view, comes, rests or goes, as in clips of `none`.
+    The video shows one hand in front of one background. Gestures are those of `write_synthetic_dataset` with the same
+    `num_frames` and `fps`. Before each of them the hand enters the image, after it the hand leaves.
 
     Args:
-        path: The video file to write; the truth goes to `<path>.csv`, columns `label,start,end` in seconds.
-        seed: A whole number, 0 or more.
-        gestures: Labels in the order in which they are shown, or None for each of the eight gestures once, in
-            an order drawn from the seed. `none` is allowed: a hand that rests, which is not in the truth.
-        num_frames: Frames of a clip, so that a gesture lasts as long as in a clip of as many frames.
+        path: Path of the video. The intervals are written to `<path>.csv`, with the columns `label,start,end` in
+            seconds.
+        seed: Integer, 0 or more.
+        gestures: Labels in the order of the gestures; `None` for each of the eight gestures once, in random order.
+            `none` is a resting hand, which has no interval.
+        num_frames: Number of frames of a clip: gestures last as long as in such a clip.
         size: (height, width) of the frames in pixels.
         fps: Frames a second.
-        min_pause: Least time with no hand in view between gestures, in seconds.
-        max_pause: Greatest such time, in seconds.
+        min_pause: Minimum time between two gestures without a hand in the image, in seconds.
+        max_pause: Maximum of this time, in seconds.
 
     Returns:
-        A list of `Interval(label, start, end)`: when the hand moves, in seconds, in order.
+        A list of `Interval(label, start, end)`, in seconds and in order of time.
 
     Raises:
         ValueError: If a label is unknown or a pause is out of range.
@@ -323,9 +324,9 @@ def write_synthetic_stream(
     rng = _generator(seed, len(SYNTHETIC_GESTURES))
     if gestures is None:
         gestures = rng.permutation([label for label in SYNTHETIC_GESTURES if label != "none"]).tolist()
-    actor = _Actor(rng, size)
+    renderer = _Renderer(rng, size)
 
-    # A timeline in clips: each motion is placed so that its span follows the pause after the one before.
+    # Times are in clips. The span of a motion begins when the pause after the one before has passed.
     clip_seconds = num_frames / fps
     now, placed, truth = rng.uniform(min_pause, max_pause) / clip_seconds, [], []
     for label in gestures:
@@ -336,7 +337,7 @@ def write_synthetic_stream(
         origin = now - first
         placed.append((now, origin + last, origin, backward, motion))
         if label != "none":
-            start, stop = ((origin + moment) * clip_seconds for moment in (begin, end))
+            start, stop = ((origin + time) * clip_seconds for time in (begin, end))
             truth.append(Interval(label, round(start, 3), round(stop, 3)))
         now = origin + last + rng.uniform(min_pause, max_pause) / clip_seconds
 
@@ -346,19 +347,23 @@ def write_synthetic_stream(
             for begin, end, origin, backward, motion in placed:
                 if begin <= time <= end:
                     pose = motion(1 - (time - origin) if backward else time - origin)
-            yield actor.frame(i, time, pose)
+            yield renderer.frame(i, time, pose)
 
     write_video(path, frames(), fps=fps)
     write_intervals(intervals_path(path), truth)
     return truth
 
 
-class _Actor:
-    """A person before a background: paints frames, given the pose of the hand."""
+class _Renderer:
+    """Renders frames of one hand in front of one background."""
 
     def __init__(self, rng, size, pointing=False):
         self._scene = Scene(rng, size)
         self._hand = Hand(rng, 1.05 * min(size), pointing)
+
+    def clip(self, motion, num_frames):
+        """The frames of a clip; `motion` is a function from time, in clips, to the pose of the hand."""
+        return np.stack([self.frame(i, i / num_frames, motion(i / num_frames)) for i in range(num_frames)])
 
     def frame(self, index, time, pose):
         def paint_hand(image, to_frame, tilt):
@@ -372,8 +377,8 @@ class _Actor:
 def _render_to_file(job):
     path, kind, label, seed, num_frames, size, fps = job
     render = {"hand": render_gesture, "drawing": render_drawing, "path": render_path}[kind]
-    # Intra-coded frames at one quantiser: the file of a reversed clip decodes to exactly the reversed frames. The blur
-    # of predicted frames would reveal the direction.
+    # Key frames of the same quality: the file of a reversed clip decodes to exactly the reversed frames. The blur of
+    # predicted frames would reveal the direction.
     write_video(path, render(label, seed, num_frames, size), fps=fps, intra_only=True)
 
 
@@ -397,15 +402,15 @@ def _is_complete(folder, arguments):
     except (OSError, ValueError):
         found = None
     if found != arguments:
-        what = "something else" if found is None else f"a set made with {found}"
+        what = "something else" if found is None else f"a dataset of {found}"
         raise FileExistsError(
-            f"{folder} holds {what}: choose another folder, or delete it first. Received: {arguments}"
+            f"{folder} contains {what}: choose another folder, or delete it first. Received: {arguments}"
         )
     return True
 
 
 def _forward_label(label):
-    """The label on whose time line a gesture is rendered, and whether it is to be reversed."""
+    """The label whose motion is rendered, and whether its frames are reversed."""
     for forward, backward in TIME_REVERSED_PAIRS:
         if label in (forward, backward):
             return forward, label == backward
@@ -416,7 +421,7 @@ def _forward_label(label):
 
 def _check_seed(seed):
     if isinstance(seed, bool) or int(seed) != seed or seed < 0:
-        raise ValueError(f"`seed` must be a whole number, 0 or more. Received: seed={seed!r}")
+        raise ValueError(f"`seed` must be an integer of 0 or more. Received: seed={seed!r}")
     return int(seed)
 
 

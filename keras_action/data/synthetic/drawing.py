@@ -1,4 +1,4 @@
-"""How a pointing finger draws in the air: the made-up counterparts of first-person gestures as EgoGestAR has them."""
+"""Motion of a finger that draws in the air, after the first-person gestures of EgoGestAR."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from keras_action.data.synthetic.scene import Wave
 _TURN = np.linspace(0, 2 * np.pi, 33)
 _STAR = np.array([(0.2, 1.0), (0.5, 0.0), (0.8, 1.0), (0.0, 0.4), (1.0, 0.4), (0.2, 1.0)])
 
-# Label → the way of the fingertip, corner by corner, in a unit square whose y points down; None for anything else.
+# Label → path of the fingertip, as corners in a unit square with y pointing down; None if nothing is drawn.
 SYNTHETIC_DRAWINGS = {
     "swipe_left": ((1.0, 0.5), (0.0, 0.5)),
     "swipe_right": ((0.0, 0.5), (1.0, 0.5)),
@@ -29,8 +29,8 @@ _FINGERTIP = 0.5  # from the palm's centre, in hand coordinates
 class DrawingMotion:
     """The pose of a pointing hand as a function of time, in clips: (x, y, length, angle), pixels and radians.
 
-    The fingertip goes along the corners of a drawing; before and after it the hand rests for a moment. The forearm
-    points at an elbow below the picture, so the hand turns as it moves aside.
+    The fingertip moves along the corners of a drawing; before and after, the hand rests for a moment. The forearm
+    points to an elbow below the image, so that the hand turns as it moves sideways.
     """
 
     def __init__(self, rng, corners, size):
@@ -44,7 +44,7 @@ class DrawingMotion:
         room = np.array([width, height]) * 0.92 - np.ptp(corners, axis=0)
         least = np.array([width, height]) * 0.04 - corners.min(0)
         self._corners = corners + least + rng.uniform(0, 1, 2) * np.maximum(room, 0)
-        # Corners are slowed down at, each stroke at a speed of its own; a circle is one stroke.
+        # The hand slows down at corners, and each stroke has its own speed. A circle is one stroke.
         lengths = np.hypot(*np.diff(self._corners, axis=0).T)
         if len(corners) < 10:
             lengths = lengths ** rng.uniform(0.5, 1.0) * rng.uniform(0.7, 1.4, len(lengths))

@@ -28,7 +28,7 @@ _FINGERS = ((-0.150, 0.34, 0.056), (-0.050, 0.39, 0.058), (0.052, 0.36, 0.055), 
 
 
 def value_noise(rng, shape, cell):
-    """Smooth noise in [-1, 1], one random number every `cell` pixels, linear between them.
+    """Smooth noise in [-1, 1]: a random number every `cell` pixels, interpolated linearly.
 
     Args:
         rng: A NumPy generator.
@@ -47,7 +47,7 @@ def value_noise(rng, shape, cell):
 
 
 def sample_bilinear(image, y, x):
-    """Reads an image of shape (H, W, C) at real positions; those outside take the nearest border pixel.
+    """Samples an image bilinearly. Positions outside take the nearest border pixel.
 
     Args:
         image: A float32 array of shape (H, W, C).
@@ -100,14 +100,13 @@ def _smooth_union(a, b, width):
 class Hand:
     """A hand of one person: shape, skin, sleeve and pose drawn from a generator.
 
-    The sprite is kept at several sizes, each half as large as the one before, so that a small hand is not
-    read from a large picture with most of its pixels left out.
+    The sprite is stored at several sizes, each half of the one before (mipmaps), so that a small hand has no aliasing.
 
     Args:
         rng: A NumPy generator.
         pixels_per_unit: Pixels of the largest sprite for one unit of hand coordinates.
-        pointing: Whether the index finger points and the others are folded, on a hand with a forearm that goes out of
-            the picture; or whatever the generator draws, with a cuff that ends the hand.
+        pointing: Whether the index finger points and the others are folded, with a forearm that reaches out of the
+            image. Otherwise the pose is random, and the hand ends in a cuff.
     """
 
     def __init__(self, rng, pixels_per_unit, pointing=False):
@@ -118,7 +117,7 @@ class Hand:
         color, distance = _draw(rng, x, y, scale, pointing)
         self._arm = _Arm(color, y) if pointing else None
         alpha = np.clip(0.5 - distance * scale, 0, 1)
-        # Colour times coverage: the only form in which averages of pixels, here and in the warp, are right.
+        # Premultiplied alpha, so that averages of pixels, here and in the warp, are correct.
         sprite = np.concatenate([color * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
         self._levels = [(scale, sprite)]
         while scale > 32:
@@ -158,9 +157,9 @@ class Hand:
 
 
 class _Arm:
-    """The forearm behind a pointing hand, a plain tapered bar in the colour of what it grows out of."""
+    """The forearm of a pointing hand: a tapered bar in the colour of its sleeve or skin."""
 
-    _LENGTH, _RADII = 4.0, (0.15, 0.24)  # in hand coordinates: it ends out of the picture
+    _LENGTH, _RADII = 4.0, (0.15, 0.24)  # in hand coordinates; it ends outside the image
 
     def __init__(self, color, y):
         rows = (y[:, 0] > 0.42) & (y[:, 0] < 0.5)
@@ -175,7 +174,7 @@ class _Arm:
         along, across = cos * rows - sin * columns, cos * columns + sin * rows
         distance, _ = _capsule(across, along, (0, 0.45), (0, self._LENGTH), *self._RADII)
         alpha = np.clip(0.5 - distance * length, 0, 1)[..., None]
-        # Darker towards its sides: it is round.
+        # Darker towards its sides, as it is round.
         shade = 0.55 + 0.45 * np.sqrt(np.clip(-distance / self._RADII[0], 0, 1))
         image += alpha * (self._color * shade[..., None] - image)
 

@@ -1,4 +1,4 @@
-"""How the hand of the synthetic gestures moves."""
+"""Motion of the hand in synthetic gestures."""
 
 import numpy as np
 
@@ -9,10 +9,21 @@ from keras_action.data.synthetic.scene import Wave
 class Motion:
     """The pose of the hand as a function of time, in clips: (x, y, length, angle), pixels and radians.
 
-    From `active[0]` to `active[1]` the hand goes from the pose `start` to the pose `end`. It is in view, or
-    on its way, from `span[0]` to `span[1]`. `arrival` and `departure` are None or (time at which the way ends
-    or begins, duration, pixels right, pixels down): the hand comes from, or goes to, a lower corner. `linear`
-    says how much of the motion is even, from 0 to 1; the rest starts and stops softly.
+    Args:
+        rng: A NumPy generator.
+        start: The first pose.
+        end: The last pose.
+        active: Times between which the hand moves from `start` to `end`.
+        arrival: `None`, or how the hand enters the image: (time at which it has arrived, duration, pixels right, pixels
+            down), the last two from `start` to where it comes from.
+        departure: `None`, or how the hand leaves the image: (time at which it begins, duration, pixels right, pixels
+            down).
+        wander: Scale of the random sway.
+        linear: Fraction of the motion at constant speed, from 0 to 1; the rest starts and stops softly.
+
+    Attributes:
+        active: As given.
+        span: Times between which the hand may be in view, arrival and departure included.
     """
 
     def __init__(self, rng, start, end, active, arrival=None, departure=None, wander=1.0, linear=0.5):
@@ -23,7 +34,7 @@ class Motion:
             departure[0] + departure[1] if departure else active[1],
         )
         self._arrival, self._departure = arrival, departure
-        # Nobody moves in straight lines: sway of place (pixels), size (share) and angle (radians).
+        # Nobody moves in straight lines: sway of position (pixels), size (fraction) and angle (radians).
         self._sway = Wave(rng, 4, 0.4, 1.8)
         unit = max(self._start[2], self._end[2])
         self._sway_size = np.array([0.02 * unit, 0.02 * unit, 0.012, 0.035]) * wander
@@ -33,7 +44,7 @@ class Motion:
         share = np.clip((time - self.active[0]) / (self.active[1] - self.active[0]), 0, 1)
         share = self._linear * share + (1 - self._linear) * _ease(share)
         x, y, length, angle = self._start + share * (self._end - self._start)
-        if self._start[2] != self._end[2]:  # equal ratios in equal times look even
+        if self._start[2] != self._end[2]:  # equal ratios in equal times look like constant speed
             length = self._start[2] * (self._end[2] / self._start[2]) ** share
         dx, dy, grow, turn = self._sway(time) * self._sway_size
         if self._arrival:
@@ -52,11 +63,11 @@ def _ease(share):
 
 
 def random_motion(rng, label, size, in_stream):
-    """A random motion of the first label of a pair or of `none`; None where there is no hand to see."""
+    """A random motion for the first label of a pair, or for `none`; it returns `None` if there is no hand."""
     height, width = size
     unit = min(size)
     swipe = label in ("swipe_left", "swipe_up")
-    # A swipe begins and ends out of view: it takes longer and hardly eases, so as to be seen as long.
+    # A swipe begins and ends out of view: it is longer and hardly eases, so as to be visible as long as the others.
     duration = rng.uniform(0.65, 0.95) if swipe else rng.uniform(0.5, 0.8)
     begin = (1 - duration) * (0.5 + rng.uniform(-0.3, 0.3))
     active = begin, begin + duration
@@ -86,33 +97,34 @@ def random_motion(rng, label, size, in_stream):
         lengths = rng.uniform(0.34, 0.44) * unit, rng.uniform(0.88, 1.05) * unit
     start, end = (x, y, lengths[0], angles[0]), (x, y, lengths[1], angles[1])
 
-    def way(moment, length):
+    def through_corner(time, length):
+        """The arrival from, or the departure to, a lower corner."""
         right, down = width / 2 + 1.1 * HALF_EXTENT * length, height - y + 1.1 * HALF_EXTENT * length
-        return moment, rng.uniform(0.45, 0.8), right * rng.choice([-1, 1]), down
+        return time, rng.uniform(0.45, 0.8), right * rng.choice([-1, 1]), down
 
     if label == "none":
-        return _idle(rng, start, way, in_stream)
+        return _idle(rng, start, through_corner, in_stream)
     arrival = departure = None
     if in_stream:
-        arrival = way(active[0] - rng.uniform(0.15, 0.4), lengths[0])
-        departure = way(active[1] + rng.uniform(0.15, 0.4), lengths[1])
-    else:  # in some clips one sees the hand still coming, or already going
+        arrival = through_corner(active[0] - rng.uniform(0.15, 0.4), lengths[0])
+        departure = through_corner(active[1] + rng.uniform(0.15, 0.4), lengths[1])
+    else:  # in some clips the hand is still entering, or already leaving
         if rng.random() < 0.3:
-            arrival = way(active[0] - rng.uniform(0.0, 0.3), lengths[0])
+            arrival = through_corner(active[0] - rng.uniform(0.0, 0.3), lengths[0])
         if rng.random() < 0.3:
-            departure = way(active[1] + rng.uniform(0.0, 0.3), lengths[1])
+            departure = through_corner(active[1] + rng.uniform(0.0, 0.3), lengths[1])
     return Motion(rng, start, end, active, arrival, departure, linear=rng.uniform(0.2, 0.7))
 
 
-def _idle(rng, pose, way, in_stream):
-    """No gesture: nobody there, a hand that rests or wanders about, comes or goes."""
+def _idle(rng, pose, through_corner, in_stream):
+    """No gesture: no hand, or one that rests or wanders, enters or leaves."""
     wander = rng.uniform(0.5, 3.5)
     length = pose[2]
     if in_stream:
-        return Motion(rng, pose, pose, (0, 1), way(0.0, length), way(1.0, length), wander)
-    kind = rng.choice(["absent", "there", "comes", "goes"], p=[0.2, 0.5, 0.15, 0.15])
+        return Motion(rng, pose, pose, (0, 1), through_corner(0.0, length), through_corner(1.0, length), wander)
+    kind = rng.choice(["absent", "present", "enters", "leaves"], p=[0.2, 0.5, 0.15, 0.15])
     if kind == "absent":
         return lambda time: None
-    arrival = way(rng.uniform(0.3, 1.0), length) if kind == "comes" else None
-    departure = way(rng.uniform(0.0, 0.7), length) if kind == "goes" else None
+    arrival = through_corner(rng.uniform(0.3, 1.0), length) if kind == "enters" else None
+    departure = through_corner(rng.uniform(0.0, 0.7), length) if kind == "leaves" else None
     return Motion(rng, pose, pose, (0, 1), arrival, departure, wander)

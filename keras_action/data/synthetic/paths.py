@@ -1,11 +1,11 @@
-"""Random paths of a fingertip: gesture classes without end, none of them near a given one."""
+"""Random fingertip paths: any number of gesture classes, none of them similar to a given one."""
 
 import numpy as np
 from numpy.polynomial import polynomial
 
 # Root mean square distance, in the longer side of the path, below which two paths count as the same gesture.
 MIN_DISTANCE = 0.22
-_MIN_STROKE = 0.45  # of the unit square: shorter strokes are lost in how people draw
+_MIN_STROKE = 0.45  # of the unit square; in shorter strokes noise dominates
 _CURVED_SHARE = 0.4
 _MAX_DRAWS = 10_000
 
@@ -18,14 +18,14 @@ def random_paths(count, seed=0, avoided=(), min_distance=MIN_DISTANCE):
     Args:
         count: Number of paths.
         seed: A whole number, 0 or more. The first paths of a longer list are those of a shorter one.
-        avoided: Paths that no drawn path may be near, forwards or backwards: sequences of (x, y).
+        avoided: Paths to which no path may be similar, forwards or backwards: sequences of (x, y).
         min_distance: Smallest `path_distance` between two paths.
 
     Returns:
         A list of float arrays `(corners, 2)`, x to the right and y down, the longer side 1.
 
     Raises:
-        ValueError: If so many different paths can't be found.
+        ValueError: If not enough different paths are found.
 
     Example:
 
@@ -53,9 +53,9 @@ def random_paths(count, seed=0, avoided=(), min_distance=MIN_DISTANCE):
 
 
 def path_distance(first, second):
-    """How different two paths are: the root mean square distance of 24 points at even steps along them.
+    """The distance between two paths: the root mean square over 24 points, evenly spaced along them.
 
-    Both are centred and scaled so that their longer side is 1: place and size make no difference, direction does.
+    Both are centred, and scaled to a longer side of 1: position and size do not matter, the direction does.
 
     Example:
 

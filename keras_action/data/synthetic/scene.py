@@ -1,22 +1,22 @@
-"""What surrounds the hand of the synthetic gestures: background, distractors, camera shake and light."""
+"""The scene of synthetic gestures: background, distractors, camera shake and light."""
 
 import numpy as np
 
 from keras_action.data.synthetic.hand import sample_bilinear, value_noise
 
-_MARGIN = 0.12  # the background is larger than the frame by this share on each side: room for the camera to shake
+_MARGIN = 0.12  # fraction by which the background exceeds the frame on each side, for the shake of the camera
 
 
 class Wave:
-    """A smooth random function of time, in about [-1, 1] for each of `channels` numbers.
+    """Smooth random functions of time, with values of about [-1, 1].
 
-    Sums of sines have no arrow of time, so that a clip played backwards is as likely as the clip itself.
+    They are sums of sines, so that a clip played backwards is as likely as the clip itself.
 
     Args:
         rng: A NumPy generator.
-        channels: How many functions.
-        slow: Lowest frequency, in periods a clip.
-        fast: Highest frequency, in periods a clip.
+        channels: Number of functions.
+        slow: Lowest frequency, in periods per clip.
+        fast: Highest frequency, in periods per clip.
     """
 
     def __init__(self, rng, channels, slow, fast):
@@ -28,10 +28,10 @@ class Wave:
 
 
 class Scene:
-    """A place seen by a camera: `frame(time)` paints what is there at that time, all but the hand.
+    """A random scene and the camera that sees it: `paint` draws a frame.
 
     Args:
-        rng: A NumPy generator; everything that is random is drawn here, once.
+        rng: A NumPy generator. It is used by the constructor only.
         size: (height, width) of the frames in pixels.
     """
 
@@ -55,7 +55,7 @@ class Scene:
         self._columns = np.arange(width, dtype=np.float32)[None, :] - (width - 1) / 2
 
     def camera(self, time):
-        """How the camera has moved: right and down in pixels, and its tilt in radians."""
+        """The motion of the camera: pixels right and down, and its tilt in radians."""
         right, down, tilt = self._shake(time)
         return right * self._shake_size, down * self._shake_size, tilt * self._tilt_size
 
@@ -83,7 +83,7 @@ class Scene:
 
 
 class _Distractor:
-    """A small flat shape of a vivid colour that drifts or circles, whatever the hand does."""
+    """A small flat shape of a vivid colour that moves independently of the hand."""
 
     def __init__(self, rng, size):
         height, width = size

@@ -92,8 +92,8 @@ def test_labels_say_what_is_seen(monkeypatch):
     ("arguments", "message"),
     [
         ({"label": "wave"}, "Unknown gesture.* Received: label='wave'"),
-        ({"seed": -1}, "`seed` must be a whole number"),
-        ({"seed": 0.5}, "`seed` must be a whole number"),
+        ({"seed": -1}, "`seed` must be an integer"),
+        ({"seed": 0.5}, "`seed` must be an integer"),
         ({"num_frames": 0}, "`num_frames` must be at least 1"),
         ({"size": (16, 64)}, "`size` must be"),
         ({"size": (64,)}, "`size` must be"),
@@ -172,7 +172,7 @@ def test_a_complete_set_is_left_alone(dataset):
 
 
 def test_another_set_is_not_overwritten(dataset, tmp_path):
-    with pytest.raises(FileExistsError, match=r"a set made with .*'seed': 2.* Received: .*'seed': 3"):
+    with pytest.raises(FileExistsError, match=r"a dataset of .*'seed': 2.* Received: .*'seed': 3"):
         write_synthetic_dataset(dataset[0], 4, seed=3, fps=12, workers=1, **SMALL)
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(FileExistsError, match="something else"):

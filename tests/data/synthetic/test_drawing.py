@@ -8,7 +8,7 @@ SHAPES = [label for label, corners in SYNTHETIC_DRAWINGS.items() if corners is n
 
 
 def fingertips(label, seed):
-    """The way of the fingertip, (50, 2), x and y in pixels."""
+    """The path of the fingertip, (50, 2), x and y in pixels."""
     motion = drawing_motion(np.random.default_rng(seed), label, SIZE)
     poses = np.array([motion(time) for time in np.linspace(0, 1, 50)])
     x, y, length, angle = poses.T
