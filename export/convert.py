@@ -21,7 +21,10 @@ import os
 import sys
 from pathlib import Path
 
-from .inputs import DATA_FORMS, add_model_arguments
+from keras_action.programs.arguments import DATA_FORMS
+from keras_action.utils.signature import returns_sequences
+
+from .inputs import add_model_arguments
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 INTEGER = ("int8", "int16x8")
@@ -57,7 +60,7 @@ def make_parser():
     formats.add_argument(
         "--representative",
         metavar="DATA",
-        help=f"training clips, on which the ranges of int8 and int16x8 are measured. One of: {DATA_FORMS}",
+        help=f"training clips for the ranges of int8 and int16x8 activations. One of: {DATA_FORMS}",
     )
     formats.add_argument("--clips", type=int, default=128, help="number of clips for the ranges (default: 128)")
     formats.add_argument("--input-dtype", choices=("uint8", "float32"), help="default: uint8 of int8 files")
@@ -68,34 +71,34 @@ def make_parser():
         action="extend",
         default=[],
         metavar="LAYER",
-        help="layers that stay float in a file of integers: names or regular expressions",
+        help="layers that stay float in an integer file: names or regular expressions",
     )
     formats.add_argument(
         "--max-partitions",
         type=_partitions,
         default=1,
         metavar="N",
-        help="parts in which XNNPACK may compute the file, or any (default: 1)",
+        help="allowed number of XNNPACK's partitions, or any (default: 1)",
     )
 
     checks = parser.add_argument_group("comparison with the model")
     checks.add_argument(
         "--eval-data",
         metavar="DATA",
-        help="clips on which file and model are compared (default: those of --representative, or random pixels)",
+        help="clips for the comparison of file and model (default: those of --representative, or random pixels)",
     )
-    checks.add_argument("--eval-clips", type=int, default=128, help="largest number of them (default: 128)")
+    checks.add_argument("--eval-clips", type=int, default=128, help="maximum number of these clips (default: 128)")
     checks.add_argument(
         "--min-agreement",
         type=float,
         default=0.9,
-        help="smallest share of the clips for which file and model must predict the same class (default: 0.9)",
+        help="minimum share of clips for which file and model predict the same class (default: 0.9)",
     )
     checks.add_argument(
         "--max-accuracy-drop",
         type=float,
         metavar="SHARE",
-        help="largest difference of the model's top-1 and the file's, such as 0.01 (default: not checked)",
+        help="maximum difference between the top-1 of model and file, such as 0.01 (default: not checked)",
     )
     checks.add_argument(
         "--error-report",
@@ -149,7 +152,7 @@ def _describe(path):
 
 
 def _convert(arguments):
-    """Converts, compares, prints, and returns how the file does not agree with the model."""
+    """Converts the model, prints the reports, and returns the limits that are exceeded, a list of sentences."""
     from keras_action import litert
 
     from . import inputs
@@ -159,7 +162,7 @@ def _convert(arguments):
     ranges = None
     if integer:
         clips = inputs.training_clips(opened, arguments.representative, arguments.seed)
-        count = min(arguments.clips, inputs.MAX_SEQUENCES) if inputs.returns_sequences(opened) else arguments.clips
+        count = min(arguments.clips, inputs.MAX_SEQUENCES) if returns_sequences(opened.model) else arguments.clips
         ranges = list(itertools.islice(clips, count))
     data = arguments.eval_data or arguments.representative
 
@@ -168,7 +171,7 @@ def _convert(arguments):
             return inputs.noise_clips(opened, arguments.seed)
         return inputs.evaluation_clips(opened, data, arguments.eval_clips)
 
-    evaluation = clips()  # before the conversion, so that a list that can't be read fails at once
+    evaluation = clips()  # before the conversion, so that errors in the data come first
     report = litert.convert(
         _model(arguments, opened),
         arguments.output,
@@ -217,10 +220,8 @@ def _write_error_report(path, report):
 
 
 def _model(arguments, opened):
-    """The Keras model to convert: of one that was trained on streams always the streaming model."""
-    from . import inputs
-
-    if not arguments.streaming and not inputs.returns_sequences(opened):
+    """The Keras model to convert; of a model with `return_sequences` always the streaming model."""
+    if not arguments.streaming and not returns_sequences(opened.model):
         return opened.model
     from keras_action.models import streaming_model
 

@@ -3,7 +3,8 @@
 import dataclasses
 import itertools
 
-from keras_action.programs.arguments import DATA_FORMS, add_checkpoint_arguments, read_labels
+from keras_action.programs.arguments import add_checkpoint_arguments, read_labels
+from keras_action.utils.signature import returns_sequences
 
 MAX_SEQUENCES = 16  # of some 60 frames each
 _EVALUATION_SEED = 1
@@ -35,32 +36,21 @@ def training_clips(opened, data, seed):
     Of a model with `return_sequences` they are sequences of `keras_action.data.sequence_dataset`.
     """
     from keras_action.data import read_data_set, training_dataset
+    from keras_action.training.build import training_batches
 
-    recipe, settings = opened.recipe, {}
-    if returns_sequences(opened):
-        from keras_action.training.build import training_batches
-
-        annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
-        batches = training_batches(recipe.replace(batch_size=1, seed=seed), annotations)
-        return batches.map(lambda frames, targets, weights: frames).as_numpy_iterator()
-    if recipe is not None:
-        unmixed = dataclasses.replace(recipe.augmentation, mixup_alpha=0.0, cutmix_alpha=0.0)
-        reading = dataclasses.replace(recipe.reading, cache=False)
-        settings = {"sampling": recipe.sampling, "cropping": recipe.cropping}
-        settings |= {"augmentation": unmixed, "reading": reading}
-    return training_dataset(
-        read_data_set(data, labels=opened.labels, allow_empty_classes=True),
-        num_segments=opened.num_segments,
-        input_size=opened.input_size,
-        batch_size=1,
-        seed=seed,
-        **settings,
-    ).as_numpy_iterator()
-
-
-def returns_sequences(opened):
-    """Whether a model was trained on streams, step by step."""
-    return opened.recipe is not None and opened.recipe.return_sequences
+    annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
+    if opened.recipe is not None:
+        recipe = opened.recipe.replace(
+            batch_size=1, gradient_accumulation_steps=1, seed=seed, mixup_alpha=0.0, cutmix_alpha=0.0, cache=False
+        )
+        batches = training_batches(recipe, annotations)
+    elif returns_sequences(opened.model):
+        raise ValueError(f"A model with `return_sequences` needs its training run. Received: {opened.path}")
+    else:
+        batches = training_dataset(
+            annotations, num_segments=opened.num_segments, input_size=opened.input_size, batch_size=1, seed=seed
+        )
+    return batches.map(lambda clips, *_: clips).as_numpy_iterator()
 
 
 def evaluation_clips(opened, data, count):
@@ -68,7 +58,7 @@ def evaluation_clips(opened, data, count):
 
     Clips that can't be decoded have weight 0. Of a model with `return_sequences` they are sequences, always the same.
     """
-    if returns_sequences(opened):
+    if returns_sequences(opened.model):
         return itertools.islice(training_clips(opened, data, seed=_EVALUATION_SEED), min(count, MAX_SEQUENCES))
     from keras_action.data import Cropping, evaluation_dataset, read_data_set
 
@@ -90,15 +80,3 @@ def noise_clips(opened, seed, count=8):
     import numpy as np
 
     return np.random.default_rng(seed).integers(0, 256, (count, *opened.model.input_shape[1:]), dtype="uint8")
-
-
-__all__ = [
-    "DATA_FORMS",
-    "MAX_SEQUENCES",
-    "add_model_arguments",
-    "evaluation_clips",
-    "noise_clips",
-    "read_model",
-    "returns_sequences",
-    "training_clips",
-]

@@ -8,7 +8,7 @@ examples:
 
 It prints the error of the logits, the share of clips for which both predict the same class, the top-1 accuracy of both,
 operators, ranks, XNNPACK's partitions, size and latency. Without --data the clips are random pixels. The exit status is
-1 if a threshold is crossed, and 2 if the file, the model or the clips can't be read or do not fit each other.
+1 if a threshold is exceeded, and 2 if the file, the model or the clips can't be read or do not fit each other.
 """
 
 import argparse
@@ -16,7 +16,9 @@ import json
 import os
 import sys
 
-from .inputs import DATA_FORMS, add_model_arguments
+from keras_action.programs.arguments import DATA_FORMS
+
+from .inputs import add_model_arguments
 
 
 def make_parser():
@@ -32,14 +34,14 @@ def make_parser():
     )
     parser.add_argument("--data", help=DATA_FORMS)
     parser.add_argument(
-        "--clips", type=int, default=128, help="largest number of clips, evenly from DATA (default: 128)"
+        "--clips", type=int, default=128, help="maximum number of clips, spread evenly over DATA (default: 128)"
     )
     add_model_arguments(parser)
     parser.add_argument("--num-threads", type=int, default=1, help="threads of the timed runs (default: 1)")
     parser.add_argument("--runs", type=int, default=30, help="number of timed runs; 0 for none (default: 30)")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output, alone")
 
-    limits = parser.add_argument_group("thresholds", "only those that are given are checked")
+    limits = parser.add_argument_group("thresholds", "checked only if given")
     limits.add_argument("--max-error", type=float, metavar="SHARE", help="of the logits, relative to their range")
     limits.add_argument("--min-agreement", type=float, metavar="SHARE", help="clips with the same class")
     limits.add_argument("--max-accuracy-drop", type=float, metavar="SHARE", help="top-1 of the model − of the file")
@@ -77,7 +79,7 @@ def main(argv=None):
 
 
 def _verify(arguments):
-    """Prints the report, and returns the thresholds that are crossed."""
+    """Prints the report, and returns the limits that are exceeded, a list of sentences."""
     from keras_action import litert
 
     from . import inputs

@@ -23,12 +23,7 @@ def describe_model(path, settings=None):
     from keras_action.litert.metadata import metadata_of
     from keras_action.recognition import load_settings
     from keras_action.recognition.detectors import default_settings, make_detector
-    from keras_action.recognition.loading import (
-        crops_to_aspect_ratio,
-        stored_settings,
-        stream_warning,
-        trained_on_streams,
-    )
+    from keras_action.recognition.loading import crops_to_aspect_ratio, stored_settings, stream_warning
     from keras_action.utils.signature import CLIP, FRAME, LOGITS, SIGNATURE
 
     path = Path(path)
@@ -47,7 +42,7 @@ def describe_model(path, settings=None):
     kind = "stream" if file.is_streaming else "clip"
     stored, points = stored_settings(metadata), None
     # Settings are tuned on streams.
-    knows_streams = trained_on_streams(metadata) if settings is None and stored is None else True
+    knows_streams = metadata.trained_on_streams if settings is None and stored is None else True
     if settings is not None:
         settings = load_settings(settings)
     elif stored is not None:

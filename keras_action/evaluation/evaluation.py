@@ -9,6 +9,7 @@ from keras_action.evaluation.protocol import Protocol
 from keras_action.evaluation.report import EvaluationReport
 from keras_action.evaluation.results import pair_ids
 from keras_action.models import resize_model
+from keras_action.utils.signature import returns_sequences
 from keras_action.utils.statistics import log_softmax
 
 __all__ = ["EvaluationReport", "Protocol", "evaluate", "evaluate_batches"]
@@ -25,7 +26,7 @@ def evaluate(model, annotations, protocol, *, batch_size=8, reversed_pairs=None,
         batch_size: The number of views in a batch. All views of one video are decoded together: 30 views of 8 frames
             of 256 × 256 take 47 MB.
         reversed_pairs: Pairs of classes of which one is the other played backwards, for which an accuracy is
-            computed. `None` for the known ones, see `keras_action.data.REVERSAL_PAIRS`.
+            computed. `None` for those of `keras_action.data.REVERSAL_PAIRS`.
         failures: A `keras_action.data.FailureLog` for files that can't be decoded; they count as wrong.
         progress: Whether to show a progress bar.
 
@@ -48,7 +49,7 @@ def evaluate(model, annotations, protocol, *, batch_size=8, reversed_pairs=None,
     report.save_json("evaluation.json")
     ```
     """
-    # Imported here, so that evaluating arrays doesn't need the data pipeline.
+    # Imported here, as `evaluate_batches` does not need the data pipeline.
     import tensorflow as tf
 
     from keras_action.data import Cropping, FailureLog, evaluation_dataset, reversal_label_map
@@ -174,7 +175,7 @@ def _average(logits):
 
 
 def _fit_to(model, protocol):
-    """The model, rebuilt if its frames have another size; an error if it can't take the protocol's clips."""
+    """The model, resized if the protocol has another input size; raises a `ValueError` if the clips do not fit."""
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 5:
         return model
@@ -195,10 +196,10 @@ def _fit_to(model, protocol):
 
 def _check_classes(model, labels):
     shape = getattr(model, "output_shape", None)
-    if isinstance(shape, tuple) and len(shape) == 3:
+    if returns_sequences(model):
         raise ValueError(
-            "A model with `return_sequences` is for streams, where `keras_action.recognition.evaluate_streams` counts "
-            f"its events; clips have no logits of their own. Received: output_shape={shape}"
+            "A model with `return_sequences` has no logits of clips: evaluate it on streams, with "
+            f"`keras_action.recognition.evaluate_streams`. Received: output_shape={shape}"
         )
     classes = shape[-1] if isinstance(shape, tuple) else None
     if classes is not None and classes != len(labels):

@@ -8,22 +8,23 @@ from keras import ops
 
 
 def check_num_segments(num_segments):
-    """Returns T as an int, or raises a `ValueError` where it is not a positive integer."""
+    """Returns T as an int; raises a `ValueError` if it is not a positive integer."""
     if isinstance(num_segments, bool) or num_segments != int(num_segments) or num_segments < 1:
         raise ValueError(f"`num_segments` must be a positive integer. Received: num_segments={num_segments}")
     return int(num_segments)
 
 
 def check_frames_shape(shape, num_segments, name):
-    """Raises a `ValueError` where `shape` is not `(B·T, H, W, C)` with T = `num_segments`."""
+    """Raises a `ValueError` if `shape` is not `(B·T, H, W, C)` with T = `num_segments`."""
     if len(shape) != 4:
         raise ValueError(
             f"{name} expects frames of shape (B·T, H, W, C), time folded into the batch. Received: shape={shape}"
         )
-    _check_batch(shape, num_segments, name)
+    check_batch(shape, num_segments, name)
 
 
-def _check_batch(shape, num_segments, name):
+def check_batch(shape, num_segments, name):
+    """Raises a `ValueError` if T does not divide the batch of a shape, B·T."""
     if shape[0] is not None and shape[0] % num_segments:
         raise ValueError(
             f"{name} expects a batch that num_segments={num_segments} divides, as it holds whole clips. "
@@ -101,11 +102,11 @@ class UnfoldTime(keras.layers.Layer):
         self.num_segments = check_num_segments(num_segments)
 
     def call(self, inputs):
-        _check_batch(inputs.shape, self.num_segments, "UnfoldTime")
+        check_batch(inputs.shape, self.num_segments, "UnfoldTime")
         return ops.reshape(inputs, (-1, self.num_segments, *inputs.shape[1:]))
 
     def compute_output_shape(self, input_shape):
-        _check_batch(input_shape, self.num_segments, "UnfoldTime")
+        check_batch(input_shape, self.num_segments, "UnfoldTime")
         batch, *rest = input_shape
         return (None if batch is None else batch // self.num_segments, self.num_segments, *rest)
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_action.layers.fold_time import check_num_segments
+from keras_action.layers.fold_time import check_batch, check_num_segments
 
 
 @keras.saving.register_keras_serializable(package="keras_action")
@@ -89,9 +89,9 @@ class TemporalMemory(keras.layers.Layer):
         return ops.concatenate(outputs, axis=1)
 
     def _check_shape(self, shape):
-        batch = shape[0]
-        if len(shape) != 2 or (batch is not None and batch % self.num_segments):
+        if len(shape) != 2:
             raise ValueError(
-                f"TemporalMemory expects features of shape (B·T, C) with T = num_segments={self.num_segments}, time "
-                f"folded into the batch. Received: shape={tuple(shape)}"
+                "TemporalMemory expects features of shape (B·T, C), time folded into the batch. "
+                f"Received: shape={tuple(shape)}"
             )
+        check_batch(shape, self.num_segments, "TemporalMemory")

@@ -1,4 +1,4 @@
-"""The two forms of models that are converted, of clips and streaming: what their files take, and how they run."""
+"""The two forms of models that are converted: models of clips and streaming models."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from keras_action.litert.model import LiteRTModel
 from keras_action.litert.requirements import ConversionError
 from keras_action.litert.silence import silenced_output
 from keras_action.litert.stream import LiteRTStream
-from keras_action.utils.signature import CLIP, FRAME, LOGITS, is_state
+from keras_action.utils.signature import CLIP, FRAME, LOGITS, is_state, returns_sequences
 
 # Limits for iterables that may be endless, as a training pipeline. More clips hardly change the ranges.
 MAX_REPRESENTATIVE_CLIPS = 128
@@ -39,14 +39,8 @@ def is_stream(model):
     return isinstance(inputs, dict) and FRAME in inputs and all(name == FRAME or is_state(name) for name in inputs)
 
 
-def returns_sequences(model):
-    """Whether a model of clips was built with `return_sequences`: its output is the logits of each frame."""
-    shape = getattr(model, "output_shape", None)
-    return isinstance(shape, tuple) and len(shape) == 3
-
-
 class ClipForm:
-    """A model of clips, whose file maps `clip` to `logits`.
+    """A model of clips. Its file maps `clip` to `logits`.
 
     Attributes:
         model: The Keras model.
@@ -84,7 +78,7 @@ class ClipForm:
         self.names = LayerNames(model)
 
     def recordings(self, clips):
-        """What the file is calibrated on and checked with: clips, uint8 `(1, T, H, W, 3)`; `None` is random pixels."""
+        """The clips for calibration and checks, uint8 `(1, T, H, W, 3)`; random pixels for `None`."""
         if clips is None:
             return [_noise((1, *self.clip_shape))]
         limit = None if in_memory(clips) else MAX_REPRESENTATIVE_CLIPS
@@ -105,7 +99,7 @@ class ClipForm:
 
 
 class StreamForm:
-    """A streaming model, whose file maps `frame` and states to `logits` and states. Attributes as of `ClipForm`."""
+    """A streaming model. Its file maps `frame` and states to `logits` and states. Attributes as of `ClipForm`."""
 
     pixels = FRAME
 
@@ -116,7 +110,7 @@ class StreamForm:
         self.model, self.num_classes, self.names = model, model.output[LOGITS].shape[-1], LayerNames(model)
 
     def recordings(self, clips):
-        """Lists of frames, uint8 `(1, H, W, 3)`, of clips of any length; `None` is random pixels."""
+        """As of `ClipForm`, but lists of frames, uint8 `(1, H, W, 3)`, of clips of any length."""
         if clips is None:
             return [list(_noise((2, 1, *self.clip_shape[1:])))]
         return frame_sequences(clips, self.clip_shape[1:])

@@ -25,8 +25,8 @@ class Metadata:
         num_segments: T, the number of frames of a clip.
         input_size: `(height, width)` of a frame.
         clip_seconds: Length of a clip in seconds, or `None` if not known.
-        return_sequences: Whether the logits of a streaming file stand for the frame itself, as of a model that was
-            trained on streams step by step. If not, their mean over T frames does.
+        return_sequences: Whether the logits of a streaming file are a prediction for each frame, as of a model that was
+            trained with `return_sequences`. Otherwise their mean over T frames is the prediction.
         quantization: One of `keras_action.litert.QUANTIZATIONS`, or `None` if not known.
         package_version: The version of keras_action that wrote the file.
         name: Name of the model.
@@ -58,8 +58,13 @@ class Metadata:
         """Seconds from one frame of a clip to the next, or `None` if not known."""
         return None if self.clip_seconds is None else self.clip_seconds / self.num_segments
 
+    @property
+    def trained_on_streams(self):
+        """Whether the model was trained on streams or windows of streams, or `None` if not known."""
+        return True if self.return_sequences else self.extra.get("trained_on_streams")
+
     def table(self):
-        """The metadata as text, one line a value."""
+        """The metadata as text, one line for each value."""
         size = "{} × {}".format(*self.input_size)
         seconds = "" if self.clip_seconds is None else f", {self.clip_seconds:g} s, one every {self.time_step:g} s"
         lines = {
@@ -82,13 +87,13 @@ class Metadata:
 
 
 def read_metadata(path):
-    """Read the metadata of a LiteRT file.
+    """Reads the metadata of a LiteRT file.
 
     Args:
         path: Path of the `.tflite` file, or a `LiteRTFile`.
 
     Returns:
-        A `Metadata`, or `None` if the file has none of keras_action.
+        A `Metadata`, or `None` if the file has no metadata of keras_action.
 
     Raises:
         ValueError: If it is not a LiteRT file, or it is damaged or truncated.
@@ -114,7 +119,7 @@ def metadata_of(file):
 
 
 def write_metadata(path, metadata):
-    """Write metadata into a LiteRT file, in place of what it has.
+    """Replaces the metadata of a LiteRT file.
 
     Args:
         path: Path of the `.tflite` file. It is written whole or left as it is.
@@ -130,7 +135,7 @@ def write_metadata(path, metadata):
 
 
 def add_metadata(file, metadata):
-    """Writes a `Metadata` into a `LiteRTFile`, in place of what it has."""
+    """Replaces the metadata of a `LiteRTFile`."""
     check_labels(metadata.labels)
     values = dataclasses.asdict(metadata)
     values.pop("labels")  # in a file of their own
@@ -142,7 +147,7 @@ def add_metadata(file, metadata):
 
 
 def check_labels(labels):
-    """Raises a `ValueError` if labels are not lines of text, or two are the same in Unicode NFC."""
+    """Raises a `ValueError` if labels are not lines of text, or not unique in Unicode NFC."""
     broken = [
         label
         for label in labels or ()

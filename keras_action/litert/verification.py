@@ -7,16 +7,16 @@ import numpy as np
 
 from keras_action.litert.clips import iterate_labelled_clips
 from keras_action.litert.file import LiteRTFile
-from keras_action.litert.forms import frame_sequences, is_stream, returns_sequences
+from keras_action.litert.forms import frame_sequences, is_stream
 from keras_action.litert.inspection import FileSummary, summarize
 from keras_action.litert.model import LiteRTModel
 from keras_action.litert.stream import LiteRTStream
-from keras_action.utils.signature import FRAME, LOGITS
+from keras_action.utils.signature import FRAME, LOGITS, returns_sequences
 
 
 @dataclasses.dataclass(frozen=True)
 class VerificationReport:
-    """How a LiteRT file differs from its model.
+    """The differences between a LiteRT file and its model.
 
     Args:
         summary: The `FileSummary` of the file.
@@ -68,7 +68,7 @@ class VerificationReport:
         max_float_operators=None,
         max_size_mb=None,
     ):
-        """The thresholds that are crossed, a list of sentences. `None` is not checked.
+        """The limits that are exceeded, a list of sentences. `None` is not checked.
 
         Args:
             max_error: Upper limit of `relative_error`.
@@ -134,14 +134,14 @@ class VerificationReport:
 
 
 def verify(path, model, clips):
-    """Compare a LiteRT file with the model that it was converted from.
+    """Compares a LiteRT file with the model that it was converted from.
 
-    Of a streaming file and model, the logits of all frames are compared: a clip may
-    have any length, the states are zeros before it, and the report counts frames. Of
-    an iterable that may be endless, the first 1024 frames are used. Of a streaming
-    file and its causal clip model, the mean of the logits of a clip's frames is
-    compared, whether the file averages or not; of a model with `return_sequences`,
-    the logits of all frames.
+    A streaming file can be compared with its streaming model or its causal model of
+    clips. With a streaming model, or a model with `return_sequences`, the logits of
+    all frames are compared: clips may have any length, the states are zeros before
+    each, and the report counts frames; of an iterable that may be endless, the first
+    1024 frames are used. With a model of clips, the mean of the logits of a clip's
+    frames is compared, whether the file averages or not.
 
     Args:
         path: Path of the `.tflite` file, or a `LiteRTFile`.

@@ -11,7 +11,7 @@ from keras_action.layers import FoldTime, StreamingStep, UnfoldTime
 from keras_action.layers.streaming_step import TEMPORAL
 from keras_action.models.graph import Graph
 from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations, uncompiled
-from keras_action.utils.signature import FRAME, LOGITS, STATE
+from keras_action.utils.signature import FRAME, LOGITS, STATE, returns_sequences
 
 _SHARED = "started"  # one state for all layers: 0 before the first frame, then 1
 
@@ -119,7 +119,7 @@ def streaming_model(model, average_over=None):
         {LOGITS: logits, **outputs},
         name=f"{model.name}_stream",
         num_segments=model.input_shape[1],
-        return_sequences=len(model.output_shape) == 3,
+        return_sequences=returns_sequences(model),
     )
     for name, copy in copies.items():
         if getattr(copy, "weights", None):

@@ -1,4 +1,4 @@
-"""Models for a recogniser, from files or as objects. A LiteRT file needs neither Keras nor TensorFlow."""
+"""Loads models for a recogniser. LiteRT files need neither Keras nor TensorFlow."""
 
 import os
 from collections.abc import Callable
@@ -14,13 +14,13 @@ _WINDOWS = (0.5, 0.7, 1, 1.4, 2)
 
 
 class LoadedModel(NamedTuple):
-    """A model for a recogniser, and what is stored with it.
+    """A model for a recogniser, and the values stored with it.
 
     Args:
         model: Callable from clips or from frames to logits.
         labels: Names of the classes, or `None`.
         clip_seconds: Length of its clips, in seconds, or `None`.
-        crop_to_aspect_ratio: Whether it was trained on frames that keep their aspect ratio; True if not known.
+        crop_to_aspect_ratio: Whether its training frames kept their aspect ratio; True if not known.
         settings: Its event settings, or `None`.
         trained_on_streams: Whether it was trained on windows of streams, or `None` if not known.
     """
@@ -34,7 +34,7 @@ class LoadedModel(NamedTuple):
 
     @property
     def knows_streams(self):
-        """Whether it was trained on streams, or its event settings were tuned on some; `None` if not known."""
+        """Whether it was trained on streams, or has event settings that were tuned on some; `None` if not known."""
         return True if self.settings is not None else self.trained_on_streams
 
 
@@ -74,41 +74,34 @@ def load_recognition_model(model, num_threads=1):
 
 
 def is_streaming(model):
-    """Whether a model takes single frames: it has a memory, which can be reset."""
+    """Whether a model takes single frames: it has states, which can be reset."""
     return callable(getattr(model, "reset", None)) and hasattr(model, "metadata")
 
 
 def crops_to_aspect_ratio(metadata):
-    """Whether the metadata of a LiteRT file tells that its model was trained on frames that keep their aspect ratio."""
+    """Whether the training frames of a LiteRT file's model kept their aspect ratio; True if not known."""
     recipe = getattr(metadata, "recipe", None) or {}
     return bool(recipe.get("crop_to_aspect_ratio", True))
 
 
 def stored_settings(metadata):
-    """The event settings in the metadata of a LiteRT file, under the name `event_settings`; `None` if it has none."""
+    """The event settings in the metadata of a LiteRT file (`event_settings`), or `None`."""
     values = (getattr(metadata, "extra", None) or {}).get("event_settings")
     return None if values is None else settings_from_dict(values)
 
 
-def trained_on_streams(metadata):
-    """Whether the metadata of a LiteRT file tells that its model was trained on streams; `None` if they do not."""
-    if getattr(metadata, "return_sequences", False):
-        return True
-    return (getattr(metadata, "extra", None) or {}).get("trained_on_streams")
-
-
 def stream_warning(name, knows_streams, labels, clip_seconds):
-    """The line on a model that is run on a stream and has seen none in training; `None` if it has.
+    """The warning for a stream and a model that was not trained on streams; `None` if it was.
 
     Args:
-        name: Name of its file.
+        name: Name of the model's file.
         knows_streams: As of `LoadedModel`.
         labels: Names of its classes.
         clip_seconds: Length of its clips, in seconds.
     """
     if knows_streams:
         return None
-    reason = "was trained on whole clips" if knows_streams is False else "does not tell that it was trained on streams"
+    reason = "was trained on whole clips" if knows_streams is False else "may have been trained on whole clips"
     pauses = " --pauses background" if any(map(is_ignored, labels)) else ""
     lengths = " ".join(f"{multiple * clip_seconds:.2g}" for multiple in _WINDOWS)
     return (
@@ -127,7 +120,7 @@ def _with_metadata(model):
         clip_seconds,
         crops_to_aspect_ratio(metadata),
         stored_settings(metadata),
-        trained_on_streams(metadata),
+        getattr(metadata, "trained_on_streams", None),
     )
 
 

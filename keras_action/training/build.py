@@ -21,8 +21,8 @@ _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
 def precision(recipe):
     """A context in which models are built and loaded in a recipe's precision.
 
-    It matters for loading, too: with a policy of float16 Keras wraps the optimiser to scale the loss, and the file
-    holds the state of the wrapped one.
+    Loading needs it too: with `"mixed_float16"` Keras wraps the optimiser to scale the loss, and files contain the
+    state of the wrapped optimiser.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.mixed_precision or "float32")
@@ -38,7 +38,7 @@ def build_model(recipe, num_classes, labels=None):
     Args:
         recipe: The `Recipe`.
         num_classes: Integer, the number of classes.
-        labels: Their names, if known: the classifier of `start_from` is only used for the same classes.
+        labels: Names of the classes, if known: the classifier of `start_from` is used only for the same classes.
 
     Returns:
         A Keras model.
@@ -101,9 +101,9 @@ def _build_new(recipe, num_classes, labels=None):
 
 
 def synchronize_batch_norm(model):
-    """Makes batch normalisation take its statistics over all replicas of TensorFlow's MirroredStrategy.
+    """Makes batch normalisation use the statistics of all replicas of TensorFlow's MirroredStrategy.
 
-    A file keeps this setting of the model's own layers, but not of those inside ACTION modules.
+    A `.keras` file stores this setting for the model's own layers, but not for those inside ACTION modules.
     """
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -117,8 +117,8 @@ def compile_model(model, recipe, steps, frozen, jit_compile="auto"):
         model: A Keras model.
         recipe: The `Recipe`.
         steps: Integer, the number of batches in an epoch.
-        frozen: Whether for the frozen epochs, with their constant learning rate, or for those after them.
-        jit_compile: `jit_compile` of a recipe that leaves it open.
+        frozen: Whether to compile for the frozen epochs, with their constant learning rate, or for those after them.
+        jit_compile: The value for a recipe with `jit_compile=None`.
     """
     set_trainable(
         model,
@@ -173,7 +173,7 @@ def make_optimizer(recipe, learning_rate, average=True):
 
 
 def training_batches(recipe, annotations, *, initial_epoch=0, failures=None, shard=(0, 1)):
-    """The batches that a recipe trains on: `keras_action.data.training_dataset` with the recipe's settings.
+    """The training batches of a recipe: `keras_action.data.training_dataset` with its settings.
 
     Returns:
         A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures;
@@ -200,20 +200,20 @@ def training_batches(recipe, annotations, *, initial_epoch=0, failures=None, sha
 
 
 def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
-    """The batches that a recipe is validated on: the middle frames and the centre crop of each clip.
+    """The validation batches of a recipe: the middle frames and the centre crop of each clip.
 
-    All batches are full, the last one by black clips, since with several devices each must get some.
+    All batches are full, as several devices need clips each: the last one is filled with black clips.
 
     Args:
         recipe: The `Recipe`.
         annotations: The `Annotations`.
         failures: A `FailureLog`, or `None` for a new one.
-        shard: (i, n): the part of process i of n that validate together; all have the same number of batches.
+        shard: (i, n): the part of process i of n; all have the same number of batches.
 
     Returns:
         A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), one-hot labels, float32 (B, classes), and weights, float32
-        (B,). The weight is 0 for black clips and for those that cannot be decoded. All others have the same weight,
-        which is above 1 if there are black clips: Keras divides the sum of the weighted losses by the number of clips.
+        (B,). Black clips and clips that cannot be decoded have weight 0. All others have the same weight, above 1 if
+        there are black clips: Keras divides the sum of the weighted losses by the number of clips.
     """
     import tensorflow as tf
 
@@ -236,8 +236,8 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
     )
     clip = (recipe.num_segments, recipe.input_size, recipe.input_size, 3)
     black = (tf.zeros(clip, tf.uint8), tf.zeros((), tf.int32), tf.zeros(()))
-    blacks = tf.data.Dataset.from_tensors(black).repeat(steps * size - len(part))
-    batches = batches.unbatch().concatenate(blacks).batch(size, drop_remainder=True)
+    padding = tf.data.Dataset.from_tensors(black).repeat(steps * size - len(part))
+    batches = batches.unbatch().concatenate(padding).batch(size, drop_remainder=True)
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps))  # without it, Keras warns that data ran out
     weight = steps * recipe.clips_per_step / len(annotations)
     batches = batches.map(lambda clips, labels, weights: (clips, labels, weights * weight))

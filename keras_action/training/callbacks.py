@@ -1,4 +1,4 @@
-"""Callbacks of a training run, which can be killed at any moment and resumed."""
+"""Callbacks of a training run, which can be interrupted at any time and resumed."""
 
 import os
 import time
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_action.training.distribution import undistributed
-from keras_action.training.run import BEST, LAST, LOG, damaged
+from keras_action.training.run import BEST, LAST, LOG, damaged_message
 from keras_action.utils.epoch_log import read_epochs
 from keras_action.utils.files import write_csv
 
@@ -29,7 +29,7 @@ def finished_epochs(folder):
         with zipfile.ZipFile(path) as archive:
             return int(archive.read(_EPOCHS))
     except zipfile.BadZipFile as error:
-        raise ValueError(damaged(path)) from error
+        raise ValueError(damaged_message(path)) from error
     except KeyError:
         raise ValueError(
             f"The {LAST} in the folder of a run must be of that run. Received: {path}, which was not written by a run"
@@ -43,8 +43,8 @@ class Checkpoints(keras.callbacks.Callback):
         folder: The run's folder.
         best: The highest validation accuracy so far.
         monitor: Name of the value that is highest in the best epoch. Without validation, the last epoch is the best.
-        average: The `SwapEMAWeights` of the run, if `best.keras` is to hold the average of the weights.
-        writes: Whether this process writes the files; of several that train together, one does.
+        average: The `SwapEMAWeights` of the run, if `best.keras` is to contain the average of the weights.
+        writes: Whether this process writes the files; of several processes only one does.
     """
 
     def __init__(self, folder, best=-1.0, monitor="val_accuracy", average=None, writes=True):
@@ -60,14 +60,14 @@ class Checkpoints(keras.callbacks.Callback):
         if value is None or value > self.best:
             self._save_best()
             self.best = self.best if value is None else value
-        # Last: it says which epochs are done, so the other files of this epoch must be on disk by now.
+        # Last, as it contains the number of finished epochs: the other files of this epoch must be on disk.
         self._save(LAST, epochs=epoch + 1)
 
     def _save_best(self):
         if self.average is None:
             self._save(BEST)
             return
-        # As before and after a validation, it exchanges weights and average.
+        # Exchanges weights and average, as for a validation.
         self.average.on_test_begin()
         try:
             self._save(BEST)
@@ -77,26 +77,26 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self, name, epochs=None):
         if not self.writes:
             return
-        part = self.folder / f"part-{name}"  # Keras requires the ending
+        part = self.folder / f"part-{name}"  # Keras requires the suffix
         with undistributed():  # saving creates an optimiser
             self.model.save(part)
         if epochs is not None:
-            # In the same file, so that no kill can separate the two. The optimiser's steps can't serve: with float16
-            # it does not count those that it skips.
+            # In the same file, so that an interruption can't separate the two. The optimiser's iterations are no
+            # substitute: with float16 they do not include skipped steps.
             with zipfile.ZipFile(part, "a") as archive:
                 archive.writestr(_EPOCHS, str(epochs))
         os.replace(part, self.folder / name)
 
 
 class EpochLog(keras.callbacks.Callback):
-    """Writes `log.csv`: a row an epoch, with the learning rate at its end and clips a second.
+    """Writes `log.csv`: a row for each epoch, with the learning rate at its end and the clips per second.
 
-    Callbacks after it, such as TensorBoard's, find these two in their logs.
+    Both are added to the logs, for callbacks after it such as TensorBoard's.
 
     Args:
         folder: The run's folder.
         rows: The rows of earlier epochs, as `read_log` returns them.
-        clips_per_epoch: Integer, for the clips a second.
+        clips_per_epoch: Integer, for the clips per second; `None` for none.
         writes: Whether this process writes the file.
     """
 
@@ -126,7 +126,7 @@ class EpochLog(keras.callbacks.Callback):
 
 
 class SeedEpochs(keras.callbacks.Callback):
-    """Seeds dropout anew for each epoch: Keras' files do not hold the state of a layer's random numbers.
+    """Seeds dropout at each epoch, as `.keras` files do not contain the states of random seed generators.
 
     Args:
         seed: Integer, the run's seed.

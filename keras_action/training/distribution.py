@@ -46,7 +46,7 @@ class Engine:
 
     @property
     def jit_compile(self):
-        """`jit_compile` of a recipe that leaves it open. XLA does not work across MirroredStrategy's devices."""
+        """The value for a recipe with `jit_compile=None`. XLA does not work across MirroredStrategy's devices."""
         return False if self.strategy == "mirrored" and self.replicas > 1 else "auto"
 
     def wait(self):
@@ -54,7 +54,7 @@ class Engine:
         self.check_same("", "")
 
     def check_same(self, text, problem):
-        """Waits for all processes, and raises a `ValueError` in each if the text is not the same in all."""
+        """Waits for all processes, and raises a `ValueError` in each of them if their texts differ."""
         if self.processes == 1:
             return
         from jax.experimental.multihost_utils import process_allgather
@@ -68,8 +68,8 @@ class Engine:
 def start(strategy, recipe):
     """Chooses the devices of a run, and checks that the recipe can be trained on them.
 
-    It joins the processes that the environment names (`KERAS_DISTRIBUTION_NUM_PROCESSES`), so it must come before any
-    computation with JAX.
+    It connects the processes that are set in the environment (`KERAS_DISTRIBUTION_NUM_PROCESSES`). It must be called
+    before any computation with JAX.
 
     Args:
         strategy: One of `STRATEGIES`.
@@ -125,7 +125,7 @@ def undistributed():
 
 
 def is_main_process():
-    """Whether this process is the first of those that train together, or the only one."""
+    """Whether this process is the first of several that train together, or the only one."""
     if keras.backend.backend() != "jax":
         return True
     import jax
@@ -135,7 +135,7 @@ def is_main_process():
 
 @functools.cache
 def _mirrored_strategy():
-    """The only MirroredStrategy of this process: the collective operations of two would have the same numbers."""
+    """The only MirroredStrategy of this process: collective operations of two would have the same keys."""
     import tensorflow as tf
 
     return tf.distribute.MirroredStrategy()

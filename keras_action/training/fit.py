@@ -45,10 +45,10 @@ from keras_action.training.stream_windows import has_stream_windows
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True, strategy="none"):
     """Trains a recipe's model, or resumes its training.
 
-    The folder holds `best.keras` (by validation accuracy), `last.keras`, `run.json` (recipe, labels, length of clips),
-    `log.csv`, and TensorBoard's logs. A run that was killed at any moment is resumed by the same call: it continues
-    after the last whole epoch, with the same clips as without the interruption. Clips that cannot be decoded are named
-    in a warning each, replaced by others, and counted at the end.
+    The folder contains `best.keras` (by validation accuracy), `last.keras`, `run.json` (recipe, labels, length of
+    clips), `log.csv`, and TensorBoard's logs. An interrupted run is resumed by the same call: it continues after the
+    last whole epoch, with the same clips as without the interruption. Clips that cannot be decoded are replaced by
+    others, with a warning for each, and counted at the end.
 
     Args:
         recipe: A `keras_action.Recipe`.
@@ -59,13 +59,13 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
         tensorboard: Whether to write TensorBoard's logs, if TensorBoard is installed.
         strategy: One of `keras_action.training.STRATEGIES`: `"none"`, one device; `"mirrored"`, all GPUs of this
             machine, with TensorFlow; `"data_parallel"`, all devices of one or several hosts, with JAX. Each batch is
-            divided among them. A run can be resumed with another strategy.
+            divided among the devices. A run can be resumed with another strategy.
 
     Returns:
         The `keras_action.Run`.
 
     Raises:
-        ValueError: If the folder holds a run of another recipe or other clips, the labels of the two sets differ, or
+        ValueError: If the folder contains a run of another recipe or other clips, the labels of the two sets differ, or
             the strategy does not work with this backend or recipe.
         keras_action.data.TooManyFailuresError: If more clips than the recipe allows cannot be decoded.
         FloatingPointError: If the loss is no longer finite.
@@ -127,7 +127,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
             write_run(folder, recipe, training.labels, seconds, **digests, trained_on_streams=of_streams)
         engine.wait()
         engine.check_same(
-            f"{DESCRIPTION} {'there' if (folder / DESCRIPTION).is_file() else 'not there'}",
+            f"{DESCRIPTION} {'found' if (folder / DESCRIPTION).is_file() else 'not found'}",
             f"All processes of a run must see the same folder, {folder}, on a disk shared by all hosts.",
         )
     rows = read_log(folder, before_epoch=initial_epoch)
@@ -166,7 +166,7 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
 
 
 def clip_length(recipe, training):
-    """The length of a model's clips in seconds, or `None`: of sequences by their time step, else the median."""
+    """The length of a model's clips in seconds, or `None`: the median, or that of the sequences of streams."""
     if recipe.return_sequences:
         return recipe.num_segments * recipe.sequences.time_step
     return median_clip_seconds(training)
@@ -175,8 +175,7 @@ def clip_length(recipe, training):
 def median_clip_seconds(annotations):
     """The median length of the clips in seconds, of about a thousand of them if there are more.
 
-    Files that cannot be read do not count. `None` if no length is known: that of frame folders and shards follows from
-    the `fps` of their clips.
+    Files that cannot be read do not count. `None` if no length is known, as of frame folders and shards without `fps`.
 
     Raises:
         ValueError: If none of the clips can be read.
@@ -199,7 +198,7 @@ def median_clip_seconds(annotations):
 
 
 def set_digests(training, validation):
-    """The digests of a run's two sets, by their names in `run.json`."""
+    """The digests of the training and validation sets, by their names in `run.json`."""
     return {
         "training_set": digest(training),
         "validation_set": None if validation is None else digest(validation),
@@ -211,10 +210,10 @@ def _check_same_run(folder, recipe, training, validation):
     old_recipe, labels, _, _, sets = read_description(folder)
     new = {**recipe.to_dict(), "labels": training.labels, **set_digests(training, validation)}
     old = {**old_recipe.to_dict(), "labels": labels, **sets}
-    differences = [f"{name}={new[name]!r}, there {name}={old[name]!r}" for name in new if new[name] != old[name]]
+    differences = [f"{name}={new[name]!r}, before {old[name]!r}" for name in new if new[name] != old[name]]
     if differences:
         raise ValueError(
-            f"{folder} holds another run; a run can be resumed only with the same recipe and clips. Choose another "
+            f"{folder} contains another run; a run can be resumed only with the same recipe and clips. Choose another "
             f"folder, or delete this one. Received: {'; '.join(differences)}"
         )
 

@@ -77,7 +77,7 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
     is_torch = path.is_file() and path.suffix in TORCH_SUFFIXES
     if kind is not None and not is_torch:
         raise ValueError(f"`kind` is for a PyTorch checkpoint. Received: kind={kind!r}, path={path}")
-    known, recipe, clip_seconds, of_streams = None, None, None, None
+    known, recipe, clip_seconds, trained_on_streams = None, None, None, None
     if is_torch:
         model = _load_torch(path, num_segments, kind)
         if kind == "tsm_online" and model.output_shape[-1] == len(class_names("jester")):
@@ -88,12 +88,12 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
         model = LiteRTModel(path, num_threads=os.cpu_count())
         if model.metadata:
             known, clip_seconds = model.metadata.labels, model.metadata.clip_seconds
-            recipe, of_streams = _recipe_of(path, model.metadata), model.metadata.extra.get("trained_on_streams")
+            recipe, trained_on_streams = _recipe_of(path, model.metadata), model.metadata.trained_on_streams
     elif path.is_dir() or path.suffix == ".keras":
-        model, known, recipe, clip_seconds, of_streams = _load_keras(path)
+        model, known, recipe, clip_seconds, trained_on_streams = _load_keras(path)
     else:
         raise ValueError(
-            "A model is a training run's folder, a .keras file, a .tflite file, or a PyTorch checkpoint "
+            "A model must be a training run's folder, a .keras file, a .tflite file, or a PyTorch checkpoint "
             f"({', '.join(TORCH_SUFFIXES)}). Received: {path}"
         )
     shape = getattr(model, "input_shape", None)
@@ -107,11 +107,11 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
             f"The model has {model.output_shape[-1]} classes, so it needs as many labels. "
             f"Received: {len(labels)} labels, {path}"
         )
-    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe, clip_seconds, of_streams)
+    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe, clip_seconds, trained_on_streams)
 
 
 def _recipe_of(path, metadata):
-    """The recipe that a LiteRT file carries, or `None`; fields of other versions are ignored."""
+    """The recipe in the metadata of a LiteRT file, or `None`; unknown fields are ignored."""
     if metadata.recipe is None:
         return None
     try:
@@ -132,7 +132,7 @@ def _load_torch(path, num_segments, kind):
 
 
 def _load_keras(path):
-    """The model, and, if it is in a run's folder, labels, recipe, length of its clips, and whether of streams."""
+    """The model; of a run also its labels, recipe, clip length, and whether it was trained on streams."""
     from keras_action.training.run import DESCRIPTION, load_keras_file, load_run
 
     if path.is_dir() or (path.parent / DESCRIPTION).is_file():

@@ -35,7 +35,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained, on what, and how.
+    """The settings of a training run: model, data and optimisation.
 
     A wrong value, or a misspelt field, is an error when the recipe is made. `override`, `replace`, `to_dict` and
     `from_dict` name the fields of `cropping`, `augmentation`, `sequences` and `reading` as if they were the recipe's
@@ -48,17 +48,18 @@ class Recipe:
         num_segments: T, the number of frames of a clip.
         input_size: Height and width of the frames, in pixels.
         weights: `None`, `"imagenet"`, `"motion"`, or the path of a file with the backbone's weights.
-        start_from: Path of a training run, a `.keras` file or a PyTorch checkpoint of the same kind of model, with
-            whose weights the whole model starts; `weights` is then ignored. The classifier is new if the classes
-            differ. A causal model can start from one that is not.
+        start_from: Path of a training run, a `.keras` file or a PyTorch checkpoint of the same kind of model, whose
+            weights initialise the whole model; `weights` is then ignored. The classifier is new if the classes differ.
+            A causal model can start from one that is not causal.
         variant: Variant of the backbone; `None` for that of the weights. See `keras_action.build_action_net`.
         paths: Excitations of ACTION-Net: one or more of `"ste"`, `"ce"`, `"me"`.
         shift: Temporal shift: `"learnable"`, `"fixed"` or `None`; `"default"` is learnable in ACTION-Net and fixed in
             TSM.
         causal: Whether frames depend only on earlier ones, as `keras_action.streaming_model` needs it.
-        memory: Units of a memory behind the pooled features; `None` for none. It needs `causal`.
-        return_sequences: Whether the model learns from streams, step by step, and not from single clips: each of
-            `num_segments` steps has a target of its own. It needs `causal`.
+        memory: Units of a `keras_action.layers.TemporalMemory` behind the pooled features, `None` for none. It needs
+            `causal`.
+        return_sequences: Whether the model is trained on streams instead of single clips: each of `num_segments` steps
+            has its own target. It needs `causal`.
         stages: Stages with temporal layers; `None` for all.
         location: Place of the temporal layer in a block, 1 to 4.
         zero_init_residual: Whether each residual branch starts at zero, which speeds up training from scratch.
@@ -67,8 +68,8 @@ class Recipe:
         dropout: Share of the pooled features dropped in training.
         epochs: Number of passes over the training set.
         batch_size: Number of clips in one update of the weights.
-        gradient_accumulation_steps: Number of parts in which these clips go through the model one after the other, for
-            less memory. Batch normalisation sees the parts.
+        gradient_accumulation_steps: Number of parts into which a batch is divided to save memory. Batch normalisation
+            uses the statistics of a part.
         optimizer: `"adamw"`, or `"sgd"` for `keras_action.optimizers.ParameterGroupSGD`.
         learning_rate: The peak learning rate.
         reference_batch_size: The batch size that `learning_rate` is for; for others it is scaled in proportion. `None`
@@ -76,23 +77,22 @@ class Recipe:
         momentum: Momentum of SGD.
         schedule: `"cosine"`, to zero at the end, or `"steps"`.
         decay_epochs: Epochs, counted from 0, at whose beginning `"steps"` lowers the learning rate.
-        decay_factor: The factor by which it does.
+        decay_factor: The factor of each of these steps.
         warmup_epochs: Number of epochs in which the learning rate rises from zero.
         weight_decay: Weight decay: decoupled in AdamW, part of the gradient in SGD, never of biases and batch
             normalisation.
         global_clipnorm: Norm to which the whole gradient is clipped.
         label_smoothing: Share of the label that is spread over all classes.
-        ema_momentum: Momentum of a moving average of the weights, such as 0.999, which is then validated and saved as
-            the best; 0 for none.
+        ema_momentum: Momentum of a moving average of the weights, such as 0.999; 0 for none. The average is validated,
+            and saved as `best.keras`.
         frozen_epochs: Number of epochs at the beginning in which only the new layers (classifier, temporal layers)
-            learn, at a constant learning rate; the schedule begins after them.
-        frozen_stages: Number of stages of the backbone, from the input on, that never learn.
-        partial_batch_norm: Whether only the first batch normalisation learns and updates its statistics, since those
-            of small batches of videos are inaccurate ([TSN](https://arxiv.org/abs/1608.00859), section 3.2). ACTION's
-            own then stay as initialised.
-        synchronized_batch_norm: Whether batch normalisation takes its statistics over all replicas of TensorFlow's
-            MirroredStrategy instead of each alone; on JAX it always does. Such a model can be loaded only on
-            TensorFlow.
+            are trained, at a constant learning rate; the schedule begins after them.
+        frozen_stages: Number of stages of the backbone, from the input on, that are not trained.
+        partial_batch_norm: Whether only the first batch normalisation is trained and updates its statistics, since
+            those of small batches of videos are inaccurate ([TSN](https://arxiv.org/abs/1608.00859), section 3.2).
+            Those of ACTION modules then stay as initialised.
+        synchronized_batch_norm: Whether batch normalisation uses the statistics of all replicas of TensorFlow's
+            MirroredStrategy instead of its own; on JAX it always does. Such a model can be loaded only on TensorFlow.
         sampling: Which frames make a clip: `"segments"`, `"reference"` or `"dense"`; see
             `keras_action.data.SAMPLING_METHODS`.
         cropping: A `keras_action.data.Cropping`.
@@ -101,7 +101,7 @@ class Recipe:
         reading: A `keras_action.data.Reading`.
         max_failed_share: Share of the clips that may fail to decode before training stops.
         mixed_precision: `None`, `"mixed_float16"` or `"mixed_bfloat16"`.
-        jit_compile: Whether XLA compiles the training step; `None` leaves it to Keras.
+        jit_compile: Whether XLA compiles the training step; `None` for Keras' default.
         seed: Seed of the initial weights, the order of clips, their frames and crops, and dropout.
 
     Example:
@@ -181,7 +181,7 @@ class Recipe:
             )
         if self.start_from is not None and self.zero_init_residual:
             raise ValueError(
-                "`zero_init_residual` is for training from scratch: it would spoil trained weights. "
+                "`zero_init_residual` is for training from scratch, not from trained weights. "
                 f"Received: zero_init_residual=True, start_from={self.start_from!r}"
             )
         if self.frozen_epochs >= self.epochs:
@@ -236,7 +236,7 @@ class Recipe:
         return self.replace(**changes)
 
     def to_dict(self):
-        """The fields as a flat dict that JSON can hold."""
+        """The fields as a flat dict of JSON values."""
         values = dataclasses.asdict(self)
         for group in dict.fromkeys(_GROUPS.values()):
             values |= values.pop(group)
@@ -244,20 +244,20 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values):
-        """The recipe of the dict that `to_dict` returned; an unknown field is a `ValueError`."""
+        """The recipe of a dict of `to_dict`; raises a `ValueError` for an unknown field."""
         for name in values:
             _check_field(name)
         return cls().replace(**values)
 
 
 _OWN_FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
-# Name of a field of `cropping`, `augmentation`, `sequences` or `reading` → which of them it is in.
+# Name of a field of `cropping`, `augmentation`, `sequences` or `reading` → the name of this group.
 _GROUPS = {
     field.name: group
     for group in ("cropping", "augmentation", "sequences", "reading")
     for field in dataclasses.fields(_OWN_FIELDS[group].type)
 }
-# All fields by the names that command lines and files have for them.
+# All fields, by their names on command lines and in files.
 _FIELDS = {name: field for name, field in _OWN_FIELDS.items() if name not in _GROUPS.values()} | {
     field.name: field
     for group in dict.fromkeys(_GROUPS.values())

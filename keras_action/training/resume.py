@@ -1,4 +1,4 @@
-"""Reading `last.keras`: the state to resume from, and the average of the weights."""
+"""Loading `last.keras`: the training state, and the moving average of the weights."""
 
 import warnings
 
@@ -10,7 +10,7 @@ from keras_action.training.run import LAST
 def restore(model, path):
     """Loads the weights and the optimiser's state of a file into a model.
 
-    Keras ignores the state of an optimiser with other variables, with a warning. Here that is an error.
+    Keras only warns if the optimiser in the file has other variables, and ignores its state. Here it is an error.
 
     Args:
         model: The model, compiled as the one in the file was.
@@ -27,14 +27,14 @@ def restore(model, path):
         except ValueError as error:
             raise ValueError(
                 "The weights and the optimiser's state in the file must be those of the resumed model. "
-                f"Received: {path}, of which Keras says: {error}"
+                f"Received: {path}: {error}"
             ) from error
 
 
 def load_average(run):
     """The model of a run's `last.keras` with the moving average of the weights in place of the weights.
 
-    The average begins after the frozen epochs. The weights in `best.keras` are the average already.
+    The average begins after the frozen epochs. `best.keras` contains the average already.
 
     Args:
         run: A `Run` whose checkpoint is `last.keras`.
@@ -53,7 +53,7 @@ def load_average(run):
     averaged = max(0, finished_epochs(run.folder) - recipe.frozen_epochs) if recipe.ema_momentum else 0
     if run.checkpoint.name != LAST or not averaged:
         raise ValueError(
-            f"Only the {LAST} of a run with `ema_momentum` has an average of the weights, after the frozen epochs. "
+            f"Only {LAST} of a run with `ema_momentum` contains an average of the weights, after the frozen epochs. "
             f"Received: {run.checkpoint}, with ema_momentum={recipe.ema_momentum} and {averaged} epochs since then"
         )
     with precision(recipe):

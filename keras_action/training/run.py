@@ -24,7 +24,7 @@ class Run:
 
     Attributes:
         folder: Path of the folder.
-        checkpoint: Path of its `.keras` file: the best by validation accuracy, unless another was asked for.
+        checkpoint: Path of a `.keras` file of the run: `best.keras`, unless `load_run` was given another.
         recipe: The `Recipe`.
         labels: Names of the classes, in the order of the logits.
         clip_seconds: Median length of the training clips, in seconds; `None` if unknown.
@@ -65,17 +65,17 @@ def load_keras_file(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no such file. Received: {path}")
-    # Keras says of a truncated file that it does not exist.
+    # Keras' error for a truncated file is that it does not exist.
     if not zipfile.is_zipfile(path):
-        raise ValueError(damaged(path))
+        raise ValueError(damaged_message(path))
     try:
         return keras.saving.load_model(path, compile=False)
     except (zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(damaged(path)) from error
+        raise ValueError(damaged_message(path)) from error
 
 
-def damaged(path):
-    """The sentences on a damaged checkpoint: what it is, and what to do."""
+def damaged_message(path):
+    """The error message for a damaged checkpoint, with what to do."""
     path = Path(path)
     others = [name for name in (BEST, LAST) if name != path.name and zipfile.is_zipfile(path.with_name(name))]
     other = f", or use {others[0]} in the same folder" if others and (path.parent / DESCRIPTION).is_file() else ""
@@ -114,7 +114,7 @@ def load_run(path):
 
 
 def read_description(folder):
-    """The content of `run.json`: recipe, labels, seconds of a clip, whether of streams, digests of both sets."""
+    """The content of `run.json`: recipe, labels, clip length, whether trained on streams, digests of both sets."""
     path = Path(folder) / DESCRIPTION
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

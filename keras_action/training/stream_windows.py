@@ -28,7 +28,7 @@ def has_stream_windows(annotations):
 
 
 def _part(clip):
-    """The video of a clip and the part of it, in seconds; of a clip in shards, those that its name tells."""
+    """The video of a clip, and its start and end in seconds; those of a clip in shards are in its name."""
     if clip.frames is not None and (match := _FRAGMENT.fullmatch(clip.name or "")):
         return match[1], float(match[2]), float(match[3])
     return clip.path, clip.start, clip.end

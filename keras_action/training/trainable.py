@@ -12,14 +12,14 @@ _HEAD = "pool"  # the first layer after the backbone
 def set_trainable(model, *, backbone=True, frozen_stages=0, partial_batch_norm=False):
     """Sets which layers of a model are trainable. Compile the model afterwards.
 
-    Temporal layers and the classifier always are. A batch normalisation that is not trainable keeps its statistics. A
-    `.keras` file does not store this for the layers inside ACTION modules: set it again before training is resumed.
+    Temporal layers and the classifier always are. A batch normalisation that is not trainable keeps its statistics.
+    `.keras` files do not store this for the layers inside ACTION modules: set it again before training is resumed.
 
     Args:
         model: A model of `build_action_net`, `build_tsm` or `build_tsn`.
         backbone: Whether the backbone is trainable.
-        frozen_stages: Integer s: layers of the backbone whose maps are at most 2^s times smaller than the frames are
-            not trainable.
+        frozen_stages: Number of stages of the backbone, from the input on, that are not trainable. Stage s has feature
+            maps 2^s times smaller than the frames.
         partial_batch_norm: Whether only the first of all batch normalisations is trainable, those of ACTION modules
             included.
 

@@ -1,4 +1,4 @@
-"""Starting from the weights of another trained model, of other classes or not causal."""
+"""Transfer of weights from another trained model, which may have other classes or be not causal."""
 
 import keras
 
@@ -46,7 +46,7 @@ def open_start(path, num_segments, kind):
 
 
 def misfits(model, start):
-    """Reasons why `model` can't take the weights of `start`: a list of sentences, empty if they fit.
+    """The reasons why the weights of `start` do not fit `model`: a list of sentences, empty if they fit.
 
     The classifier, the number of frames, their size, dropout and precision may differ, and `model` may be causal where
     `start` is not, and have a memory where `start` has none.
@@ -68,9 +68,8 @@ def misfits(model, start):
 def take_weights(model, start, path, labels=None, start_labels=None):
     """Copies the weights of a model to another one; those of the classifier only if the classes are the same.
 
-    A memory that only `model` has is new, and the classifier behind it too.
-
-    The kernel of a learnable shift is converted by `causal_kernel` if only `model` is causal.
+    If only `model` has a memory, the memory and the classifier behind it are new. If only `model` is causal, the kernel
+    of a learnable shift is converted by `causal_kernel`.
 
     Args:
         model: A model of `build_action_net`, `build_tsm` or `build_tsn`.

@@ -1,4 +1,4 @@
-"""The names of the inputs and outputs of LiteRT files and streaming models."""
+"""The inputs and outputs of models, streaming models and LiteRT files."""
 
 # The only signature of a LiteRT file.
 SIGNATURE = "serving_default"
@@ -10,3 +10,9 @@ STATE = "state_"
 def is_state(name):
     """Whether an input or output is a state of a streaming model."""
     return name.startswith(STATE)
+
+
+def returns_sequences(model):
+    """Whether a model of clips was built with `return_sequences`: it returns the logits of each frame."""
+    shape = getattr(model, "output_shape", None)
+    return isinstance(shape, tuple) and len(shape) == 3

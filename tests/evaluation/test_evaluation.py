@@ -295,5 +295,5 @@ def test_docstring():
 
 def test_a_model_of_streams_is_not_for_clips():
     frames = keras.Sequential([keras.Input((2, 8, 8, 3)), keras.layers.Reshape((2, 192)), keras.layers.Dense(3)])
-    with pytest.raises(ValueError, match=r"`return_sequences` is for streams.*Received: output_shape=\(None, 2, 3\)"):
+    with pytest.raises(ValueError, match=r"has no logits of clips.*Received: output_shape=\(None, 2, 3\)"):
         evaluate(frames, types.SimpleNamespace(labels=LABELS, clips=()), Protocol(2, 8))

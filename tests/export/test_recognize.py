@@ -73,7 +73,7 @@ WARNING = (
     ("metadata", "reason"),
     [
         ({"trained_on_streams": False}, "was trained on whole clips"),
-        ({}, "does not tell that it was trained on streams"),
+        ({}, "may have been trained on whole clips"),
         ({"trained_on_streams": True}, None),
         ({"trained_on_streams": False, "event_settings": EventSettings.for_clips(1.0).to_dict()}, None),
     ],

@@ -64,6 +64,14 @@ def test_usual_tools_read_it(reports):
         assert archive.read("labels.txt").decode().split() == list(LABELS)
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [({"return_sequences": True}, True), ({"extra": {"trained_on_streams": False}}, False), ({"extra": {}}, None)],
+)
+def test_trained_on_streams(fields, expected):
+    assert dataclasses.replace(FULL, **fields).trained_on_streams is expected
+
+
 def test_time_step():
     assert FULL.time_step == pytest.approx(0.2)
     assert dataclasses.replace(FULL, clip_seconds=None).time_step is None

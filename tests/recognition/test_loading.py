@@ -1,14 +1,13 @@
 import dataclasses
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_action.recognition import GestureRecognizer
-from keras_action.recognition.loading import load_recognition_model, stream_warning, trained_on_streams
+from keras_action.recognition.loading import load_recognition_model, stream_warning
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -125,7 +124,7 @@ def test_settings_in_a_file(folder, tmp_path):
         (True, ("none", "a"), None),
         (False, ("None", "a"), ["g.tflite was trained on whole clips", " --pauses background"]),
         (False, ("a", "b"), ["g.tflite was trained on whole clips", "--max-pause 3 --windows"]),
-        (None, ("a", "b"), ["g.tflite does not tell that it was trained on streams", "--window-seconds 1 1.4 2 2.8 4"]),
+        (None, ("a", "b"), ["g.tflite may have been trained on whole clips", "--window-seconds 1 1.4 2 2.8 4"]),
     ],
 )
 def test_warning_of_a_model_of_clips(knows_streams, labels, parts):
@@ -145,12 +144,6 @@ def _play(recognizer):
         frame[..., 0] = 230 * (10 <= i < 20)
         yield from recognizer.push(frame, i / 10)
     yield from recognizer.flush()
-
-
-def test_a_model_of_steps_was_trained_on_streams():
-    metadata = types.SimpleNamespace(return_sequences=True, extra={})
-    assert trained_on_streams(metadata) is True
-    assert trained_on_streams(types.SimpleNamespace(return_sequences=False, extra={})) is None
 
 
 def test_files_that_are_no_models(tmp_path):

@@ -211,7 +211,7 @@ def test_a_finished_run_is_not_trained_again(annotations, finished):
 
 
 def test_another_recipe_in_the_same_folder_is_an_error(annotations, finished):
-    with pytest.raises(ValueError, match=r"holds another run.*Received: learning_rate=0.5, there learning_rate=0.02"):
+    with pytest.raises(ValueError, match=r"contains another run.*Received: learning_rate=0.5, before 0.02"):
         keras_action.train(tiny.recipe(epochs=1, learning_rate=0.5), annotations, None, finished)
 
 
@@ -281,7 +281,7 @@ def test_a_finished_run_without_its_last_checkpoint_is_not_overwritten_by_anothe
     keras_action.train(tiny.recipe(epochs=1), annotations, annotations, folder, tensorboard=False)
     (folder / "last.keras").unlink()
     before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
-    with pytest.raises(ValueError, match="holds another run"):
+    with pytest.raises(ValueError, match="contains another run"):
         keras_action.train(tiny.recipe(epochs=2), annotations, annotations, folder, tensorboard=False)
     assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == before
 
