@@ -1,4 +1,4 @@
-"""Commands that are run and keys that are pressed on gestures."""
+"""Commands and keys for gestures."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ _ALIASES = {"return": "enter", "escape": "esc", "control": "ctrl", "del": "delet
 
 
 class Actions:
-    """Runs commands and presses keys on events.
+    """Runs commands and presses keys when gestures are recognised.
 
     A command is run by the shell in the background. Its environment contains the event:
     `GESTURE_LABEL`, `GESTURE_START`, `GESTURE_END`, `GESTURE_PEAK`, `GESTURE_FIRED` (seconds), `GESTURE_SCORE`.
@@ -17,14 +17,14 @@ class Actions:
     Args:
         labels: Names of the classes.
         commands: Pairs of a label, or `"*"` for every gesture, and a command.
-        keys: Pairs of a label, or `"*"`, and a key: a character, a name as `left`, `page_down` or `f5`, or a
-            combination as `ctrl+right`.
+        keys: Pairs of a label, or `"*"`, and a key: a character, a name such as `left`, `page_down` or `f5`, or a
+            combination such as `ctrl+right`.
         output: File descriptor for the output of commands. `None` for standard output.
 
     Raises:
         ValueError: If there is no such label or key.
         ImportError: If keys are given and pynput is not installed.
-        OSError: If keys can't be pressed on this machine, as without a screen.
+        OSError: If keys can't be pressed on this machine, for example without a screen.
     """
 
     def __init__(self, labels, commands=(), keys=(), output=None):
@@ -58,7 +58,7 @@ class Actions:
         self._report_failures()
 
     def close(self, patience=10.0):
-        """Waits for running commands, at most `patience` seconds for each."""
+        """Waits at most `patience` seconds for each running command."""
         for label, command, process in self._running:
             try:
                 process.wait(patience)
@@ -90,7 +90,7 @@ class Keyboard:
         self._names = {key.name.replace("_", ""): key for key in keyboard.Key}
 
     def parse(self, text):
-        """The keys of a text as `ctrl+right`."""
+        """The keys of a text such as `ctrl+right`."""
         parts = [text] if len(text) == 1 else text.split("+")
         return tuple(self._parse_one(part, text) for part in parts)
 

@@ -7,11 +7,11 @@ import time
 import numpy as np
 
 FLASH_SECONDS = 1.5
-_BARS = 9  # of more classes, the most probable are shown
-_PANEL = 260  # pixels, for frames of at least this height; smaller beside smaller frames
+_BARS = 9  # maximum; of more classes the most probable are shown
+_PANEL = 260  # width in pixels beside frames of at least this height, else smaller
 _HEIGHT = 480
-_MAX_HEIGHT = 720  # of frames in a window: drawing into larger ones is slower than the camera
-_BACKGROUND, _LINE, _TEXT, _QUIET, _ACCENT = (
+_MAX_HEIGHT = 720  # of frames in a window; drawing into larger ones would be slower than the camera
+_BACKGROUND, _LINE, _TEXT, _MUTED, _ACCENT = (
     (24, 30, 28),
     (52, 62, 58),
     (233, 239, 236),
@@ -60,14 +60,14 @@ def draw_panel(frame, labels, scores, active_label=None, flash=None, figures="")
     for index in order:
         is_on = labels[index] == active_label
         draw.text((left, top), _shorten(labels[index], draw, small, px(160)), fill=_TEXT, font=small)
-        draw.text((right, top), f"{100 * scores[index]:.0f} %", fill=_QUIET, font=small, anchor="ra")
+        draw.text((right, top), f"{100 * scores[index]:.0f} %", fill=_MUTED, font=small, anchor="ra")
         bar = (top + px(22), top + px(30))
         draw.rounded_rectangle((left, bar[0], right, bar[1]), px(4), fill=_LINE)
         end = left + (right - left) * min(max(scores[index], 0), 1)
         if end - left >= px(8):
-            draw.rounded_rectangle((left, bar[0], end, bar[1]), px(4), fill=_ACCENT if is_on else _QUIET)
+            draw.rounded_rectangle((left, bar[0], end, bar[1]), px(4), fill=_ACCENT if is_on else _MUTED)
         top += px(44)
-    draw.multiline_text((left, height - px(16)), figures, fill=_QUIET, font=small, anchor="ld", spacing=px(5))
+    draw.multiline_text((left, height - px(16)), figures, fill=_MUTED, font=small, anchor="ld", spacing=px(5))
     if flash is not None:
         flash = _shorten(flash, draw, large, width - px(60))
         middle = (width // 2, int(height * 0.88))
@@ -142,7 +142,7 @@ class Window:
             cv2.resizeWindow(_TITLE, picture.shape[1], picture.shape[0])
             self._has_size = True
         cv2.imshow(_TITLE, np.ascontiguousarray(picture[..., ::-1]))
-        # Not `waitKey`, which truncates codes to a byte: that of the left arrow is then Q.
+        # Not `waitKey`, which truncates codes to a byte: the left arrow would be Q.
         key = cv2.waitKeyEx(max(round(1000 * wait), 1)) & 0xFFFF
         return key not in _ENDS and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1
 
@@ -160,7 +160,7 @@ class Window:
 
 
 class Film:
-    """The pictures of a window, for a video whose frames have times.
+    """The pictures of a window for a recording, by the times of the frames.
 
     Args:
         monitor: The `Monitor` whose state is shown.
@@ -199,6 +199,6 @@ class Film:
 
 
 def _latency(monitor):
-    """A line with the time of an inference; none before the first."""
+    """The mean time of an inference, as a list of one line; empty before the first."""
     last = list(monitor.milliseconds)[-30:]
     return [f"{np.mean(last):.1f} ms an inference"] if last else []

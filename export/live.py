@@ -1,4 +1,4 @@
-"""A recogniser with run times, and recognition in a thread beside a camera."""
+"""A recogniser with run times, and recognition in a thread for cameras."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections import deque
 
 
 class Monitor:
-    """A recogniser, with its state for a window or a summary.
+    """A recogniser, with its state and run times for a window or a summary.
 
     Args:
         recognizer: A `GestureRecognizer`.
@@ -41,7 +41,7 @@ class Monitor:
 
 
 class FrameClock:
-    """A clock that is set to the time of each frame, so that a live frame has the time at which it was taken."""
+    """A clock that is set to the time of each frame: a live frame gets the time at which it was taken."""
 
     def __init__(self):
         self.now = 0.0
@@ -73,7 +73,7 @@ class LiveRecognition:
         self._thread.start()
 
     def push(self, frame, timestamp):
-        """Adds a frame. Raises an error of a frame before it."""
+        """Adds a frame. Raises the error of an earlier frame, if any."""
         with self._condition:
             if self._error is not None:
                 raise self._error

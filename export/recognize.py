@@ -165,7 +165,7 @@ def _recognize(arguments):
         if first is None:
             raise ValueError(f"{name} has no frames.")
         frames = itertools.chain([first], frames)
-        _warn_of_clips(arguments, monitor.recognizer)
+        _warn_if_trained_on_clips(arguments, monitor.recognizer)
         window = _open_window(arguments, monitor, is_live)
         film = None if arguments.record is None else Film(monitor, arguments.record_height)
         json_lines = stack.enter_context(_json_lines(arguments.json_lines))
@@ -215,7 +215,7 @@ def _recognize(arguments):
 
 
 class _Session:
-    """One run over a source."""
+    """Recognition in one source."""
 
     def __init__(self, monitor, window, take):
         self.monitor, self.window, self.take = monitor, window, take
@@ -224,7 +224,7 @@ class _Session:
         self._start = time.perf_counter()
 
     def run(self, frames):
-        """Yields each frame after recognition, as fast as possible; with a window, not faster than the video."""
+        """Yields each frame after recognition, as fast as possible; with a window, at most as fast as the video."""
         for self.seconds, frame in frames:
             self.take(self.monitor.push(frame, self.seconds))
             self.count += 1
@@ -237,7 +237,7 @@ class _Session:
                 return
 
     def run_live(self, frames, clock):
-        """Recognises the newest frame whenever the model is free."""
+        """Recognises the newest frame whenever the model is not running."""
         from .live import LiveRecognition
 
         live = LiveRecognition(self.monitor, clock, self.take)
@@ -304,8 +304,8 @@ def _make_recognizer(arguments, clock):
     return recognizer
 
 
-def _warn_of_clips(arguments, recognizer):
-    """Prints a line if the model has seen no streams, unless settings are given, as tuned on streams."""
+def _warn_if_trained_on_clips(arguments, recognizer):
+    """Prints a warning if the model was not trained on streams, unless settings are given, as tuned on streams."""
     from keras_action.recognition.loading import stream_warning
 
     name = Path(arguments.model).name
@@ -365,14 +365,14 @@ def _write_json(arguments, source, events, report):
 
 
 def _write_labelled(arguments, events, seconds):
-    """Writes the recognised part of the video, which ends with the frame at this time."""
+    """Writes the video with labels, up to the frame at this time."""
     from keras_action.data import iter_frames, video_info, write_video
     from keras_action.recognition import draw_events
 
-    # The video is read again: an event is known only after its end.
+    # The video is read again, as an event is known only after its end.
     with contextlib.closing(iter_frames(arguments.video)) as frames:
-        seen = itertools.takewhile(lambda item: item[0] <= seconds, frames)
-        labelled = (draw_events(frame, timestamp, events) for timestamp, frame in seen)
+        part = itertools.takewhile(lambda item: item[0] <= seconds, frames)
+        labelled = (draw_events(frame, timestamp, events) for timestamp, frame in part)
         write_video(arguments.output_video, labelled, fps=video_info(arguments.video).fps)
 
 

@@ -3,8 +3,8 @@
     pip install numpy ai-edge-litert
     python standalone.py gesture.tflite frames.npy
 
-frames.npy holds frames as uint8 (N, H, W, 3), RGB, of the file's size, one per time step. A file that takes clips sees
-the last T frames, one that takes frames sees each and keeps its memory. The best class of each is printed.
+frames.npy contains RGB frames, uint8 (N, H, W, 3), of the file's input size, one per time step. A file of clips takes
+the last T frames, a streaming file takes each frame and keeps its states. The most probable class of each is printed.
 """
 
 import collections
@@ -13,7 +13,7 @@ import sys
 import zipfile
 
 if __name__ == "__main__":
-    # Before the imports of what may not be installed.
+    # Before the imports of packages that may not be installed.
     if {"-h", "--help"} & set(sys.argv):
         print(__doc__.strip())
         sys.exit()
@@ -26,7 +26,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 
 class Recognizer:
-    """A file that takes clips or frames, as a function of one frame after the other.
+    """A LiteRT file, of clips or streaming, as a function of frames.
 
     Args:
         path: The `.tflite` file.
@@ -38,7 +38,7 @@ class Recognizer:
         with zipfile.ZipFile(path) as archive:
             self.labels = archive.read("labels.txt").decode().splitlines()
             self.time_step = json.loads(archive.read("keras_action.json"))["time_step"]
-        # Kept, as the signature's runner does not keep it.
+        # The runner of the signature holds no reference to it.
         self._interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         self._run = self._interpreter.get_signature_runner("serving_default")
         self._inputs, outputs = self._run.get_input_details(), self._run.get_output_details()

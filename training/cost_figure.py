@@ -1,4 +1,4 @@
-"""The figures of `keras-action tables`: what each method costs over TSN, and the paper's Figure 4."""
+"""The figures of `keras-action tables`: costs relative to TSN, and the paper's Figure 4."""
 
 from .cost_tables import etas
 from .paper import DATA_SETS, FIGURE_4
@@ -22,7 +22,7 @@ MARKERS = {"TSM": "o", "ACTION": "s"}
 
 
 def cost_figure(costs, titles):
-    """Draw the multiply-adds and the parameters that each method adds to TSN, in per cent, a backbone a column.
+    """Draws the multiply-adds and parameters that each method adds to TSN, in percent; a column for each backbone.
 
     Args:
         costs: `training.cost_tables.Cost` of each method for each backbone, TSN among them.
@@ -61,7 +61,7 @@ def cost_figure(costs, titles):
 
 
 def accuracy_figure(costs, titles, paper):
-    """Draw the paper's Figure 4: its accuracies over its FLOPs, and over what the same models compute here.
+    """Draws the paper's Figure 4: its accuracies over its FLOPs, and over our multiply-adds.
 
     Args:
         costs: `Cost` of TSM and ACTION for each backbone.

@@ -1,4 +1,4 @@
-"""The tables of `keras-action tables`: what models cost, ours beside the paper's, as Markdown."""
+"""The tables of `keras-action tables` as Markdown: costs of our models and of the paper's."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ FORMS = ("literal", "training", "inference")
 
 @dataclass(frozen=True)
 class Cost:
-    """What one model costs.
+    """The parameters and operations of a model.
 
     Attributes:
         backbone: Its name in the registry.
-        method: TSN, TSM, ACTION, or one path of it alone: STE, CE, ME.
-        num_classes: The number of classes it was counted with.
-        features: The length of the vector that the classifier takes.
-        full_convolution: The parameters that ME's 3×3 convolution would have more if it were not depthwise.
+        method: TSN, TSM, ACTION, or one of its paths: STE, CE, ME.
+        num_classes: The number of classes.
+        features: The number of features before the classifier.
+        full_convolution: Number of additional parameters if ME's 3×3 convolution were not depthwise.
         trainable: Number of trainable parameters.
         parameters: Number of stored parameters.
         macs: The multiply-adds of a clip, by form.
@@ -79,7 +79,7 @@ def tables(costs, setting, paper):
 
 
 def parameter_table(costs, by_key, paper):
-    """Markdown: the parameters of each model, over its TSN, and with the paper's classes beside the paper's."""
+    """Markdown: the parameters of each model, over TSN, and with the paper's number of classes."""
     header = ("", "", "trainable", "over TSN", "stored", "trainable, classes as in the paper", "the paper")
     rows = []
     for cost in costs:
@@ -96,7 +96,7 @@ def parameter_table(costs, by_key, paper):
 
 
 def macs_table(costs, by_key, paper):
-    """Markdown: what each model computes, as the paper counts and in multiply-adds, and how much over its TSN."""
+    """Markdown: the operations of each model as the paper counts them, and its multiply-adds, also over TSN."""
     header = ("", "", "counted as in the paper", "the paper", "multiply-adds: literal", "over TSN: literal", *FORMS[1:])
     rows = []
     for cost in costs:
@@ -127,7 +127,7 @@ def convolution_table(costs, paper):
 
 
 def efficiency_table(by_key, paper):
-    """Markdown: η of each path on EgoGesture, as beside the paper's Table 3."""
+    """Markdown: η of each path on EgoGesture, as in the paper's Table 3."""
     header = (
         "ResNet-50, EgoGesture",
         "top-1",
@@ -153,7 +153,7 @@ def efficiency_table(by_key, paper):
 
 
 def figure_4_table(by_key, paper):
-    """Markdown: η of ACTION-Net on each backbone and data set, as the paper's Figure 4 prints it, and ours."""
+    """Markdown: η of ACTION-Net on each backbone and data set, in the paper's Figure 4 and ours."""
     header = ("Figure 4", "", "TSM", "ACTION", "η in the paper", "counted here", "ours at inference")
     rows = []
     for data_set in DATA_SETS:
@@ -177,7 +177,7 @@ def etas(cost, baseline, top1, baseline_top1):
 
 
 def differences(by_key):
-    """Sentences on where the paper's figures and the counts of its models differ, with the numbers."""
+    """Sentences on the differences between the paper's figures and the counts of its models."""
     sentences = [
         "Classes: in Table 3 the parameters of TSN and TSM are those of 83 classes, those of the other rows of 174. "
         "The rows of Table 5 are of 83, but for ACTION-Net on ResNet-50.",

@@ -1,15 +1,15 @@
-"""Counts operations in the way that reproduces the paper's figures."""
+"""Counts operations in a way that reproduces the paper's figures."""
 
 import math
 
 
 def operations_as_the_paper(model, literal, full_convolution=0):
-    """The operations of one clip, counted in the way that reproduces the paper's FLOPs: more than multiply-adds.
+    """The operations of one clip, counted in a way that reproduces the paper's FLOPs: more than multiply-adds.
 
-    The paper does not say how it counts. The following, which a widely used counter of PyTorch modules does, gives the
+    The paper does not describe its count. The following one, of a widely used counter for PyTorch modules, gives the
     printed FLOPs, or a last digit that differs by one (docs/cost.md):
 
-    - Multiply-adds of convolutions and matrix products, as the released code computes, and one addition for each bias.
+    - Multiply-adds of convolutions and matrix products in the released code, and one addition for each bias.
     - Two operations for each value that is normalised, one for each value of a ReLU, one for each value pooled.
     - Nothing for sigmoids, and for elementwise sums and products.
 

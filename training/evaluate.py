@@ -23,8 +23,8 @@ from keras_action.programs.arguments import DATA_FORMS, add_checkpoint_arguments
 
 from .streams import add_stream_arguments, read_streams
 
-MAX_WRONG = 20  # clips that are printed
-MAX_CLASSES = 30  # of a table that is printed
+MAX_WRONG = 20  # printed clips
+MAX_CLASSES = 30  # of a printed table
 
 
 def make_parser():
@@ -34,18 +34,18 @@ def make_parser():
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="a run's folder, a .keras file, a PyTorch checkpoint (.pth, .npz …), a .tflite file",
+        help="a run's folder, a .keras file, a PyTorch checkpoint (.pth, .npz, …) or a .tflite file",
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", help=DATA_FORMS)
     source.add_argument("--stream", nargs="+", metavar="VIDEO", help="videos with VIDEO.csv beside them")
     parser.add_argument(
         "--output",
-        help="where to write (default: the run's folder; of another file, a folder MODEL_evaluation beside it)",
+        help="folder to write (default: the run's folder; for other files, MODEL_evaluation beside the file)",
     )
     add_checkpoint_arguments(parser, labels_default="the model's, or those of DATA")
 
-    protocol = parser.add_argument_group("how each video is seen")
+    protocol = parser.add_argument_group("views of each video")
     protocol.add_argument(
         "--protocol",
         choices=("cheap", "paper", "reference_code"),
@@ -54,37 +54,48 @@ def make_parser():
         "sampled at random, in three crops of 256 x 256; reference_code: the same with the sampling of the released "
         "code",
     )
-    protocol.add_argument("--num-clips", type=int, help="clips of each video")
+    protocol.add_argument("--num-clips", type=int, help="number of clips of each video")
     protocol.add_argument(
         "--num-crops", type=int, choices=(1, 3), help="crops of each clip: the centre, or three in a row"
     )
     protocol.add_argument(
-        "--input-size", type=int, metavar="PIXELS", help="of the crops (default: the model's, or 256)"
+        "--input-size", type=int, metavar="PIXELS", help="size of the crops (default: the model's, or 256)"
     )
     protocol.add_argument(
-        "--short-side", type=int, metavar="PIXELS", help="scale frames to it first (default: input size)"
+        "--short-side",
+        type=int,
+        metavar="PIXELS",
+        help="scale the shorter side to it first (default: the input size)",
     )
     protocol.add_argument(
         "--crop-to-aspect-ratio",
         action=argparse.BooleanOptionalAction,
-        help="crop frames to the input's aspect ratio, or scale whole frames (default: as the run)",
+        help="crop frames to the input's aspect ratio, or scale whole frames (default: as in training)",
     )
     protocol.add_argument(
-        "--sampling", choices=("segments", "reference", "dense"), help="which frames (default: as the run was trained)"
+        "--sampling", choices=("segments", "reference", "dense"), help="sampling of frames (default: as in training)"
     )
     protocol.add_argument(
-        "--seed", type=_seed, default=argparse.SUPPRESS, help="clips at random, a number; or spread evenly, none"
+        "--seed",
+        type=_seed,
+        default=argparse.SUPPRESS,
+        help="seed for clips sampled at random, or none for clips spread evenly",
     )
 
-    stream = parser.add_argument_group("how a stream is seen")
+    stream = parser.add_argument_group("recognition in videos")
     stream.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     add_windows_argument(stream)
-    stream.add_argument("--stride", type=float, help="seconds between two windows (default: a frame of a clip)")
+    stream.add_argument(
+        "--stride", type=float, help="seconds from one window to the next (default: the time step of a clip)"
+    )
     add_stream_arguments(stream)
 
-    parser.add_argument("--batch-size", type=int, default=8, help="views at a time (default: 8)")
+    parser.add_argument("--batch-size", type=int, default=8, help="views in a batch (default: 8)")
     parser.add_argument(
-        "--max-failed-share", type=float, default=0.1, help="stop if more of the clips fail (default: 0.1)"
+        "--max-failed-share",
+        type=float,
+        default=0.1,
+        help="stop if a larger share of the clips can't be decoded (default: 0.1)",
     )
     parser.add_argument(
         "--pairs",
@@ -92,8 +103,8 @@ def make_parser():
         action="extend",
         type=_pair,
         metavar="A:B",
-        help="pairs of classes with an accuracy of their own, as swipe_left:swipe_right (default: the known pairs that "
-        "are each other's reverse)",
+        help="pairs of classes for which an accuracy is computed, as swipe_left:swipe_right (default: known pairs of "
+        "which one is the other played backwards)",
     )
     return parser
 
@@ -136,14 +147,14 @@ def main(argv=None):
 
     folder = Path(arguments.output or _default_output(opened.path))
     try:
-        written = [_write_figures(report, folder), *_draw(report, annotations, folder, opened.path, arguments.data)]
+        written = [_write_report(report, folder), *_draw(report, annotations, folder, opened.path, arguments.data)]
     except (OSError, RuntimeError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(f"Written: {', '.join(map(str, written))}")
 
 
-def _write_figures(report, folder):
-    """Writes evaluation.json; the pictures of an earlier evaluation, which would not fit to it, go."""
+def _write_report(report, folder):
+    """Writes evaluation.json, and deletes the pictures of an earlier evaluation."""
     for name in ("evaluation.html", "confusion.png", "worst.png"):
         (folder / name).unlink(missing_ok=True)
     report.save_json(folder / "evaluation.json")
@@ -170,7 +181,7 @@ def _draw(report, annotations, folder, model, data):
 
 
 def _make_protocol(arguments, opened):
-    """The protocol of the arguments; what they leave open is as the model was trained."""
+    """The protocol of the arguments; other settings are those of the training."""
     from keras_action.evaluation import Protocol
 
     names = ("num_clips", "num_crops", "input_size", "short_side", "crop_to_aspect_ratio", "sampling", "seed")
@@ -244,7 +255,7 @@ def _evaluate_streams(arguments):
 def _pair(text):
     pair = tuple(text.split(":" if ":" in text else ","))
     if len(pair) != 2:
-        raise argparse.ArgumentTypeError(f"two labels with a colon between them are expected. Received: {text}")
+        raise argparse.ArgumentTypeError(f"expected two labels separated by a colon. Received: {text}")
     return pair
 
 

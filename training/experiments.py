@@ -1,4 +1,4 @@
-"""Repeat the paper's comparisons: Table 1, 3 and 4, and the locations of its supplement, with seeds and intervals.
+"""Repeat the paper's Tables 1, 3 and 4 and the locations of its supplement, with several seeds and intervals.
 
 examples:
   keras-action experiments table1 --train train.csv --val val.csv --recipe egogestar --output runs/table1
@@ -6,13 +6,13 @@ examples:
   keras-action experiments locations --train train.csv --val val.csv --rows "location 1" --output runs/locations
   keras-action experiments table1 --train train.csv --val val.csv --start-from runs/made_up --output runs/real
 
-Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, one clip and the centre crop. With
---start-from each seed starts from the pretrained model of the same seed; with --start-seeds each seed starts from each
-of these, in OUTPUT/ROW/SEED_from_START if they differ. The intervals are over clips, trainings and pretrained models.
+Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, with one clip and the centre crop.
+With --start-from each seed starts from the pretrained model of the same seed; with --start-seeds each seed starts from
+each of these seeds, in OUTPUT/ROW/SEED_from_START if they differ. The intervals are over clips, trainings and
+pretrained models.
 
-An interrupted experiment resumes with the same command. OUTPUT gets the table, table1.md and table1.json for table1,
-and with Matplotlib the curves, table1.png. Several experiments can share an OUTPUT, and with it the rows of the same
-name.
+An interrupted experiment resumes with the same command. OUTPUT gets the table, such as table1.md and table1.json, and
+with Matplotlib the curves, table1.png. Several experiments can share an OUTPUT: rows of the same name are trained once.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from keras_action.programs.arguments import DATA_FORMS, add_recipe_arguments, add_strategy_argument
 
-# Experiment → row → fields of the recipe. The first row is what the others are compared with.
+# Experiment → row → fields of the recipe. The other rows are compared with the first.
 EXPERIMENTS = {
     "table1": {
         "TSN": {"model": "tsn"},
@@ -54,10 +54,10 @@ def make_parser():
     parser = argparse.ArgumentParser(
         prog="keras-action experiments", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("experiment", choices=EXPERIMENTS, help="which of them")
+    parser.add_argument("experiment", choices=EXPERIMENTS, help="the comparison")
     parser.add_argument("--train", required=True, help=DATA_FORMS)
-    parser.add_argument("--val", required=True, help="the same for validation")
-    parser.add_argument("--output", required=True, help="the folder for all runs")
+    parser.add_argument("--val", required=True, help="validation clips, in the same forms")
+    parser.add_argument("--output", required=True, help="folder for all runs")
     add_recipe_arguments(parser)
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
@@ -77,7 +77,7 @@ def make_parser():
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """One training of a row: its seed, and the run that it starts from, with its seed."""
+    """One training of a row: its seed, and the run that it starts from, with the seed of that run."""
 
     row: str
     seed: int
@@ -90,10 +90,11 @@ class Training:
 
 
 def plan(rows, seeds, start_from=None, start_seeds=None):
-    """The trainings of an experiment, seed by seed, so that a table of all rows is there early.
+    """The trainings of an experiment, seed by seed, so that a table of all rows is written early.
 
     Raises:
-        FileNotFoundError: If a pretrained model is missing. One of another seed would share its chance.
+        FileNotFoundError: If a pretrained model is missing. One of another seed is no substitute: trainings that share
+            a pretrained model are not independent.
     """
     trainings = []
     for seed in seeds:
@@ -105,22 +106,22 @@ def plan(rows, seeds, start_from=None, start_seeds=None):
 
 
 def start_of(folder, row, seed):
-    """The run of a row with a seed in the output of an earlier call."""
+    """The path of the run of a row with a seed, in the output of an earlier call."""
     run = Training(row, seed).folder(folder)
     if not run.is_dir():
         runs = run.parent.iterdir() if run.parent.is_dir() else ()
-        there = ", ".join(sorted(path.name for path in runs)) or "none"
+        seeds = ", ".join(sorted(path.name for path in runs)) or "none"
         raise FileNotFoundError(
-            f"There is no run of {row!r} with seed {seed} to start from; seeds there: {there}. "
+            f"There is no run of {row!r} with seed {seed} to start from; its seeds: {seeds}. "
             f"Received: --start-from {folder}"
         )
     return str(run)
 
 
 def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
-    """Trains one row with one seed, unless that is done, and evaluates it; the `EvaluationReport`.
+    """Trains one row with one seed, unless it is trained already. Returns the `EvaluationReport`.
 
-    Of several processes each evaluates by itself, on one device: the others could only wait for the one that did.
+    Of several processes each evaluates on one device: the others could only wait.
     """
     import keras
 
@@ -130,7 +131,7 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
 
     keras_action.train(recipe, training, validation, folder, strategy=strategy)
     run = keras_action.load_run(folder if checkpoint == "best" else Path(folder) / "last.keras")
-    # The weights of best.keras are the average, where there is one.
+    # best.keras contains the average already.
     model = load_average(run) if recipe.ema_momentum and checkpoint == "last" else run.load_model()
     report = keras_action.evaluate(
         model,
@@ -144,10 +145,10 @@ def run_row(recipe, training, validation, folder, checkpoint, strategy="none"):
 
 
 def write_comparison(rows, logs, folder, experiment):
-    """Writes the table as EXPERIMENT.md and .json and, if it can be drawn, the curves as .png; its text and the paths.
+    """Writes EXPERIMENT.md, .json and, with Matplotlib, the curves as .png. Returns the table and the paths.
 
     Args:
-        rows: The `ComparedModel`s, the first being the reference.
+        rows: The `ComparedModel`s; the first is the reference.
         logs: Name of each → the log.csv files of its trainings.
         folder: Where to write.
         experiment: The experiment's name.

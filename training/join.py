@@ -1,4 +1,4 @@
-"""Join labelled clips into long videos with the truth beside them, to try, tune and train recognisers on.
+"""Join labelled clips into long videos with ground truth, to test, tune and train recognisers.
 
 examples:
   keras-action join --data videos/val.csv --output joined.mp4
@@ -7,8 +7,8 @@ examples:
   keras-action join --data videos/train.csv --output train.mp4 --max-pause 3 --pauses background \\
       --windows windows.csv --window-seconds 1.2 1.7 2.4 3.4 4.8
 
---windows writes an annotation CSV of sliding windows over the videos: gestures, parts of gestures with their
-surroundings, and background. A model trained on it has seen such windows.
+--windows writes an annotation CSV of sliding windows over the videos, for training: gestures, parts of gestures with
+their surroundings, and background.
 """
 
 import argparse
@@ -24,30 +24,33 @@ def make_parser():
         prog="keras-action join", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, help=DATA_FORMS)
-    parser.add_argument("--output", required=True, help="the video to write; the truth goes to OUTPUT.csv")
+    parser.add_argument("--output", required=True, help="the video to write; its ground truth is written to OUTPUT.csv")
     parser.add_argument(
-        "--parts", type=int, default=1, help="write so many videos, OUTPUT_0 …, the clips dealt out (default: 1)"
+        "--parts", type=int, default=1, help="divide the clips among several videos, OUTPUT_0, … (default: 1)"
     )
     parser.add_argument("--fps", type=float, default=15, help="frames a second (default: 15)")
-    parser.add_argument("--folder-fps", type=float, help="frames a second of frame folders without a rate")
-    parser.add_argument("--seed", type=int, default=0, help="of the order of the clips (default: 0)")
-    parser.add_argument("--ignore", nargs="*", help="labels that mean nothing (default: none and its like)")
-    parser.add_argument("--min-pause", type=float, default=0, help="least seconds between clips (default: 0)")
-    parser.add_argument("--max-pause", type=float, default=0, help="greatest seconds between clips (default: 0)")
+    parser.add_argument("--folder-fps", type=float, help="frames a second of frame folders whose rate is not known")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the order of the clips (default: 0)")
+    parser.add_argument(
+        "--ignore", nargs="*", help="labels that are not gestures (default: none, no gesture, doing other things)"
+    )
+    parser.add_argument("--min-pause", type=float, default=0, help="minimum seconds between clips (default: 0)")
+    parser.add_argument("--max-pause", type=float, default=0, help="maximum seconds between clips (default: 0)")
     parser.add_argument(
         "--pauses",
         choices=("hold", "background"),
         default="hold",
-        help="what a pause shows: the frames beside it, held (the default); or clips with a label that means nothing",
+        help="content of the pauses: hold repeats the frames before and after (the default); background shows clips "
+        "with labels that are not gestures",
     )
-    windows = parser.add_argument_group("windows to train on")
-    windows.add_argument("--windows", metavar="CSV", help="write an annotation CSV of windows of the videos")
+    windows = parser.add_argument_group("windows for training")
+    windows.add_argument("--windows", metavar="CSV", help="write an annotation CSV of windows over the videos")
     windows.add_argument("--window-seconds", type=float, nargs="+", help="lengths of the windows")
-    windows.add_argument("--windows-per-gesture", type=int, default=2, help="of each length, at most (default: 2)")
+    windows.add_argument("--windows-per-gesture", type=int, default=2, help="maximum of each length (default: 2)")
     windows.add_argument(
-        "--background-share", type=float, default=0.3, help="share of windows with no gesture, at most (default: 0.3)"
+        "--background-share", type=float, default=0.3, help="maximum share of windows without a gesture (default: 0.3)"
     )
-    windows.add_argument("--background", default="none", help="the label of the background (default: none)")
+    windows.add_argument("--background", default="none", help="label of windows without a gesture (default: none)")
     return parser
 
 
@@ -94,7 +97,7 @@ def main(argv=None):
 def _window_rows(arguments, video, truth, seconds, seed):
     from keras_action import data
 
-    path = os.path.relpath(video, Path(arguments.windows).parent)  # as the CSV's reader takes it
+    path = os.path.relpath(video, Path(arguments.windows).parent)  # paths are relative to the CSV
     windows = data.sample_windows(
         truth,
         seconds,

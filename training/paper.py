@@ -1,4 +1,4 @@
-"""The figures that the paper prints of its models: arXiv 2103.07372, Tables 3 and 5 and Figure 4."""
+"""The figures of the paper: arXiv 2103.07372, Tables 3 and 5 and Figure 4."""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +8,14 @@ SETTING = {"num_classes": 83, "num_segments": 8, "input_size": 224}
 
 @dataclass(frozen=True)
 class PaperFigures:
-    """The paper's figures of one model, as printed; `None` for a figure that the paper does not give.
+    """The paper's figures of one model, as printed; `None` for a figure that is not in the paper.
 
     Attributes:
-        classes: The number of classes behind `parameters`. The paper does not print it: it is the one with which the
-            released code has as many parameters.
+        classes: The number of classes of `parameters`. It is not in the paper: with this number the released code has
+            as many parameters.
         parameters: In millions.
         macs: FLOPs of a clip of 8 frames of 224 × 224, in billions.
-        extra_macs: The same, over 33 G, as Table 3 prints it.
+        extra_macs: The difference to 33 G, as printed in Table 3.
         top1: Accuracy by data set, in percent.
         eta: Equation 10, in percent, as printed beside Table 3.
     """

@@ -1,4 +1,4 @@
-"""Turn a data set into shards once, so that training decodes no videos; the same command resumes after an interruption.
+"""Write a data set as shards, so that training decodes no videos; the same command resumes after an interruption.
 
 examples:
   keras-action prepare --data videos.csv --output shards/videos
@@ -6,9 +6,9 @@ examples:
   keras-action prepare --data something_something:train:/data/something --output shards/something/train
   keras-action prepare --data train.csv --output shards/train --beam --runner=FlinkRunner --parallelism=64
 
-The output folder holds the shards (TFRecord files of JPEG frames, and an index for each) and manifest.json. It is what
---train, --val and --data of the other programs take. With --split there is a folder for each part in it: train and val,
-or train, val and test.
+The output folder gets the shards (TFRecord files of JPEG frames, with an index for each) and manifest.json. --train,
+--val and --data of the other programs take it. With --split it gets a folder for each part: train and val, or train,
+val and test.
 """
 
 import argparse
@@ -26,31 +26,43 @@ def make_parser():
         prog="keras-action prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, help=DATA_FORMS)
-    parser.add_argument("--output", required=True, metavar="FOLDER", help="where to write")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument(
-        "--short-side", type=int, default=256, metavar="N", help="pixels of larger frames' short side (default: 256)"
+        "--short-side",
+        type=int,
+        default=256,
+        metavar="N",
+        help="shorter side to which larger frames are scaled, in pixels (default: 256)",
     )
-    parser.add_argument("--quality", type=int, default=90, metavar="N", help="of the JPEGs, 1 to 100 (default: 90)")
     parser.add_argument(
-        "--clips-per-shard", type=int, metavar="N", help="default: 256, or less where that makes less than 16 shards"
+        "--quality", type=int, default=90, metavar="N", help="quality of the JPEGs, 1 to 100 (default: 90)"
     )
     parser.add_argument(
-        "--split", type=_shares, metavar="A,B[,C]", help="shares of training, validation and test: 0.8,0.2"
+        "--clips-per-shard", type=int, metavar="N", help="default: 256, or fewer if there would be fewer than 16 shards"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the order of the clips, and the split (default: 0)")
+    parser.add_argument(
+        "--split", type=_shares, metavar="A,B[,C]", help="shares of training, validation and test, such as 0.8,0.2"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the order and the split (default: 0)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
-    parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without clips")
+    parser.add_argument("--allow-empty-classes", action="store_true", help="allow classes without clips")
     parser.add_argument(
-        "--max-failed-share", type=float, default=0.1, metavar="SHARE", help="stop if more fail (default: 0.1)"
+        "--max-failed-share",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="stop if a larger share of the clips can't be read (default: 0.1)",
     )
     parser.add_argument(
-        "--retry-failures", action="store_true", help="write shards that lack clips again, as after a failure of a disk"
+        "--retry-failures",
+        action="store_true",
+        help="rewrite shards in which clips are missing, for example after a disk failure",
     )
     parser.add_argument(
         "--beam",
         nargs=argparse.REMAINDER,
         metavar="OPTION",
-        help="work on many machines, as an Apache Beam pipeline; all that follows are its options",
+        help="run on several machines, as an Apache Beam pipeline; all further arguments are its options",
     )
     return parser
 
@@ -62,7 +74,7 @@ def _shares(text):
             return shares
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"there must be two or three numbers with commas between. Received: {text}")
+    raise argparse.ArgumentTypeError(f"expected two or three numbers separated by commas. Received: {text}")
 
 
 def main(argv=None):
@@ -95,8 +107,8 @@ def main(argv=None):
             print(report)
     except data.TooManyFailuresError as error:
         sys.exit(
-            f"error: {error}\nWhat is done stays. If so many are to be left out, raise --max-failed-share; if they can "
-            "be read now, add --retry-failures."
+            f"error: {error}\nFinished shards are kept. To leave out these clips, raise --max-failed-share; to read "
+            "them again, add --retry-failures."
         )
     except (ImportError, OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
         sys.exit(f"error: {error}")

@@ -1,4 +1,4 @@
-"""Arguments and inputs of the programs that take videos with ground truth."""
+"""Arguments and inputs of programs for videos with ground truth."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ from keras_action.programs.arguments import add_matching_argument
 def add_stream_arguments(parser):
     parser.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
     add_matching_argument(parser)
-    parser.add_argument("--cache", metavar="FOLDER", help="store the logits of each video there, and reuse them")
+    parser.add_argument("--cache", metavar="FOLDER", help="store the logits of each video in a folder, and reuse them")
     parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file (default: 1)")
 
 
@@ -21,7 +21,7 @@ def read_streams(recognizer, model, videos, cache=None, say=print):
         model: Path of its model.
         videos: Paths of videos.
         cache: A folder, or `None`; see `keras_action.recognition.cached_logits`.
-        say: Function that is called with a line for each video.
+        say: Function that prints a line for each video.
 
     Returns:
         A list of pairs of a `LogitSequence` and a tuple of `Interval`.

@@ -1,4 +1,4 @@
-"""Make a data set of synthetic gesture videos, for trials and for pre-training.
+"""Write a dataset of synthetic gesture videos, for tests and pretraining.
 
 examples:
   keras-action synthesize --output gestures
@@ -6,9 +6,9 @@ examples:
   keras-action synthesize --kind drawing --clips-per-class 140 --size 88 116 --output drawings
   keras-action synthesize --kind path --num-paths 60 --clips-per-class 28 --size 88 116 --output paths
 
-"hand" are eight gestures of an open hand, in pairs that are each other played backwards, and none. "drawing" is a
-finger that draws swipes and shapes in the air, as in first-person videos. "path" is the same finger on random paths,
-none of them near such a shape. OUTPUT gets train.csv, val.csv and videos.
+The kind "hand" has eight gestures of a hand, in pairs of which one is the other played backwards, and none; "drawing"
+has swipes and shapes that a finger draws in the air, as in first-person videos; "path" has random paths of this finger,
+none of them similar to such a shape. OUTPUT gets train.csv, val.csv and the videos.
 """
 
 import argparse
@@ -20,16 +20,20 @@ def make_parser():
     parser = argparse.ArgumentParser(
         prog="keras-action synthesize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--output", required=True, metavar="FOLDER", help="where to write")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument("--kind", choices=("hand", "drawing", "path"), default="hand", help="default: hand")
-    parser.add_argument("--num-paths", type=int, default=60, metavar="N", help='random paths of "path" (default: 60)')
-    parser.add_argument("--labels", nargs="+", metavar="LABEL", help="only these of the kind's classes (default: all)")
+    parser.add_argument(
+        "--num-paths", type=int, default=60, metavar="N", help='number of paths of "path" (default: 60)'
+    )
+    parser.add_argument("--labels", nargs="+", metavar="LABEL", help="some of the classes of the kind (default: all)")
     parser.add_argument("--clips-per-class", type=int, default=64, metavar="N", help="default: 64")
-    parser.add_argument("--val-share", type=float, default=0.25, metavar="SHARE", help="in val.csv (default: 0.25)")
-    parser.add_argument("--frames", type=int, default=24, metavar="N", help="of a clip (default: 24)")
+    parser.add_argument(
+        "--val-share", type=float, default=0.25, metavar="SHARE", help="share of val.csv (default: 0.25)"
+    )
+    parser.add_argument("--frames", type=int, default=24, metavar="N", help="frames of a clip (default: 24)")
     parser.add_argument("--size", type=int, nargs=2, default=(120, 160), metavar=("H", "W"), help="default: 120 160")
     parser.add_argument("--fps", type=float, default=12, help="frames a second (default: 12)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same videos (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same videos (default: 0)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
     return parser
 

@@ -1,11 +1,11 @@
-"""Count what the models cost, beside the paper's Tables 3 and 5, equation 10 and Figure 4.
+"""Count parameters and multiply-adds, and compare them with the paper's Tables 3 and 5, equation 10 and Figure 4.
 
 examples:
   keras-action tables
   keras-action tables --csv cost.csv --figure cost.png --figure-4 accuracy.png
   keras-action tables --backbones mobilenet_v2 --input-size 112 --num-classes 27
 
-The tables are Markdown, on standard output. docs/cost.md explains their columns.
+The tables are printed as Markdown. docs/cost.md explains their columns.
 """
 
 import argparse
@@ -23,7 +23,7 @@ METHODS = ("TSN", "TSM", "STE", "CE", "ME", "ACTION")
 
 
 def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
-    """Builds one model in the paper's variant and counts it. The model is not kept."""
+    """The `Cost` of one model in the paper's variant."""
     import keras
 
     from keras_action import complexity
@@ -53,7 +53,7 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
 
 
 def save_csv(path, costs, paper):
-    """Writes a row for each model, whole or not at all; figures that the paper does not give are empty."""
+    """Writes a row for each model, whole or not at all; figures that are not in the paper are empty."""
     from keras_action.utils.files import write_csv
 
     header = ("backbone", "method", "classes", "trainable", "parameters", *FORMS, "operations")
@@ -82,9 +82,11 @@ def make_parser():
     parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
     parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
     parser.add_argument("--csv", metavar="FILE", help="write all figures as a CSV file")
-    parser.add_argument("--figure", metavar="FILE", help="draw what the methods cost over TSN: .png, .svg or .pdf")
+    parser.add_argument("--figure", metavar="FILE", help="draw the costs relative to TSN: .png, .svg or .pdf")
     parser.add_argument(
-        "--figure-4", metavar="FILE", help="draw the paper's accuracies over its FLOPs and ours: .png, .svg or .pdf"
+        "--figure-4",
+        metavar="FILE",
+        help="draw the paper's accuracies over its FLOPs and ours: .png, .svg or .pdf",
     )
     return parser
 
@@ -103,10 +105,7 @@ def main(argv=None):
     titles = {name: BACKBONES[name] for name in arguments.backbones}
     try:
         if arguments.figure or arguments.figure_4:
-            from .cost_figure import (  # early: without Matplotlib nothing is counted
-                accuracy_figure,
-                cost_figure,
-            )
+            from .cost_figure import accuracy_figure, cost_figure  # fails early without Matplotlib
         costs = []
         for backbone in titles:
             for method in METHODS:
@@ -131,7 +130,7 @@ def _save(figure, path):
 
 
 def _note(text):
-    """Progress; standard output is for the tables."""
+    """Prints progress to standard error; standard output is for the tables."""
     print(text, file=sys.stderr, flush=True)
 
 

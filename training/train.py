@@ -26,28 +26,28 @@ def make_parser():
         prog="keras-action train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--train", required=True, metavar="DATA", help=DATA_FORMS)
-    parser.add_argument("--val", metavar="DATA", help="the same for validation")
+    parser.add_argument("--val", metavar="DATA", help="validation clips, in the same forms")
     parser.add_argument("--output", metavar="FOLDER", help="the run's folder")
     add_recipe_arguments(parser, default=None, default_text="few_clips for fewer than 500 clips, else small")
     parser.add_argument(
         "--cross-validate",
         type=int,
         metavar="FOLDS",
-        help="first estimate the accuracy without --val: train once for each fold and evaluate on the clips held out, "
-        "by session where clips have one; then train on all clips",
+        help="estimate the accuracy without --val: first train once for each fold and evaluate on the held-out clips, "
+        "divided by session if clips have one; then train on all clips",
     )
-    parser.add_argument("--allow-empty-classes", action="store_true", help="classes may be without validation clips")
+    parser.add_argument("--allow-empty-classes", action="store_true", help="allow classes without validation clips")
     add_strategy_argument(parser)
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard logs")
     parser.add_argument(
-        "--preview", metavar="PATH", help="write a picture (PNG) of the first clips as the model gets them, and exit"
+        "--preview", metavar="PATH", help="write a picture (PNG) of the first clips as the model takes them, and exit"
     )
-    parser.add_argument("--preview-clips", type=int, default=12, metavar="N", help="clips in it (default: 12)")
+    parser.add_argument("--preview-clips", type=int, default=12, metavar="N", help="clips in the preview (default: 12)")
     return parser
 
 
 def preview(recipe, annotations, num_clips):
-    """The contact sheet of the first clips that a recipe trains on, as the model is fed them; a Matplotlib figure."""
+    """A contact sheet of the first training clips of a recipe, as the model takes them; a Matplotlib figure."""
     import numpy as np
     import tensorflow as tf
 
@@ -83,7 +83,7 @@ def cross_validate(recipe, training, folder, num_folds):
     )
     report.save_json(folder / "cross_validation.json")
     print(report)
-    print(f"Written: {folder / 'cross_validation.json'}. Now the training on all clips.", flush=True)
+    print(f"Written: {folder / 'cross_validation.json'}. Training on all clips.", flush=True)
 
 
 def main(argv=None):

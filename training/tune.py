@@ -11,7 +11,8 @@ examples:
 The ground truth of each VIDEO is VIDEO.csv (label,start,end) beside it. The model runs once over each; the search uses
 the logits only, for the highest detection rate with at most the allowed false alarms. With --matching end only reports
 in time detect a gesture. A picture shows the detection rate over the false alarms. With several videos each one is also
-evaluated with settings tuned on the others: the result to expect for other videos, unless these show training clips.
+evaluated with settings tuned on the others. This is the result to expect on new videos, if the videos show no training
+clips.
 """
 
 import argparse
@@ -29,15 +30,15 @@ def make_parser():
     parser = argparse.ArgumentParser(
         prog="keras-action tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", metavar="MODEL", help="a .tflite file, a run's folder, a .keras file")
+    parser.add_argument("model", metavar="MODEL", help="a .tflite file, a run's folder or a .keras file")
     parser.add_argument(
         "--streams", nargs="+", required=True, metavar="VIDEO", help="videos with VIDEO.csv beside them"
     )
-    parser.add_argument("--output", required=True, metavar="JSON", help="the settings to write")
+    parser.add_argument("--output", required=True, metavar="JSON", help="file to write")
     parser.add_argument(
         "--curve", metavar="PICTURE", help="detection rate over false alarms (default: OUTPUT with .png)"
     )
-    parser.add_argument("--max-false-alarms", type=float, default=1.0, help="allowed per minute (default: 1)")
+    parser.add_argument("--max-false-alarms", type=float, default=1.0, help="maximum per minute (default: 1)")
     parser.add_argument(
         "--firing",
         choices=("late", "early"),

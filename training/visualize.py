@@ -40,16 +40,16 @@ def make_parser():
         type=layer_argument,
         default=[None],
         metavar="LAYER",
-        help="for grad-cam and masks: layers' names, or how many times smaller than the frames their maps are "
+        help="for grad-cam and masks: names of layers, or factors by which their maps are smaller than the frames "
         "(default: the last one)",
     )
     parser.add_argument("--label", metavar="CLASS", help="the true class, for the titles (default: the file's name)")
     parser.add_argument(
-        "--class", dest="class_name", metavar="CLASS", help="the class to explain (default: the one that is predicted)"
+        "--class", dest="class_name", metavar="CLASS", help="the class to explain (default: the predicted class)"
     )
-    parser.add_argument("--start", type=float, metavar="SECONDS", help="where the gesture begins in the video")
-    parser.add_argument("--end", type=float, metavar="SECONDS", help="where it ends")
-    parser.add_argument("--columns", type=int, metavar="N", help="frames of a picture, spread evenly (default: all)")
+    parser.add_argument("--start", type=float, metavar="SECONDS", help="start of the gesture in the video")
+    parser.add_argument("--end", type=float, metavar="SECONDS", help="end of the gesture")
+    parser.add_argument("--columns", type=int, metavar="N", help="frames in a picture, spread evenly (default: all)")
     parser.add_argument("--dpi", type=int, default=144, metavar="N", help="dots an inch of a picture (default: 144)")
     parser.add_argument(
         "--output",
@@ -90,7 +90,7 @@ def main(argv=None):
 
 
 def named_models(texts):
-    """Pairs of name and path of `[NAME=]CHECKPOINT`; a `ValueError` where two have one name."""
+    """Pairs of name and path of `[NAME=]CHECKPOINT`; raises a `ValueError` if names are not unique."""
     pairs = []
     for text in texts:
         name, separator, path = text.partition("=")

@@ -1,4 +1,4 @@
-"""Comparing models, each trained several times, on the same clips."""
+"""Comparison of models, each trained several times, on the same clips."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ class ComparedModel:
         mean: The mean accuracy: over the trainings of each pretrained model, then over these.
         interval: The 95 % interval of the mean, by bootstrap over clips, trainings and pretrained models.
         difference: The mean minus that of the reference.
-        difference_interval: The 95 % interval of the difference. Both models are evaluated on the same clips in each
-            resample, so it is narrower than the two intervals suggest.
+        difference_interval: The 95 % interval of the difference. Each resample contains the same clips for both models,
+            so it is narrower than the two intervals suggest.
         pairs: Mean accuracy within the reversed pairs, see `EvaluationReport.pair_accuracy`; NaN if there are none.
     """
 
@@ -75,15 +75,15 @@ def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=
             )
     reference = next(iter(reports)) if reference is None else reference
     place = list(reports).index(reference)
-    # One kind: clips that the same trainings classify correctly.
-    hits = np.stack([report.predicted_ids == report.true_ids for own in reports.values() for report in own])
-    of_kinds, kinds = np.unique(hits, axis=1, return_inverse=True)
-    units = np.unique(first.groups, return_inverse=True)[1] if first.has_groups else np.arange(hits.shape[1])
-    rows_of_model = np.split(np.arange(len(hits)), np.cumsum([len(own) for own in reports.values()])[:-1])
+    # Clips are of one kind if the same trainings classify them correctly.
+    correct = np.stack([report.predicted_ids == report.true_ids for own in reports.values() for report in own])
+    correct_by_kind, kinds = np.unique(correct, axis=1, return_inverse=True)
+    units = np.unique(first.groups, return_inverse=True)[1] if first.has_groups else np.arange(correct.shape[1])
+    rows_of_model = np.split(np.arange(len(correct)), np.cumsum([len(own) for own in reports.values()])[:-1])
     rng = np.random.default_rng(seed)
 
     def means_and_differences(counts):
-        accuracies = counts @ of_kinds.T / counts.sum(axis=1, keepdims=True)  # (R, trainings)
+        accuracies = counts @ correct_by_kind.T / counts.sum(axis=1, keepdims=True)  # (R, trainings)
         means = np.stack(
             [
                 (accuracies[:, rows] * resampled_weights(own, len(counts), rng)).sum(axis=1)
@@ -114,6 +114,6 @@ def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=
 
 
 def _weights(starts):
-    """The weight of each training in the mean over those of each pretrained model, and over these."""
+    """The weights of the trainings in the mean: equal for all pretrained models, and for the trainings of each."""
     _, group, sizes = np.unique(starts, return_inverse=True, return_counts=True)
     return 1 / (len(sizes) * sizes[group])

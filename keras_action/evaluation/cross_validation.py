@@ -1,4 +1,4 @@
-"""Cross-validation: the accuracy of a recipe on clips that it was not trained on, without a validation set."""
+"""Cross-validation: the accuracy of a recipe on held-out clips, without a validation set."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from keras_action.training.run import LAST, load_run
 def cross_validate(recipe, annotations, folder, num_folds=5, *, seed=0, progress=True):
     """Trains a recipe once for each fold, and evaluates each model on the clips that were held out.
 
-    The models of the last epoch are evaluated: the best epoch would be chosen on the held-out clips. A batch is no
+    The models of the last epoch are evaluated, as the best epoch would be chosen on the held-out clips. A batch is no
     larger than a fold's training set. An interrupted cross-validation is resumed by the same call.
 
     Args:
@@ -28,7 +28,7 @@ def cross_validate(recipe, annotations, folder, num_folds=5, *, seed=0, progress
         progress: Whether to show progress bars of the evaluations.
 
     Returns:
-        An `EvaluationReport` of all clips, each with the logits of the model that has not seen it.
+        An `EvaluationReport` of all clips, each with the logits of the model for which it was held out.
 
     Raises:
         ValueError: If there are fewer than two folds or fewer clips than folds, or only some clips have a group.

@@ -10,7 +10,7 @@ def accuracy_intervals(true_ids, outcomes, num_classes, units=None, *, level=0.9
 
     Args:
         true_ids: N integers, the true class of each clip.
-        outcomes: N integers: 0 if the clip is wrong, 1 if its class is among the first five only, 2 if it is correct.
+        outcomes: N integers: 2 if the top-1 prediction is correct, 1 if only the top-5 prediction is, else 0.
         num_classes: Number of classes.
         units: N integers, the group of each clip; `None` for independent clips.
         level: The confidence level.

@@ -11,12 +11,12 @@ class Protocol:
     """The views of each video in an evaluation: by default one, the middle frame of each segment, centre crop.
 
     Attributes:
-        num_segments: T, the frames of a clip.
-        input_size: Of the frames, in pixels: an integer, or `(height, width)`.
-        num_clips: Clips of each video.
-        num_crops: Crops of each clip: 1, the centre, or 3 side by side.
+        num_segments: T, the number of frames of a clip.
+        input_size: Size of the frames in pixels: an integer, or `(height, width)`.
+        num_clips: Number of clips of each video.
+        num_crops: Number of crops of each clip: 1, the centre, or 3 side by side.
         sampling: Which frames make a clip: one of `keras_action.data.SAMPLING_METHODS`.
-        seed: Seed of clips sampled at random; `None` for clips spread evenly.
+        seed: Seed for clips sampled at random; `None` for clips spread evenly.
         short_side: Pixels to which the frames' shorter side is scaled before crops are cut; `None` for the input size.
         crop_to_aspect_ratio: Whether frames are cropped to the aspect ratio of the input. If False, whole frames
             are scaled to it.
@@ -69,7 +69,7 @@ class Protocol:
 
     def __post_init__(self):
         for name in ("num_segments", "num_clips", "num_crops"):
-            value = operator.index(getattr(self, name))  # NumPy's would not go into JSON
+            value = operator.index(getattr(self, name))  # integers of NumPy are no JSON values
             object.__setattr__(self, name, value)
             if value < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")

@@ -99,12 +99,13 @@ class EvaluationReport:
     def _hits(self, k):
         if not 1 <= k <= len(self.labels):
             raise ValueError(f"`k` must be in 1..{len(self.labels)}, the number of classes. Received: k={k}")
-        # A stable sort breaks ties as argmax does: equal logits are no hit for every class.
-        likeliest = np.argsort(-self.logits, axis=-1, kind="stable")[:, :k]
-        return (likeliest == self.true_ids[:, None]).any(axis=-1) & self.decoded
+        # A stable sort breaks ties as argmax does: of equal logits only the first ones count.
+        top = np.argsort(-self.logits, axis=-1, kind="stable")[:, :k]
+        return (top == self.true_ids[:, None]).any(axis=-1) & self.decoded
 
     @property
     def top1(self):
+        """Top-1 accuracy."""
         return self.top_k(1)
 
     @property
@@ -126,7 +127,7 @@ class EvaluationReport:
 
     @cached_property
     def intervals(self):
-        """The 95 % intervals of `bootstrap`, which tables and files show."""
+        """The 95 % intervals of `bootstrap`, as in tables and files."""
         return self.bootstrap()
 
     @property

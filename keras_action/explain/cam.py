@@ -64,8 +64,8 @@ def grad_cam(model, clips, layer=None, class_ids=None, relu=True):
     Args:
         model: A functional Keras model from clips to logits, with any head.
         clips: `(B, T, H, W, 3)`, as the model takes them: RGB 0..255.
-        layer: The layer with output `(B·T, h, w, C)`: its name; or an integer s, for the last layer on every path with
-            maps s times smaller than the frames; or `None`, for the last one before the pooling.
+        layer: Name of a layer with output `(B·T, h, w, C)`; or an integer s, for the last layer on every path with maps
+            s times smaller than the frames; or `None`, for the last one before the pooling.
         class_ids: Integers, the class of each clip, or one for all; `None` for the predicted class.
         relu: Whether negative values, evidence against the class, are set to zero, as in the paper.
 
@@ -100,11 +100,11 @@ def grad_cam(model, clips, layer=None, class_ids=None, relu=True):
 
 
 def find_map_layer(model, layer=None):
-    """The name of the layer that `layer` of `grad_cam` stands for."""
+    """The name of the layer for an argument `layer` of `grad_cam`."""
     if isinstance(layer, str):
         return layer
     graph = Graph(model)
-    # Backwards from the logits: the layers on every path that have a map for each frame.
+    # The layers on every path from the input to the logits, the last one first.
     (output,) = model.outputs
     passed = sorted(graph.dominators[output._keras_history.operation.name], key=graph.order.get, reverse=True)
     passed = [name for name in passed if not isinstance(graph.operations[name], keras.layers.ZeroPadding2D)]
@@ -154,7 +154,7 @@ def _find_head(model):
     pool, classifier = layers.get("pool"), layers.get("classifier")
     if "memory" in layers:
         raise ValueError(
-            "Behind a memory the classifier is no sum over places, so that there are no class activation maps. "
+            "A model with a memory has no class activation maps. "
             f"Received: model {model.name!r} with memory={layers['memory'].units}. Use `keras_action.grad_cam`."
         )
     if not isinstance(pool, keras.layers.GlobalAveragePooling2D) or not isinstance(classifier, keras.layers.Dense):
@@ -187,7 +187,7 @@ def _make_gradient(model, tensor):
 
     def score(logits, class_id):
         logits = ops.cast(logits[0], "float32")
-        # Times the number of positions, or the small gradients could vanish in float16.
+        # Times the number of positions, so that small gradients do not vanish in float16.
         return positions * ops.take(logits, ops.argmax(logits) if class_id is None else class_id)
 
     backend = keras.backend.backend()
@@ -218,7 +218,7 @@ def _make_gradient(model, tensor):
 
 
 def _make_jax_gradient(model, tensor, score):
-    """As `_make_gradient`. JAX differentiates by inputs only: a copy of the model adds zeros, which are an input."""
+    """As `_make_gradient`. JAX differentiates by inputs only, so a copy of the model adds zeros, which are an input."""
     import jax
 
     zeros = _AddZeros((model.input_shape[1], *tensor.shape[1:]), dtype=tensor.dtype)

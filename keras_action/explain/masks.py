@@ -39,7 +39,7 @@ def excitation_masks(model, clips, layer=None):
     (num_clips, num_segments), paths = clips.shape[:2], module.paths
     inputs = keras.Model(model.input, module.input)(clips, training=False)
     shifted = inputs if module.temporal_shift is None else module.temporal_shift(inputs)
-    # In mixed precision a layer casts its weights when it is called, but `excitations` is a part of it.
+    # In mixed precision a layer casts its weights only when it is called, and `excitations` is only a part of it.
     shifted = ops.cast(shifted, module.variable_dtype)
     masks = module.excitations(shifted, training=False)
     masks = {path: ops.convert_to_numpy(masks[path]).astype("float32") for path in paths}
@@ -51,7 +51,7 @@ def excitation_masks(model, clips, layer=None):
 
 
 def find_action_layer(model, layer=None):
-    """The ACTION module that `layer` of `excitation_masks` stands for."""
+    """The ACTION module for an argument `layer` of `excitation_masks`."""
     modules = [module for module in model.layers if isinstance(module, Action)]
     if not modules:
         raise ValueError(f"The model must have ACTION modules. Received: model={model.name!r}, which has none")

@@ -1,4 +1,4 @@
-"""The activation maps of one or several models over the frames of a video."""
+"""Activation maps of one or several models for a video."""
 
 import os
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from keras_action.utils.statistics import softmax
 
 METHODS = {"cam": "CAM, logit", "grad-cam": "Grad-CAM", "masks": "mask"}
 CENTERS = {"masks": 0.5}  # the mask of an untrained path
-DISPLAY_SIZE = 160  # pixels; the least longer side of the frames in a picture
+DISPLAY_SIZE = 160  # pixels; minimum of the longer side of the frames in a picture
 FRAMES_PER_SECOND = 8  # of an animation, if the duration of the clip is unknown
 _PATHS = {"ste": "STE", "ce": "CE", "me": "ME"}
 
 
 @dataclass(frozen=True)
 class Activations:
-    """Maps over one clip, to be drawn.
+    """Activation maps of a clip, and how to draw them.
 
     Attributes:
-        frames: uint8 `(T, H, W, 3)`, the clip as the models see it, at least as fine as a picture needs.
+        frames: uint8 `(T, H, W, 3)`, the frames that the models take, in a size of at least 160 pixels.
         maps: Dict from a row's title to `(T, h, w)`, or `(T, C)` for masks of channels.
         title: Title of the picture.
         unit: Name of the maps' values.
@@ -64,15 +64,15 @@ class Activations:
 def visualize(models, video, method="cam", *, layers=(None,), class_name=None, label=None, start=None, end=None):
     """Computes the activation maps of one or several models for a video.
 
-    The clip is that of `keras_action.evaluate`: the middle frame of each segment, and the centre of each frame, or the
-    whole frame if the models were trained so.
+    The clip is that of `keras_action.evaluate`: the middle frame of each segment, and the centre crop or, as in the
+    models' training, the whole frame.
 
     Args:
         models: Dict from the names of rows to paths of models, as `keras_action.load_model` takes them, or to its
             results. All must take the same number of frames.
         video: Path of a video or of a frame folder.
         method: `"cam"`, `"grad-cam"` or `"masks"`: see `class_activation_maps`, `grad_cam` and `excitation_masks`.
-        layers: Layers for the last two methods, as these functions take them; a row for each.
+        layers: Layers for Grad-CAM and masks, as arguments of these functions; a row for each.
         class_name: The class whose maps are drawn, a label or an id; `None` for each model's predicted class.
         label: The true class, for the titles.
         start: Seconds at which the gesture begins in the video; `None` for the beginning.
@@ -82,7 +82,7 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
         An `Activations`; its `figure()` is a Matplotlib figure.
 
     Raises:
-        ValueError: If models and arguments don't fit each other.
+        ValueError: If the models do not take the same clips, or an argument does not fit them.
         keras_action.data.DecodingError: If the video can't be decoded.
 
     Example:

@@ -1,4 +1,4 @@
-"""Clips of an array, a dataset or a list."""
+"""Iteration over clips of an array, a list or a dataset."""
 
 import itertools
 
@@ -15,10 +15,10 @@ def iterate_clips(clips, shape, limit=None):
 
     Args:
         clips: An array `(N, T, H, W, 3)`, or an iterable of clips `(T, H, W, 3)` or batches `(B, T, H, W, 3)`, or of
-            tuples that begin with one, as of a `tf.data.Dataset` of clips and labels. It may be endless if there is a
-            limit.
+            tuples that begin with one, such as a `tf.data.Dataset` of clips and labels. It may be endless if `limit` is
+            given.
         shape: `(T, H, W, 3)`, the shape of every clip; T may be `None`, for any number.
-        limit: Largest number of clips.
+        limit: Maximum number of clips.
 
     Raises:
         ValueError: If there is no clip, or one is not RGB in 0..255 of this shape.
@@ -28,9 +28,9 @@ def iterate_clips(clips, shape, limit=None):
 
 
 def iterate_labelled_clips(clips, shape, limit=None):
-    """As `iterate_clips`, but yields clips and their classes' ids, which are `None` if there are no labels.
+    """As `iterate_clips`, but yields pairs of a clip and the id of its class, or `None` without labels.
 
-    The second item of a tuple is the ids, or one-hot or mixed rows, of which the largest counts. The third one is
+    The second item of a tuple is the ids, or rows of probabilities, of which the largest counts. The third item is the
     weights: clips of weight 0 are left out.
     """
     count = 0

@@ -83,22 +83,25 @@ def convert(
     keep_float=(),
     max_partitions=1,
 ):
-    """Convert a clip model, or a streaming model, to a LiteRT file.
+    """Converts a model of clips, or a streaming model, to a LiteRT file.
 
-    The file of a clip model takes one clip `(1, T, H, W, 3)`, RGB in 0..255, and
-    gives logits `(1, classes)`. It has one signature, `serving_default`, from
-    `clip` to `logits`, and its labels and time step as metadata. It is run once
-    before it is written, and written whole or not at all.
+    The file of a model of clips takes one clip `(1, T, H, W, 3)`, RGB in 0..255, and
+    returns logits `(1, classes)`. It has one signature, `serving_default`, from
+    `clip` to `logits`, and its labels and time step as metadata.
 
     The file of a streaming model (`keras_action.streaming_model`) takes `frame`,
-    RGB in 0..255, `(1, H, W, 3)`, and the model's states, and gives `logits` and
-    the states by the same names, shapes, types and scales: outputs go back as
-    inputs, bit by bit. `LiteRTStream` runs it.
+    RGB in 0..255, `(1, H, W, 3)`, and the model's states, and returns `logits` and
+    the next states, with the same names, shapes, types and scales as the inputs.
+    `LiteRTStream` runs it.
 
-    Every file has LiteRT's built-in operators only, no variables, known shapes, and
-    no tensors above rank 4 but the clip; XNNPACK computes float32, float16 and int8
-    files in one part; integer files compute with floats only in `keep_float`, and
-    their kernels have a scale for each channel.
+    Every file is checked before it is written, whole or not at all:
+
+    - It has only built-in operators of LiteRT, no variables, static shapes, and no
+      tensor above rank 4 but the clip.
+    - XNNPACK computes float32, float16 and int8 files in one partition.
+    - Integer files compute with floats only in `keep_float`, and their kernels are
+      quantised per channel.
+    - It runs, and its logits are finite.
 
     Args:
         model: A Keras model from clips `(B, T, H, W, 3)`, RGB in 0..255, to
@@ -109,13 +112,13 @@ def convert(
             `"dynamic"`, int8 weights and float activations: small, slower than
             float32; `"int8"`, integers only: small and fast; or `"int16x8"`, int8
             weights and int16 activations: as small as int8 and nearly as exact as
-            float32, but many times slower, because XNNPACK has no kernels for it.
+            float32, but many times slower, as XNNPACK has no kernels for it.
         representative_clips: For int8 and int16x8, clips as in training: an array
             `(N, T, H, W, 3)`, or an iterable of clips or batches, or of tuples that
-            begin with one. An array or a list is used completely; of other
-            iterables, which may be endless, the first 128 clips. For a streaming
-            model clips may have any length; of other iterables the first 1024 frames
-            are used. The states are zeros before each clip.
+            begin with one. Arrays and lists are used completely; of other iterables,
+            which may be endless, the first 128 clips are used, or the first 1024
+            frames for a streaming model. For a streaming model clips may have any
+            length, and the states are zeros before each clip.
         labels: Names of the classes, in the order of the logits.
         clip_seconds: Length of a clip in seconds: the median in training.
         metadata: A dict of the fields `name`, `description`, `author`, `license`,
@@ -126,15 +129,15 @@ def convert(
             which `LiteRTModel` dequantises.
         keep_float: Names of layers, or regular expressions for them, that stay
             float in an integer file.
-        max_partitions: Number of parts in which XNNPACK may compute a float32,
-            float16 or int8 file; `None` for any number.
+        max_partitions: Maximum number of XNNPACK's partitions of a float32, float16 or
+            int8 file; `None` for any number.
 
     Returns:
         A `ConversionReport`.
 
     Raises:
-        ValueError: If the model is not a clip or streaming model, or an argument is
-            wrong.
+        ValueError: If the model is not a model of clips or a streaming model, or an
+            argument is wrong.
         ConversionError: If the converter fails, or the file does not run or meet
             the requirements above. The message names operators and layers.
         ImportError: If the extra `litert` is not installed.
@@ -151,7 +154,7 @@ def convert(
     check_arguments(form, path, quantization, representative_clips, labels, clip_seconds, max_partitions)
     input_dtype = check_types(quantization, input_dtype, output_dtype, keep_float)
     metadata = _make_metadata(form, quantization, labels, clip_seconds, metadata)
-    # All clips before output is silenced: a pipeline may print messages.
+    # Clips are read before output is silenced, as a pipeline may print messages.
     recordings = form.recordings(representative_clips if quantization in INTEGER else None)
     dead, kept = (), ()
     if quantization in INTEGER:

@@ -5,8 +5,7 @@ import re
 from keras_action.litert.requirements import ConversionError
 from keras_action.litert.silence import silenced_output
 
-# The converter puts this name before the names of all tensors. It is always the same, so that tensors of two files of a
-# model can be compared.
+# Prefix of the names of all tensors. It is always the same, so that tensors of two files of a model can be compared.
 WRAPPER = "litert"
 
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
@@ -14,7 +13,7 @@ _SCOPE = re.compile(r'"([^"@]+/[^"@]+)@')
 
 
 def float_bytes(inputs, outputs, names, quantization="float32"):
-    """Convert a graph of Keras tensors.
+    """Converts a graph of Keras tensors.
 
     Args:
         inputs: List of `keras.Input`, with a batch of one and their names in the signature.

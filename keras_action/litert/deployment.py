@@ -20,7 +20,7 @@ def deployment_model(model):
     - Temporal layers become `InferenceAction`, those of a streaming model `InferenceStep`, whose constants are
       precomputed.
     - If RGB frames are normalised before a convolution, the scale and the order of the channels become part of its
-      kernel; only the addition of a constant to each channel is left, over long rows.
+      kernel. Only the addition of a constant to each channel remains.
 
     All other layers are copied. `model` does not change.
 
@@ -50,7 +50,7 @@ def deployment_model(model):
     def clone(layer):
         if layer.name in replaced:
             return (InferenceStep if isinstance(layer, StreamingStep) else InferenceAction).like(layer)
-        if isinstance(layer, TemporalMemory):  # without a loop, which the delegate leaves out
+        if isinstance(layer, TemporalMemory):  # without a loop, which the delegate does not support
             return copy_layer(layer, {"unroll": True})
         return folded[layer.name][0] if layer.name in folded else copy_layer(layer)
 

@@ -6,7 +6,7 @@ from keras_action.litert.metadata import metadata_of
 
 
 def describe(path):
-    """Describe a LiteRT file: what it consists of, and its metadata.
+    """Describes a LiteRT file: its inputs and outputs, operators and metadata.
 
     Args:
         path: Path of the `.tflite` file, written by keras_action or not; or a `LiteRTFile`.

@@ -25,7 +25,7 @@ class OperatorError:
         tensor: Name of its output.
         signal: Sum of squares of the float values.
         noise: Sum of squares of the differences.
-        entering: Largest share of noise of its inputs.
+        entering: The largest share of noise among its inputs.
         multiply_adds: Number of multiply-adds.
         is_float: Whether it computes with floats in the integer file.
     """
@@ -112,18 +112,18 @@ class QuantizationErrorReport:
 
 
 def quantization_error(path, model, clips, limit=8):
-    """Measure the quantisation error of a file, operator by operator.
+    """Measures the quantisation error of a file, operator by operator.
 
     The model's float file and the quantised one are run side by side, and tensors of the same name are compared. The
-    noise of an operator's output is its own and that of its inputs: what it adds is the difference to the noisiest of
-    its inputs.
+    noise of an operator's output contains the noise of its inputs: the operator adds the difference to the noisiest of
+    them.
 
     Args:
         path: Path of the `.tflite` file, of quantization `"int8"` or `"int16x8"`, or a `LiteRTFile`.
         model: The Keras model that it was converted from.
         clips: RGB in 0..255: an array `(N, T, H, W, 3)`, or an iterable of clips or batches, or of tuples that begin
             with one.
-        limit: Largest number of clips. All activations of both files are kept in memory: for a MobileNetV2 and 8
+        limit: Maximum number of clips. All activations of both files are kept in memory: for a MobileNetV2 and 8
             frames of 224 × 224 some hundred MB.
 
     Returns:

@@ -1,10 +1,10 @@
-"""The packages of the extra `litert`, imported where they are needed."""
+"""Imports of the packages of the extra `litert`, when they are needed."""
 
 import importlib
 
 
 def require(name):
-    """Import a module of the extra `litert`, or say how to install it."""
+    """Imports a module of the extra `litert`; the error says how to install it."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

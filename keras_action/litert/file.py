@@ -62,8 +62,8 @@ class LiteRTFile:
         name: As given.
         model: The tables, a `ModelT` of ai-edge-litert's schema. Call `edited` after a change.
         attachments: The packed files, a dict from names to bytes. Call `edited` after a change.
-        inputs: A dict from the names of the signature's inputs to their tensors' indices; of a file without the
-            signature, by the tensors' own names.
+        inputs: A dict from the names of the signature's inputs to the indices of their tensors; without the signature,
+            the keys are the names of the tensors.
         outputs: The same for the outputs.
 
     Raises:
@@ -118,7 +118,7 @@ class LiteRTFile:
         return self._data
 
     def edited(self):
-        """Must be called after a change of `model` or `attachments`: `data` then contains it."""
+        """Must be called after a change of `model` or `attachments`, so that `data` contains it."""
         self._data = None
         self.inputs, self.outputs = self._edges()
 

@@ -16,15 +16,15 @@ from keras_action.layers.fold_time import check_frames_shape, check_num_segments
 from keras_action.layers.motion_excitation import mean_of_depthwise_conv, pixel_shares
 from keras_action.layers.spatio_temporal_excitation import banded_kernel
 
-# With fewer channels, a call of the delegate's kernels, which is one for each pixel, has little work.
+# The delegate calls its kernels once for each pixel; with fewer channels each call has little work.
 _FEW_CHANNELS = 64
 
 
 def squeezed_means(x, mean, kernel):
     """The means of the squeezed `x` over all pixels, its first and last row, first and last column, and its corners.
 
-    A strided 1×1 convolution selects the border and squeezes it, in one operator. Indexing would take one for each row
-    and column, and the delegate leaves STRIDED_SLICE to a slow kernel of the interpreter.
+    A strided 1×1 convolution selects and squeezes the border in one operator. Indexing would need an operator for each
+    row and column, STRIDED_SLICE, which the delegate does not support.
 
     Args:
         x: Tensor `(N, H, W, C)`.
@@ -78,7 +78,7 @@ def temporal_kernel(kernel, causal):
 
 
 class InferenceLayer(keras.layers.Layer):
-    """A layer for inference alone, whose weights are constants."""
+    """A layer for inference only. Its weights are constants."""
 
     def __init__(self, **kwargs):
         super().__init__(trainable=False, **kwargs)

@@ -213,7 +213,7 @@ class InferenceStep(InferenceLayer):
 
 
 def _part(x, axis, start, length):
-    """A part of one axis, with `ops.slice`: an index would become STRIDED_SLICE, which the delegate leaves out."""
+    """A part of one axis, by `ops.slice`: an index becomes STRIDED_SLICE, which the delegate does not support."""
     size = [*ops.shape(x)]
     size[axis] = length
     return ops.slice(x, [start * (i == axis) for i in range(len(size))], size)

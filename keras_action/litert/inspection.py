@@ -1,4 +1,4 @@
-"""What a LiteRT file consists of."""
+"""Inspection of LiteRT files: tensors, operators and partitions."""
 
 import collections
 import dataclasses
@@ -21,11 +21,11 @@ class OperatorSummary:
     """An operator of a file.
 
     Args:
-        name: As `"CONV_2D"`; of a custom or TensorFlow ("Flex") operator its own name.
+        name: Name of the operator, such as `"CONV_2D"`.
         tensors: Names of its outputs.
         inputs: Names of its inputs that are activations: neither weights nor other constants.
         shape: Shape of its first output.
-        is_float: Whether it computes with floats. Conversions between floats and integers do not count.
+        is_float: Whether it computes with floats. Conversions between floats and integers are not counted.
         is_foreign: Whether it is not one of LiteRT's built-in operators.
         multiply_adds: Number of multiply-adds; of an operator without a kernel, the number of output values.
         per_channel: Whether its quantised kernel has a scale for each channel; `None` without such a kernel.
@@ -43,7 +43,7 @@ class OperatorSummary:
 
 @dataclasses.dataclass(frozen=True)
 class FileSummary:
-    """What a LiteRT file consists of.
+    """The inputs, outputs, operators and partitions of a LiteRT file.
 
     Args:
         size_bytes: Size of the file.
@@ -133,7 +133,7 @@ class FileSummary:
 
 
 def inspect_file(path):
-    """List what a LiteRT file consists of.
+    """Inspects a LiteRT file.
 
     Args:
         path: Path of the `.tflite` file, or a `LiteRTFile`.

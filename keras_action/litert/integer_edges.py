@@ -27,7 +27,7 @@ def make_input_uint8(file, name):
             kind = file.operator_name(operator)
             if kind != "QUANTIZE" or quantized.scale[0] != 1.0 or quantized.zeroPoint[0] != -128:
                 raise RuntimeError(
-                    "A file that takes bytes must begin with integers: the first layer can't be float. "
+                    "A file with a uint8 input must begin with integers: the first layer can't be float. "
                     f"Received: {kind}"
                 )
     _make_uint8(file.graph.tensors[index], 1.0, 0)
@@ -50,7 +50,7 @@ def make_output_uint8(file, name):
     source, kind = file.graph.tensors[operator.inputs[0]], file.operator_name(operator)
     if kind != "DEQUANTIZE" or source.type != schema.TensorType.INT8:
         raise RuntimeError(
-            f"A file that gives bytes must end with integers: the last layer can't be float. Received: {kind}"
+            f"A file with a uint8 output must end with integers: the last layer can't be float. Received: {kind}"
         )
     operator.opcodeIndex = _operator_code(file.model, schema.BuiltinOperator.QUANTIZE)
     operator.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
@@ -64,10 +64,9 @@ def make_output_uint8(file, name):
 def make_states_integers(file):
     """Removes the operators that quantise the states at a streaming file's inputs and dequantise them at its outputs.
 
-    The results do not change. A state whose output has another scale than its input, as that of motion excitation may,
-    is taken in with the scale of the output if the operators that read it allow that; otherwise, as for a
-    concatenation, its output is requantised to the scale of the input. States that only float operators read stay
-    float.
+    The results do not change. If the output of a state has another scale than its input, as in motion excitation, the
+    input gets the scale of the output if the operators that read it allow that; otherwise, as for a concatenation, the
+    output is requantised to the scale of the input. States that only float operators read stay float.
 
     Args:
         file: A quantised `LiteRTFile` with float states.

@@ -37,7 +37,7 @@ class LatencyReport:
 
 
 def benchmark(path, num_threads=1, runs=50, warmup=5):
-    """Measure the latency of a LiteRT file on a clip of random pixels, or of a streaming file on a frame.
+    """Measures the latency of a LiteRT file, for a clip or, of a streaming file, a frame of random pixels.
 
     Args:
         path: Path of the `.tflite` file, or a `LiteRTFile`.

@@ -1,4 +1,4 @@
-"""Which Keras layer an operator of a LiteRT file comes from."""
+"""The Keras layers of the operators of a LiteRT file."""
 
 import difflib
 import re
@@ -12,7 +12,7 @@ class LayerNames:
     """Finds a model's layers in the names that the converter gives to tensors.
 
     A tensor's name is the path of the scopes in which it was computed, as `functional_1/tsm_1/Conv1_1/convolution`:
-    each scope is a layer's name and a number. Fused operators have the paths of all of them, separated by semicolons.
+    each scope is a layer's name and a number. A fused operator has the paths of all its parts, separated by semicolons.
 
     Args:
         model: The Keras model that was converted.
@@ -81,7 +81,7 @@ class LayerNames:
                 known = sorted({name for _, names in named for name in names})
                 close = difflib.get_close_matches(pattern, known, n=3, cutoff=0.3) or known[:3]
                 raise ValueError(
-                    f"No operator of the file is of such a layer; known are {', '.join(close)}, … Received: {pattern!r}"
+                    f"No layer has such a name. Similar names are {', '.join(close)}. Received: {pattern!r}"
                 )
             chosen.update((place, named[place][0]) for place in places)
         return [chosen[place] for place in sorted(chosen)]

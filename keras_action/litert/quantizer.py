@@ -10,8 +10,8 @@ from keras_action.litert.file import LiteRTFile
 from keras_action.litert.integer_edges import make_input_uint8, make_output_uint8, make_states_integers
 from keras_action.utils.signature import SIGNATURE
 
-# Activations that never exceed this on the representative clips are dead. A range of their own would be noise, and the
-# delegate refuses files with so small a scale ("failed to create XNNPACK runtime").
+# Activations that never exceed this on the representative clips are dead. Their range would be noise, and the delegate
+# refuses files with such small scales ("failed to create XNNPACK runtime").
 _DEAD = 1e-6
 # Smaller ranges are widened to these, one after the other, until the delegate computes the file.
 _SMALLEST_RANGES = (_DEAD, 1e-4, 1e-2)
@@ -58,14 +58,14 @@ def quantize(
         file: The `LiteRTFile` with float activations.
         ranges: The result of `calibrate`.
         check: Function from a `LiteRTFile`; raises `RuntimeError` if it does not run.
-        accept: Function from a `LiteRTFile` that runs; returns False if small ranges should be widened further, because
-            the delegate leaves out operators whose scales are too far apart. If no file is accepted, the first that
+        accept: Function from a `LiteRTFile` that runs to a boolean: False if small ranges should be widened further, as
+            the delegate leaves out operators whose scales are too different. If no file is accepted, the first one that
             runs is returned.
         activation_bits: 8, or 16: symmetric, and not computed by XNNPACK.
         keep_float: The `OperatorSummary` of the operators that stay float.
-        uint8_input: Name of the input, RGB in 0..255, that takes bytes; `None` for none. Its range is 0..255, so that
-            the byte of a pixel is its quantised value.
-        uint8_output: Name of the output that gives bytes; `None` for none.
+        uint8_input: Name of the input, RGB in 0..255, that becomes uint8; `None` for none. Its range is 0..255, so that
+            pixels are quantised values.
+        uint8_output: Name of the output that becomes uint8; `None` for none.
 
     Returns:
         The quantised `LiteRTFile`, and the names of the dead activations.

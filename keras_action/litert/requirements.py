@@ -21,7 +21,7 @@ def check_requirements(summary, quantization, names, kept_float=frozenset(), max
         quantization: The format, one of `keras_action.litert.QUANTIZATIONS`.
         names: The `LayerNames` of the model.
         kept_float: Names of the tensors of an integer file that may be float.
-        max_partitions: Largest number of XNNPACK's partitions, in formats that it computes; `None` for any number.
+        max_partitions: Maximum number of XNNPACK's partitions, of formats that it computes; `None` for any number.
 
     Raises:
         ConversionError: For TensorFlow's and custom operators, variables, unknown shapes, tensors of a rank above 4,
@@ -57,7 +57,7 @@ def check_requirements(summary, quantization, names, kept_float=frozenset(), max
         _refuse(
             [operator for operator in graph if outside & set(operator.tensors)],
             f"XNNPACK computes it in {partitions.count} parts, not in {max_partitions} (`max_partitions=None` allows "
-            "any number; such a file is right, but slower), because it does not have these operators",
+            "any number; such a file is correct, but slower), because it does not have these operators",
             names,
         )
 

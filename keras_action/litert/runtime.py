@@ -11,9 +11,9 @@ from keras_action.litert.extras import require
 from keras_action.litert.silence import silenced_output
 from keras_action.utils.signature import SIGNATURE
 
-# Types of which `CompiledModel` reads and writes tensors.
+# Types of tensors that `CompiledModel` can read and write.
 _COMPILED_TYPES = ("float32", "float16", "int32", "int8", "uint8", "bool")
-# From this size on, a state is copied within the interpreter's memory: one copy instead of two.
+# From this size in bytes, a state is copied within the interpreter's memory: one copy instead of two.
 _LARGE_STATE = 32768
 
 
@@ -161,8 +161,10 @@ def _environment():
     return environment
 
 
-# LiteRT creates another environment itself, at the first use of a buffer, and destroys it as the process exits, after
-# Python has ended. Exit handlers run in reverse order, so that standard error is closed before and opened again after.
+# LiteRT creates another environment at the first use of a buffer, and destroys it when the process exits, after the end
+# of Python, with messages. Exit handlers run in reverse order: one that is registered after that use closes standard
+# error before the messages, one registered before that use opens it again. LiteRT's library does not export the
+# functions that set its log level.
 
 
 @functools.cache

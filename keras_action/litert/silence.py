@@ -37,7 +37,7 @@ def silenced_output():
 
 
 def _release(nowhere, stream):
-    """Gives a stream to the log handlers that were made in the meantime: theirs is about to be closed."""
+    """Gives a stream to the log handlers that were created in the meantime, as theirs is about to be closed."""
     loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
     for handler in {handler for logger in loggers for handler in logger.handlers}:
         if getattr(handler, "stream", None) is nowhere:

@@ -1,4 +1,4 @@
-"""A LiteRT file that takes a video frame by frame. TensorFlow is not needed."""
+"""A streaming LiteRT file as a function of frames. TensorFlow is not needed."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ from keras_action.litert.model import as_pixels
 from keras_action.litert.runtime import open_runtime
 from keras_action.utils.signature import FRAME, LOGITS, SIGNATURE, STATE, is_state
 
-# State of a model of `streaming_model(…, average_over=n)`: the logits of the n − 1 frames before.
+# State of a model of `streaming_model(…, average_over=n)`: the logits of the last n − 1 frames.
 _LAST_LOGITS = STATE + LOGITS
 
 
 class LiteRTStream:
     """A streaming LiteRT file and its states: a frame in, logits out.
 
-    The states that the file gives for a frame go back into it with the next frame, bit by bit. They are zeros at the
-    start and after `reset`.
+    The states that the file returns for a frame are inputs for the next frame. They are zeros at the start and after
+    `reset`.
 
     Args:
         path: Path of a `.tflite` file written by `keras_action.litert.convert` from a model of
@@ -32,7 +32,7 @@ class LiteRTStream:
         dtype: Type of the frames that the file takes.
         frame_shape: `(H, W, 3)`.
         num_classes: Number of logits.
-        average_over: Number of frames over which the file averages its logits; 1 if they are those of the frame.
+        average_over: Number of frames over which the file averages its logits; 1 for the logits of each frame.
 
     Call arguments:
         frame: RGB in 0..255, `(H, W, 3)` or `(1, H, W, 3)`, uint8 or float.
@@ -68,7 +68,7 @@ class LiteRTStream:
             given = file.tensor(file.outputs[name])
             if taken != given:
                 raise ValueError(
-                    f"{file.name} must take and give a state in the same form. Received: {name}, {taken} as input, "
+                    f"{file.name} must take and return a state in the same form. Received: {name}, {taken} as input, "
                     f"{given} as output"
                 )
         self._runtime = open_runtime(file, num_threads, runtime)

@@ -1,8 +1,8 @@
 """Figures, animations and HTML reports of training, evaluation and recognition.
 
-Each function returns a `matplotlib.figure.Figure` that belongs to no window and no global state: it works without a
-display, in threads and in notebooks, where a figure at the end of a cell is shown. Matplotlib is imported when a figure
-is drawn. Colours are Okabe and Ito's and single-hue maps, safe for colour-blind eyes.
+Each function returns a `matplotlib.figure.Figure` without a window and without pyplot's global state: it works without
+a display, in threads, and in notebooks, which show a figure at the end of a cell. Matplotlib is imported when a figure
+is drawn. Colours are those of Okabe and Ito and single-hue maps, which colour-blind people can distinguish.
 """
 
 from keras_action.plots.activations import activation_figure, save_activation_animation

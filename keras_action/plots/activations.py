@@ -48,7 +48,7 @@ def activation_figure(maps, frames, *, title=None, unit="", center=None, columns
     picture = _side_by_side(frames, gap)
     width = min(max(0.95 * len(frames), 3.6), 9.0)
     height = width * picture.shape[0] / picture.shape[1]
-    # Rows of the height of a frame, each with space for its title, and colour bars beside them.
+    # Each row has the height of a frame, space for its title, and a colour bar beside it.
     figure = new_figure(width + 0.75, (len(rows) + 1) * (height + 0.27))
     axes = figure.subplots(len(rows) + 1, 2, squeeze=False, width_ratios=(width, 0.1))
     axes[0, 0].imshow(picture)

@@ -36,7 +36,7 @@ def confusion_matrix_figure(confusion, labels, title=None):
     totals = confusion.sum(axis=1, keepdims=True)
     fractions = confusion / np.maximum(totals, 1)
 
-    # In inches: a cell is large enough for its number, or at least for the name of its class.
+    # In inches. A cell has space for its number, or at least for the name of its class.
     cell = max(0.42 if classes <= MAX_CLASSES_WITH_NUMBERS else 0.25, 1.8 / classes)
     font_size = 9 if classes <= MAX_CLASSES_WITH_NUMBERS else 8
     side = cell * classes + 1.5

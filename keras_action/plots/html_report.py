@@ -85,7 +85,7 @@ class HtmlReport:
         self._parts.append(f"<p>{escape(text)}</p>")
 
     def code(self, text):
-        """Adds preformatted text, as a command or the output of a program."""
+        """Adds preformatted text, such as a command or the output of a program."""
         self._parts.append(f"<pre><code>{escape(text)}</code></pre>")
 
     def table(self, headers, rows, caption=None, bars=()):

@@ -10,11 +10,11 @@ def quantization_error_figure(report, labelled=5, title=None):
 
     Args:
         report: A `keras_action.litert.QuantizationErrorReport`.
-        labelled: Number of layers that are named, those that add most noise.
+        labelled: Number of layers that are named: those that add most noise.
         title: A line above the plots.
 
     Returns:
-        A `matplotlib.figure.Figure`: above the ratio, below the noise that each operator adds itself.
+        A `matplotlib.figure.Figure`: above the ratio, below the noise that each operator adds.
     """
     operators = report.operators
     indices = np.arange(len(operators))

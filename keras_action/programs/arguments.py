@@ -20,7 +20,7 @@ def add_checkpoint_arguments(parser, labels_default="the model's"):
     parser.add_argument(
         "--kind",
         choices=("action_net", "tsm", "tsn", "tsm_online"),
-        help="the model of a PyTorch checkpoint, where its keys do not determine it",
+        help="the model of a PyTorch checkpoint, if its keys do not determine it",
     )
 
 

@@ -4,14 +4,14 @@ import difflib
 import importlib
 import sys
 
-# What one wants to do → name of a program → (module, what it does). A new program is a line here.
+# Task → name of a program → (module, description). A new program is a line here.
 PROGRAMS = {
     "Your own gestures": {
         "studio": ("export.studio", "record, train and try gestures in one page"),
     },
     "Prepare data": {
         "prepare": ("training.prepare", "write videos as shards of JPEG frames, which are fast to read"),
-        "synthesize": ("training.synthesize", "make a data set of synthetic gesture videos"),
+        "synthesize": ("training.synthesize", "write a dataset of synthetic gesture videos"),
         "join": ("training.join", "join clips into long videos with known gestures"),
     },
     "Train and evaluate": {
@@ -32,7 +32,7 @@ PROGRAMS = {
         "tune": ("training.tune", "find the event settings of a recogniser on annotated streams"),
     },
     "Try it": {
-        "demo": ("training.demo", "the whole way on synthetic videos, in minutes"),
+        "demo": ("training.demo", "all steps on synthetic videos, in minutes"),
     },
 }
 
@@ -52,7 +52,7 @@ def program_module(name):
 
 
 def help_text():
-    """The programs by what one wants to do, a line each."""
+    """The programs by task, a line each."""
     width = max(len(name) for group in PROGRAMS.values() for name in group)
     lines = [
         "usage: keras-action [--help] [--version] PROGRAM ...",

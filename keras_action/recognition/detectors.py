@@ -1,4 +1,4 @@
-"""The detectors and their settings: which belong together."""
+"""Event detectors by the type of their settings."""
 
 from keras_action.recognition.event_detector import EventDetector
 from keras_action.recognition.settings import EventSettings, read_settings
@@ -15,13 +15,13 @@ def has_several_lengths(window_seconds):
 
 
 def default_settings(clip_seconds, stride, window_seconds=None, return_sequences=False):
-    """The settings of a model for which none are known.
+    """The default settings for a model.
 
     Args:
         clip_seconds: Length of its clips, in seconds.
         stride: Time step of a streaming model, in seconds.
         window_seconds: Lengths of the windows, or `None` for a streaming model.
-        return_sequences: Whether it is a streaming model that was trained step by step.
+        return_sequences: Whether it is a streaming model that was trained with `return_sequences`.
     """
     if return_sequences:
         return EventSettings.for_steps(stride)
@@ -31,7 +31,7 @@ def default_settings(clip_seconds, stride, window_seconds=None, return_sequences
 
 
 def make_detector(labels, settings, window_seconds):
-    """The detector of these settings, for windows of these lengths.
+    """The detector for these settings and windows of these lengths.
 
     Args:
         labels: Names of the classes.
@@ -57,7 +57,7 @@ def make_detector(labels, settings, window_seconds):
 
 
 def settings_from_dict(values):
-    """The settings in a dictionary of `to_dict`: an `EventSettings` or a `WindowEventSettings`, as its fields tell."""
+    """The settings in a dictionary of `to_dict`: an `EventSettings` or a `WindowEventSettings`, by its fields."""
     if isinstance(values, dict):
         lengths = values.get("window_seconds")
         if _WINDOW_FIELDS & set(values) or (isinstance(lengths, (list, tuple)) and len(lengths) > 1):
@@ -72,7 +72,7 @@ def load_settings(path):
         path: Path of a file that `EventSettings.save` or `WindowEventSettings.save` wrote.
 
     Returns:
-        An `EventSettings` or a `WindowEventSettings`, as the fields of the file tell.
+        An `EventSettings` or a `WindowEventSettings`, by the fields of the file.
 
     Raises:
         OSError: If the file can't be read.

@@ -9,16 +9,15 @@ from keras_action.recognition.sliding_windows import WindowPrediction, check_log
 class FrameSteps:
     """Runs a streaming model on one frame after the other, at the time step of its training.
 
-    At each step the model gets the frame that is on screen, whatever the frame
-    rate. The logits are averaged over the last `average_over` steps, at the start
-    over those so far, and belong to the middle of these steps. After the last
-    frame this frame is held for half of them, so that every time of the stream is
-    the middle of some.
+    At each step the model takes the current frame, whatever the frame rate. The
+    logits are averaged over the last `average_over` steps, at the start over fewer,
+    and belong to the middle of these steps. After the end of the stream the last
+    frame is held for half of them, so that there are logits for all of its times.
 
     Args:
-        model: Callable from a frame, uint8 `(H, W, 3)`, to logits `(classes,)`, with a method `reset`. A model with an
-            attribute `average_over` above 1 takes the mean over this number of frames itself, with zeros before the
-            first one; the mean is then not taken again.
+        model: Callable from a frame, uint8 `(H, W, 3)`, to logits `(classes,)`, with a method `reset`. If its attribute
+            `average_over` is above 1, the model itself averages over this number of frames, with zeros before the
+            first.
         num_classes: Number of classes.
         stride: Time from one step to the next, in seconds.
         average_over: Number of steps over which the logits are averaged; 1 for the logits of each step.
@@ -29,8 +28,8 @@ class FrameSteps:
     Call arguments of `push`:
         frame: uint8 `(H, W, 3)`, of the model's input size.
         timestamp: Time of the frame, in seconds. It must increase.
-        is_live: Whether to run only the last of several steps that have passed since the last frame, because the model
-            may be too slow for all of them.
+        is_live: Whether to skip all but the last of several steps since the last frame, as the model may be too slow
+            for all.
     """
 
     def __init__(self, model, num_classes, stride, average_over=1):
@@ -47,7 +46,7 @@ class FrameSteps:
         """Forgets all frames."""
         self.model.reset()
         self._recent.clear()
-        self._frame = None  # (timestamp, frame) on screen
+        self._frame = None  # the current (timestamp, frame)
         self._start = None
         self._count = 0  # of steps since the start
 
@@ -59,7 +58,7 @@ class FrameSteps:
         else:
             if is_live:
                 self._count = max(self._count, math.ceil((timestamp - self._start) / self.stride) - 1)
-            # The frame before this one was on screen until now.
+            # The frame before this one was the current one until now.
             predictions = self._predict(timestamp, until=timestamp)
         self._frame = (timestamp, frame)
         return predictions
@@ -75,7 +74,7 @@ class FrameSteps:
         return predictions
 
     def _predict(self, now, until):
-        """Runs the model on the frame on screen for all steps before a time."""
+        """Runs the model on the current frame for all steps before a time."""
         predictions = []
         while self._start + self._count * self.stride < until:
             time = self._start + self._count * self.stride
@@ -89,5 +88,6 @@ class FrameSteps:
     def _mean(self):
         """The mean of the logits over the last steps."""
         if self._is_averaged:
-            return self._recent[-1][1] * (self.average_over / len(self._recent))  # the others of the mean are zeros
+            # The model averages zeros before the first frame.
+            return self._recent[-1][1] * (self.average_over / len(self._recent))
         return sum(logits for _, logits in self._recent) / len(self._recent)

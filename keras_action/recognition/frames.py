@@ -59,8 +59,7 @@ def _scale(frame, size, scales):
         return frame.copy()
     rows, row_weights = _taps(frame.shape[0], size[0], scales[0])
     columns, column_weights = _taps(frame.shape[1], size[1], scales[1])
-    # Sums of whole rows and columns, not matrix products: those run on all cores, and wait for the slowest of them
-    # at each frame.
+    # Sums of rows and columns instead of matrix products, which use all cores and wait for the slowest at each frame.
     part = frame[:, columns.min() : columns.max() + 1].astype("float32")
     part = sum(part[index] * weight[:, None, None] for index, weight in zip(rows, row_weights, strict=True))
     columns = columns - columns.min()

@@ -1,4 +1,4 @@
-"""Logits of a model over a video: events with other settings need no further run of the model."""
+"""Recorded logits of a model over a video, from which events are detected with any settings."""
 
 import collections
 import dataclasses
@@ -18,6 +18,8 @@ from keras_action.utils.files import write_whole
 from keras_action.utils.statistics import softmax
 
 _COLUMNS = ("times", "now", "logits", "lengths", "streams")
+_FORMAT = 3  # of cached files; files of other formats are not used
+_MODELS = {".keras", ".tflite"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,7 +93,7 @@ class LogitSequence:
         return events + detector.flush()
 
     def _smoothed(self, settings):
-        """A `SmoothedScores` for each row. They are kept: a search over settings often needs the same ones."""
+        """A `SmoothedScores` for each row. They are cached for searches over settings, which often repeat them."""
         key = (settings.smoothing, settings.smoothing_kind)
         if key not in self._smoothed_rows:
             smoothers = collections.defaultdict(lambda: Smoother(*key))  # by stream and length
@@ -128,7 +130,7 @@ class LogitSequence:
 
 
 class _Recorder:
-    """Takes the place of a detector, and stores the logits."""
+    """Stores the logits in place of a detector."""
 
     def __init__(self):
         self.rows = []  # (time, now, logits, length, number of the stream)
@@ -167,7 +169,7 @@ def record_logits(recognizer, frames):
     pipeline.flush()
     times, now, logits, lengths, streams = zip(*recorder.rows, strict=True)
     floats = (np.array(column, "float64") for column in (times, now, logits, lengths))
-    # The last frame is on screen for the mean time between frames.
+    # The last frame lasts for the mean time between frames.
     duration = stamps[-1] - stamps[0] + (stamps[-1] - stamps[0]) / max(len(stamps) - 1, 1)
     return LogitSequence(recognizer.labels, *floats, np.array(streams), duration)
 
@@ -179,8 +181,8 @@ def cached_logits(recognizer, model, video, cache=None):
         recognizer: A `GestureRecognizer`.
         model: Path of its model.
         video: Path of the video.
-        cache: Folder in which the logits are stored, or `None`. A stored file is used only for the same model, video,
-            windows and resizing; names, sizes and modification times of the files are compared.
+        cache: Folder of stored logits, or `None`. They are used only for the same model, video, windows and resizing;
+            names, sizes and modification times of the files are compared.
 
     Returns:
         A `LogitSequence`.
@@ -209,10 +211,6 @@ def cached_logits(recognizer, model, video, cache=None):
     sequence = record_logits(recognizer, iter_frames(video))
     sequence.save(path)
     return sequence
-
-
-_FORMAT = 3  # of the files; files of another format are not used
-_MODELS = {".keras", ".tflite"}
 
 
 def _fingerprint(path):

@@ -14,7 +14,7 @@ class MatchReport:
         detected: Pairs `(gesture, event)` of a true gesture and its event, in order of time.
         missed: True gestures without an event.
         false_alarms: Events without a true gesture.
-        duplicates: Further events on a gesture that has been detected.
+        duplicates: Further events of a gesture that was detected.
     """
 
     detected: tuple
@@ -29,7 +29,7 @@ class MatchReport:
 
     @property
     def precision(self):
-        """Fraction of the events that detected a gesture, duplicates not included; NaN if there are none."""
+        """Fraction of the events that detected a gesture; duplicates count as wrong. NaN if there are no events."""
         return fraction(len(self.detected), len(self.detected) + len(self.false_alarms) + len(self.duplicates))
 
     @property

@@ -55,8 +55,8 @@ def match_at_end(events, truth, ignore=IGNORED_LABELS, *, min_fraction=0.3, max_
     an event do not count. This is the measure for control by gestures, where only
     the report has an effect.
 
-    Where an event can detect several gestures, it detects the one whose time ends
-    first; so as many gestures as possible are detected.
+    An event that can detect several gestures detects the one that ends first, so
+    that as many gestures as possible are detected.
 
     Args:
         events: The detected events, a list of `GestureEvent`.
@@ -97,7 +97,7 @@ def match_at_end(events, truth, ignore=IGNORED_LABELS, *, min_fraction=0.3, max_
     return _report(events, gestures, matched, possible)
 
 
-# The ways of matching, by the name that programs give them.
+# Matching functions by the names of `--matching`.
 MATCHINGS = {"overlap": match_events, "end": match_at_end}
 
 
@@ -107,8 +107,8 @@ def _report(events, gestures, matched, possible):
     Args:
         events: List of events.
         gestures: List of true gestures.
-        matched: Dict from the place of a gesture to that of its event.
-        possible: Places of the events that could detect a gesture.
+        matched: Dict from the index of a gesture to that of its event.
+        possible: Indices of the events that could detect a gesture.
     """
     used = set(matched.values())
     return MatchReport(

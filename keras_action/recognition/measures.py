@@ -21,17 +21,17 @@ class StreamReport:
     **Measures**, over all streams together:
 
     - `detection_rate`, `precision`: of gestures, of events.
-    - `false_alarms_per_minute`: number of events that could detect no gesture, per
-      minute of stream. Duplicates are not included.
-    - `duplicates`: number of further events on a gesture that has been detected.
+    - `false_alarms_per_minute`: number of events that match no gesture, per minute of
+      stream. Duplicates are not included.
+    - `duplicates`: number of further events of a gesture that was detected.
     - `levenshtein_accuracy`: 1 − d / n, where d is the Levenshtein distance between
       the labels of the events, in order, and those of the n gestures, summed over
       the streams. It is negative if d is greater than n.
     - `latency_from_start`, `latency_from_end`: mean time, in seconds, from the start
       or end of a detected gesture to its report; from the end it is negative if
       events fire earlier.
-    - `latencies`: the single times from the end, and `median_latency` and
-      `latency_90th_percentile`, which few late reports do not change.
+    - `latencies`: the latency from the end of each detected gesture; `median_latency`
+      and `latency_90th_percentile` are robust against few late reports.
     - `time_to_detect`: normalised time to detect, NTtD, the mean of
       (fired − start) / (end − start); above 1 after the end of the gesture.
     - `early_rate`: fraction of detected gestures that fired before their end.
@@ -57,7 +57,7 @@ class StreamReport:
     def __post_init__(self):
         if len(self.matches) != len(self.durations) or not self.matches or min(self.durations) <= 0:
             raise ValueError(
-                "Expected a match and a positive duration for each stream, and at least one stream. "
+                "Expected a `MatchReport` and a positive duration for each stream, and at least one stream. "
                 f"Received: {len(self.matches)} matches, durations={self.durations}"
             )
 
@@ -78,7 +78,7 @@ class StreamReport:
 
     @property
     def duplicates(self):
-        """Number of further events on a detected gesture."""
+        """Number of further events of detected gestures."""
         return sum(len(match.duplicates) for match in self.matches)
 
     @property

@@ -29,8 +29,8 @@ class GestureRecognizer:
     event is reported later, at its time `fired`. With windows of several lengths an
     event has the start and end of the window with the highest score, and is
     reported `wait` seconds after its end. A gap longer than a window ends the
-    stream and begins another; for live frames the time that the model took does
-    not count.
+    stream and begins another; for live frames the run time of the model does not
+    count.
 
     **Live.** Frames without a timestamp get that of `clock`. `push` may be called
     from any thread. A live frame that arrives while another one is being processed
@@ -48,13 +48,13 @@ class GestureRecognizer:
         clip_seconds: Length of the clips, in seconds. `None` for the one stored with
             the model, the median length of a clip in training.
         stride: Time from one window to the next, in seconds. `None` for that of
-            `settings`, or `clip_seconds / T`, which is always that of a streaming
-            model.
+            `settings`, or `clip_seconds / T`. It can't be set for a streaming model,
+            whose stride is `clip_seconds / T`.
         settings: An `EventSettings`, for windows of several lengths a
             `WindowEventSettings`, or the path of their JSON file. `None` for those
-            stored with the model, `EventSettings.for_clips(clip_seconds)`,
-            `EventSettings.for_steps(stride)` for a streaming model trained step by step, or
-            `WindowEventSettings.for_windows(window_seconds)`.
+            stored with the model or, if there are none, `EventSettings.for_clips`,
+            `EventSettings.for_steps` for a streaming model trained with
+            `return_sequences`, or `WindowEventSettings.for_windows`.
         window_seconds: Length of the windows, in seconds, or several lengths, which
             compete: for gestures of very different lengths, at the cost of as many
             runs of the model. `None` for those of `settings`, or `clip_seconds`.
@@ -70,8 +70,8 @@ class GestureRecognizer:
         num_inferences: Number of times that the model was run. Windows that end at
             the same time are one batch.
         dropped: Number of frames that were dropped.
-        knows_streams: Whether the model was trained on streams, or has event settings
-            that were tuned on some, as stored with it; `None` if not known.
+        knows_streams: Whether the model was trained on streams, or event settings that
+            were tuned on streams are stored with it; `None` if not known.
 
     Call arguments of `push`:
         frame: RGB, uint8 `(H, W, 3)`, of any size.
@@ -139,7 +139,7 @@ class GestureRecognizer:
         self._clock = clock
         self._processing = threading.Lock()
         self._counting = threading.Lock()
-        self._spent = 0.0  # seconds that the last frame took, in which others were dropped
+        self._spent = 0.0  # run time of the last frame, in seconds, in which others may have been dropped
 
     @property
     def settings(self):
@@ -263,7 +263,7 @@ class GestureRecognizer:
         return default_settings(self.clip_seconds, self.stride, self.window_seconds, self._return_sequences)
 
     def _check_windows(self, settings):
-        """Raises a `ValueError` if the settings are for other windows: these can't change, their frames are dropped."""
+        """Raises a `ValueError` if the settings are for other windows, which can't be changed."""
         for name in ("window_seconds", "stride"):
             own, other = getattr(self, name), getattr(settings, name)
             if other not in (None, own, getattr(self.settings, name)):

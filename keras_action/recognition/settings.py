@@ -121,7 +121,7 @@ class EventSettings(DetectorSettings):
         min_duration: Minimum duration of a gesture. Shorter ones are dropped. With
             early firing a gesture is reported when it has lasted this long.
         merge_gap: Time within which a label that returns is still the same gesture.
-            With late firing a gesture is reported when it has passed.
+            With late firing a gesture is reported after this time.
         **fields: The fields of `DetectorSettings`.
 
     Raises:
@@ -170,9 +170,9 @@ class EventSettings(DetectorSettings):
 
     @classmethod
     def for_steps(cls, stride, **changes):
-        """Settings for a streaming model that was trained step by step: its logits already say when a gesture ends.
+        """Settings for a streaming model that was trained with `return_sequences`.
 
-        An event fires at the first steps that are certain, and nothing else is one for half a second.
+        Its logits show a gesture at its end, so an event fires early, and none can begin in the next half second.
 
         Args:
             stride: Time from one step to the next, in seconds.
@@ -187,7 +187,7 @@ class EventSettings(DetectorSettings):
 
 
 def read_settings(path, from_dict):
-    """The settings that `from_dict` makes of a JSON file; errors name the file."""
+    """The settings in a JSON file, converted by `from_dict`; errors name the file."""
     try:
         return from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
     except (TypeError, ValueError) as error:

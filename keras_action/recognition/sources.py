@@ -13,10 +13,10 @@ from keras_action.data.orientation import orientation, turn
 
 # Seconds without a frame after which a stream counts as ended.
 STREAM_TIMEOUT = 10.0
-# Seconds for which reading a camera is tried again: some give no frame at first, or miss one now and then.
+# Seconds for which a failed read of a camera is repeated: some give no frame at first, or miss one now and then.
 CAMERA_RETRY = 1.0
 _RETRY_PAUSE = 0.02
-# A step back in time of more seconds than this is a restart of the stream's clock, not a disorder of frames.
+# A step back in time by more seconds means that the stream's clock has restarted, not that frames are out of order.
 _RESTART = 0.5
 
 
@@ -26,7 +26,7 @@ def camera_frames(number, clock=time.monotonic, retry=CAMERA_RETRY):
     Args:
         number: Index of the camera, from 0.
         clock: A function that gives the time in seconds.
-        retry: Seconds for which a failed read is tried again before the camera counts as unplugged.
+        retry: Seconds for which a failed read is repeated before the camera counts as unplugged.
 
     Yields:
         Pairs of a time in seconds, from 0, and a frame: RGB, uint8 `(H, W, 3)`. The camera is released when the
@@ -89,9 +89,9 @@ def stream_frames(url, timeout=STREAM_TIMEOUT):
 
     Yields:
         Pairs of a time in seconds, from 0, and a frame: RGB, uint8 `(H, W, 3)`, turned and mirrored as the stream's
-        display matrix says. The time is that of the stream where it has one, else that of arrival. Where the stream's
-        clock restarts, times continue with those of arrival. A damaged frame is left out; the generator ends where
-        the connection breaks.
+        display matrix says. The time is that of the stream if it has one, else that of arrival. When the stream's clock
+        restarts, times continue with those of arrival. Damaged frames are left out; the generator ends when the
+        connection breaks.
 
     Raises:
         OSError: If the stream can't be opened, has no video, or gives no frame within `timeout`.

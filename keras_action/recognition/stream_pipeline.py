@@ -1,23 +1,23 @@
-"""Frames to gesture events, for a stream with gaps."""
+"""The pipeline from frames to gesture events."""
 
 import math
 
 
 class StreamPipeline:
-    """The parts of a recogniser in a row: frame → resize → predictor → detector → events.
+    """Connects the parts of a recogniser: frame → resize → predictor → detector → events.
 
-    A gap between two frames ends the stream, and begins another.
+    A gap between two frames ends the stream and begins another.
 
     Args:
         resize: Callable from a frame of any size to one of the model's input size, as `FrameResizer`.
         predictor: A `SlidingWindows` or a `FrameSteps`, or an object with their methods `push`, `flush` and `reset`.
         detector: An `EventDetector` or a `WindowDetector`, or an object with their methods `push`, `flush` and `reset`.
-        max_gap: Time between two frames of one stream, at most, in seconds.
+        max_gap: Maximum time between two frames of one stream, in seconds.
 
     Call arguments of `push`:
         frame: Frame of any size.
         timestamp: Its time, in seconds. It must increase.
-        is_live: Whether frames that came while the model was running have been dropped.
+        is_live: Whether frames that arrived while the model was running were dropped.
         slack: Seconds that are added to `max_gap`.
     """
 

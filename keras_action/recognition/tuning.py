@@ -17,11 +17,11 @@ _MULTIPLES_OF_CLIP = {
     "refractory": (0, 0.125, 0.25, 0.5, 0.75, 1.0),
 }
 _VALUES = {"margin": (0, 0.1, 0.2, 0.3, 0.4, 0.6), "max_overlap": (0, 0.15, 0.3, 0.5)}
-# The order in which the fields are searched, of each detector those that its settings have.
+# The order in which the fields are searched; each detector has some of them.
 _FIELDS = ("min_duration", "wait", "smoothing", "margin", "merge_gap", "refractory", "max_overlap")
 _THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _OFF_RATIOS = (0.3, 0.5, 0.7, 0.85, 1.0)  # of `off_threshold` to `on_threshold`
-_BAND = 0.05  # around `on_threshold`
+_STEP = 0.05  # of `on_threshold`, over which scores are averaged
 _ROUNDS = 4
 
 
@@ -62,11 +62,11 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0, match=mat
     """Tunes settings for a high detection rate at few false alarms, by coordinate search: one field after the other.
 
     A search overfits a small number of gestures: the best settings on these streams are often next to settings with
-    many false alarms. So the score of settings is averaged, with weights 1, 2 and 1, with those at an `on_threshold`
-    0.05 lower and 0.05 higher; and the values of a field are averaged with their neighbours in the same way. A field
-    moves only as far as needed to be within half a gesture of the best value, so that a field without effect keeps its
-    value. If the initial settings detect nothing, as those that report too late for `match_at_end`, the search begins
-    with settings that report without delay.
+    many false alarms. So scores are averaged, with weights 1, 2 and 1, with those at an `on_threshold` 0.05 lower and
+    0.05 higher, and in the same way with those of the next values of a field. A field changes only as far as needed to
+    be within half a gesture of the best score, so that a field without effect keeps its value. If the initial settings
+    detect nothing, for example because they report too late for `match_at_end`, the search begins with settings that
+    report without delay.
 
     Args:
         streams: Pairs of a `LogitSequence` and its ground truth, a list of `Interval`. Streams of training clips give
@@ -100,14 +100,14 @@ def tune_events(streams, settings, clip_seconds, max_false_alarms=1.0, match=mat
 
     def value_of(candidate):
         on = candidate.on_threshold
-        lower, higher = (_with_on_threshold(candidate, min(max(on + step, 0.01), 1)) for step in (-_BAND, _BAND))
+        lower, higher = (_with_on_threshold(candidate, min(max(on + step, 0.01), 1)) for step in (-_STEP, _STEP))
         return (score_of(lower) + 2 * score_of(candidate) + score_of(higher)) / 4
 
     if hasattr(settings, "wait") and settings.wait is None:
         lengths = {length for sequence, _ in streams for length in sequence.window_seconds}
         settings = dataclasses.replace(settings, wait=settings.default_wait(lengths))
     if not evaluate_streams(streams, settings, match).detected:
-        settings = _without_delay(settings)  # for equal scores, the search would not move
+        settings = _without_delay(settings)  # a search among equal scores would keep the initial settings
     tolerance = 0.5 / sum(len(truth) for _, truth in streams)
     for _ in range(_ROUNDS):
         before = settings

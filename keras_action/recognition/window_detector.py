@@ -153,7 +153,7 @@ class WindowDetector(Detector):
         winners = sorted((item for item in kept if id(item) in due), key=lambda item: item.end)
         for item in winners:
             item.run.is_reported = True
-        # A candidate that loses is dropped when it is due, although the one that it lost to may lose later.
+        # A candidate that loses is dropped when it is due, even if the one that it lost to loses later.
         self._waiting = [
             item
             for item in self._waiting

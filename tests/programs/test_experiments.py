@@ -123,13 +123,9 @@ def test_rows_start_from_their_own_models(tmp_path):
         "--start-from",
         str(tmp_path),
     ]
-    with pytest.raises(
-        SystemExit, match="error: There is no run of 'TSM' with seed 0 to start from; seeds there: none"
-    ):
+    with pytest.raises(SystemExit, match="error: There is no run of 'TSM' with seed 0 to start from; its seeds: none"):
         experiments.main([*new, "--rows", "TSM"])
-    with pytest.raises(
-        SystemExit, match="error: There is no run of 'TSN' with seed 1 to start from; seeds there: 0, 2"
-    ):
+    with pytest.raises(SystemExit, match="error: There is no run of 'TSN' with seed 1 to start from; its seeds: 0, 2"):
         experiments.main([*new, "--rows", "TSN"])
 
 
