@@ -31,8 +31,9 @@ from pathlib import Path
 from keras_action.programs.arguments import (
     add_labels_argument,
     add_matching_argument,
-    add_windows_argument,
-    read_labels,
+    add_recognizer_arguments,
+    add_settings_arguments,
+    make_recognizer,
 )
 
 
@@ -84,12 +85,8 @@ def make_parser():
     )
     settings = parser.add_argument_group("recognition")
     add_labels_argument(settings)
-    settings.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
-    add_windows_argument(settings)
-    settings.add_argument(
-        "--stride", type=float, help="seconds from one window to the next (default: the time step of the model's clips)"
-    )
-    settings.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
+    add_recognizer_arguments(settings)
+    add_settings_arguments(settings)
     settings.add_argument(
         "--threshold",
         type=float,
@@ -100,7 +97,6 @@ def make_parser():
         choices=("late", "early"),
         help="report a gesture when it has ended, or as soon as it is certain (default: late)",
     )
-    settings.add_argument("--num-threads", type=int, default=1, help="threads of a .tflite file (default: 1)")
     return parser
 
 
@@ -152,7 +148,7 @@ def _recognize(arguments):
     lines = sys.stderr if "-" in (arguments.json, arguments.json_lines) else sys.stdout
     truth = None if arguments.truth is None else read_intervals(arguments.truth)
     clock = FrameClock()
-    monitor = Monitor(_make_recognizer(arguments, clock))
+    monitor = Monitor(_recognizer_with_settings(arguments, clock))
     # The output of commands must not mix with lines of JSON.
     actions = Actions(monitor.recognizer.labels, arguments.on, arguments.key, output=2 if lines is sys.stderr else None)
     name, frames, is_live = _open_source(arguments)
@@ -282,19 +278,9 @@ def _count(number, noun):
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _make_recognizer(arguments, clock):
-    from keras_action.recognition import GestureRecognizer
-
-    recognizer = GestureRecognizer(
-        arguments.model,
-        labels=read_labels(arguments.labels),
-        clip_seconds=arguments.clip_seconds,
-        stride=arguments.stride,
-        settings=arguments.settings,
-        window_seconds=arguments.window_seconds,
-        num_threads=arguments.num_threads,
-        clock=clock,
-    )
+def _recognizer_with_settings(arguments, clock):
+    """The recogniser, with the settings of `--firing` and `--threshold`."""
+    recognizer = make_recognizer(arguments, clock=clock)
     settings = recognizer.settings
     if arguments.firing is not None:
         settings = dataclasses.replace(settings, firing=arguments.firing)

@@ -19,7 +19,13 @@ import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS, add_checkpoint_arguments, add_windows_argument, read_labels
+from keras_action.programs.arguments import (
+    DATA_FORMS,
+    add_checkpoint_arguments,
+    add_settings_arguments,
+    make_recognizer,
+    read_labels,
+)
 
 from .streams import add_stream_arguments, read_streams
 
@@ -83,11 +89,7 @@ def make_parser():
     )
 
     stream = parser.add_argument_group("recognition in videos")
-    stream.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
-    add_windows_argument(stream)
-    stream.add_argument(
-        "--stride", type=float, help="seconds from one window to the next (default: the time step of a clip)"
-    )
+    add_settings_arguments(stream)
     add_stream_arguments(stream)
 
     parser.add_argument("--batch-size", type=int, default=8, help="views in a batch (default: 8)")
@@ -116,7 +118,7 @@ def main(argv=None):
         _evaluate_streams(arguments)
         return
     import keras_action
-    from keras_action.data import AnnotationError, FailureLog, TooManyFailuresError, read_data_set
+    from keras_action.data import FailureLog, read_data_set
 
     try:
         labels = read_labels(arguments.labels)
@@ -134,7 +136,7 @@ def main(argv=None):
             failures=FailureLog(max_share=arguments.max_failed_share),
             progress=sys.stdout.isatty(),
         )
-    except (AnnotationError, ImportError, OSError, RuntimeError, TooManyFailuresError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(report if len(report.labels) <= MAX_CLASSES else report.summary())
     wrong = report.misclassified()
@@ -148,7 +150,7 @@ def main(argv=None):
     folder = Path(arguments.output or _default_output(opened.path))
     try:
         written = [_write_report(report, folder), *_draw(report, annotations, folder, opened.path, arguments.data)]
-    except (OSError, RuntimeError, TooManyFailuresError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(f"Written: {', '.join(map(str, written))}")
 
@@ -210,21 +212,13 @@ def _evaluate_streams(arguments):
     import json
 
     from keras_action import plots
-    from keras_action.recognition import GestureRecognizer, evaluate_streams, operating_curve
+    from keras_action.recognition import evaluate_streams, operating_curve
     from keras_action.recognition.matching import MATCHINGS
     from keras_action.utils.files import write_whole
 
     match = MATCHINGS[arguments.matching]
     try:
-        recognizer = GestureRecognizer(
-            arguments.model,
-            labels=read_labels(arguments.labels),
-            clip_seconds=arguments.clip_seconds,
-            stride=arguments.stride,
-            settings=arguments.settings,
-            window_seconds=arguments.window_seconds,
-            num_threads=arguments.num_threads,
-        )
+        recognizer = make_recognizer(arguments)
         streams = read_streams(recognizer, arguments.model, arguments.stream, arguments.cache)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"error: {error}")

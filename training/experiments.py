@@ -205,7 +205,7 @@ def main(argv=None):
     if arguments.start_seeds and arguments.start_from is None:
         parser.error("--start-seeds are seeds of --start-from, which is missing")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from keras_action.data import AnnotationError, TooManyFailuresError, read_data_set
+    from keras_action.data import TooManyFailuresError, read_data_set
     from keras_action.evaluation.comparison import compare
     from keras_action.training.distribution import is_main_process
 
@@ -237,7 +237,7 @@ def main(argv=None):
                 )
         if not is_main_process():
             return
-    except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
+    except (FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(f"Interrupted. The same command resumes in {output}.")

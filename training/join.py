@@ -85,7 +85,7 @@ def main(argv=None):
             print(f"{len(annotations)} clips, {len(truth)} of them gestures, {seconds:.1f} s: {video}, {video}.csv")
             if arguments.windows:
                 rows += _window_rows(arguments, video, truth, seconds, arguments.seed + number)
-    except (data.AnnotationError, ImportError, OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     if arguments.windows:
         from keras_action.utils.files import write_csv

@@ -3,14 +3,13 @@
 import time
 from pathlib import Path
 
-from keras_action.programs.arguments import add_matching_argument
+from keras_action.programs.arguments import add_matching_argument, add_recognizer_arguments
 
 
 def add_stream_arguments(parser):
-    parser.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
+    add_recognizer_arguments(parser)
     add_matching_argument(parser)
     parser.add_argument("--cache", metavar="FOLDER", help="store the logits of each video in a folder, and reuse them")
-    parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file (default: 1)")
 
 
 def read_streams(recognizer, model, videos, cache=None, say=print):

@@ -96,7 +96,7 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
     from keras_action import plots
-    from keras_action.data import AnnotationError, TooManyFailuresError, check_few_clips, read_data_set
+    from keras_action.data import TooManyFailuresError, check_few_clips, read_data_set
     from keras_action.training.distribution import is_main_process
 
     from .recipes import default_recipe, load_recipe
@@ -128,7 +128,7 @@ def main(argv=None):
             tensorboard=not arguments.no_tensorboard,
             strategy=arguments.strategy,
         )
-    except (AnnotationError, FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
+    except (FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         if arguments.preview:

@@ -21,7 +21,7 @@ import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import add_labels_argument, parse_lengths, read_labels
+from keras_action.programs.arguments import add_labels_argument, make_recognizer, parse_lengths
 
 from .streams import add_stream_arguments, read_streams
 
@@ -51,9 +51,6 @@ def make_parser():
         type=parse_lengths,
         metavar="SECONDS[,SECONDS…]",
         help="windows to try, each of one length or of several that compete (default: the model's clips)",
-    )
-    parser.add_argument(
-        "--stride", type=float, help="seconds from one window to the next (default: the time step of a clip)"
     )
     add_labels_argument(parser)
     parser.add_argument(
@@ -93,7 +90,7 @@ def _tune(arguments):
     match = MATCHINGS[arguments.matching]
     best, curves, chosen = None, {}, {}
     for window_seconds in arguments.window_seconds or [None]:
-        recognizer = _make_recognizer(arguments, window_seconds)
+        recognizer = _recognizer_to_tune(arguments, window_seconds)
         name = _name(recognizer)
         print(f"Windows: {name}", flush=True)
         streams = read_streams(
@@ -124,17 +121,9 @@ def _tune(arguments):
     return settings, curves, chosen
 
 
-def _make_recognizer(arguments, window_seconds):
-    from keras_action.recognition import GestureRecognizer
-
-    recognizer = GestureRecognizer(
-        arguments.model,
-        labels=read_labels(arguments.labels),
-        clip_seconds=arguments.clip_seconds,
-        stride=arguments.stride,
-        window_seconds=window_seconds,
-        num_threads=arguments.num_threads,
-    )
+def _recognizer_to_tune(arguments, window_seconds):
+    """The recogniser with these windows, and the initial settings."""
+    recognizer = make_recognizer(arguments, window_seconds=window_seconds)
     changes = {"firing": arguments.firing}
     if arguments.ignore is not None:
         changes["ignore"] = tuple(arguments.ignore)

@@ -65,7 +65,6 @@ def main(argv=None):
     arguments = make_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
-    from keras_action.data import DecodingError
 
     try:
         labels = read_labels(arguments.labels)
@@ -82,7 +81,7 @@ def main(argv=None):
             end=arguments.end,
         )
         activations.save(arguments.output, arguments.columns, arguments.dpi)
-    except (DecodingError, ImportError, OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     for title, values in activations.maps.items():
         print(f"{title}: {values.min():.3g} to {values.max():.3g}")

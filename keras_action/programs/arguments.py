@@ -60,8 +60,18 @@ def add_strategy_argument(parser):
     )
 
 
-def add_windows_argument(parser):
-    """Adds `--window-seconds`, the windows of a recogniser."""
+def add_recognizer_arguments(parser):
+    """Adds `--clip-seconds`, `--stride` and `--num-threads`, for `make_recognizer`."""
+    parser.add_argument("--clip-seconds", type=float, help="length of the model's clips (default: as stored with it)")
+    parser.add_argument(
+        "--stride", type=float, help="seconds from one window to the next (default: the time step of a clip)"
+    )
+    parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file (default: 1)")
+
+
+def add_settings_arguments(parser):
+    """Adds `--settings` and `--window-seconds`, for `make_recognizer`."""
+    parser.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     parser.add_argument(
         "--window-seconds",
         type=parse_lengths,
@@ -89,6 +99,15 @@ def parse_lengths(text):
         raise argparse.ArgumentTypeError(
             f"expected seconds separated by commas, like 1.7,3.4. Received: {text!r}"
         ) from error
+
+
+def make_recognizer(arguments, **options):
+    """The `keras_action.GestureRecognizer` for the arguments of a program, which `options` override."""
+    from keras_action.recognition import GestureRecognizer
+
+    names = ("clip_seconds", "stride", "settings", "window_seconds", "num_threads")
+    given = {name: getattr(arguments, name) for name in names if name in arguments}
+    return GestureRecognizer(arguments.model, labels=read_labels(arguments.labels), **{**given, **options})
 
 
 def read_labels(path):
