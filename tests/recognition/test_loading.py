@@ -150,5 +150,5 @@ def test_files_that_are_no_models(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such model. Received: model="):
         load_recognition_model(tmp_path / "missing")
     (tmp_path / "notes.txt").write_text("no model")
-    with pytest.raises(ValueError, match=r"A model is .*notes\.txt"):
+    with pytest.raises(ValueError, match=r"A model must be .*notes\.txt"):
         load_recognition_model(tmp_path / "notes.txt")
