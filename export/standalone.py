@@ -49,7 +49,7 @@ class Recognizer:
     def reset(self):
         """Forgets all frames."""
         if "frame" in self._inputs:
-            # Of integers the zero point stands for zero; of floats it is 0.
+            # The zero point is the integer for zero; of floats it is 0.
             self._states = {
                 name: np.full(details["shape"], details["quantization"][1], details["dtype"])
                 for name, details in self._inputs.items()

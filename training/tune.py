@@ -8,11 +8,10 @@ examples:
   keras-action tune causal.tflite --streams tune_*.mp4 --output events.json --firing early --matching end
   keras-action recognize gesture.tflite --video some.mp4 --settings events.json
 
-The ground truth of each VIDEO is VIDEO.csv (label,start,end) beside it. The model runs once over each; the search uses
-the logits only, for the highest detection rate with at most the allowed false alarms. With --matching end only reports
-in time detect a gesture. A picture shows the detection rate over the false alarms. With several videos each one is also
-evaluated with settings tuned on the others. This is the result to expect on new videos, if the videos show no training
-clips.
+The ground truth of each VIDEO is VIDEO.csv (label,start,end) beside it. The model runs once over each video; the search
+uses only the logits. It maximises the detection rate with at most the allowed false alarms; with --matching end, only
+reports in time detect a gesture. A picture shows the detection rate over the false alarms. With several videos each is
+also evaluated with settings tuned on the others: the result to expect on new videos, unless they show training clips.
 """
 
 import argparse

@@ -7,9 +7,9 @@ examples:
   keras-action visualize runs/mine swipe.mp4 --method masks --layer 8 --output masks.png
   keras-action visualize TSN=runs/tsn ACTION=runs/action swipe.mp4 --output swipe.gif
 
-The clip is the one that `keras-action evaluate` reads. The maps lie over its T frames, a row for each model; each row
-has its own scale, and a white line at half of it. CAM is the exact contribution of each position of the last map to
-the class's logit. Grad-CAM is for any layer and any head. The masks of an ACTION module are maps (STE) or strips of
+The clip is that of `keras-action evaluate`. The maps are drawn over its T frames, in a row for each model; each row has
+its own scale, with a white line at half of it. CAM is the exact contribution of each position of the last map to the
+logit of the class. Grad-CAM is for any layer and any head. The masks of an ACTION module are maps (STE) or strips of
 channels over time (CE, ME).
 """
 

@@ -1,4 +1,4 @@
-"""The metadata of a LiteRT file: TFLite's own, and ours in a zip archive behind the model.
+"""The metadata of a LiteRT file: TFLite's standard metadata, and a zip archive behind the model.
 
 The runtime ignores both; the usual tools and `unzip -p gesture.tflite labels.txt` read them.
 """

@@ -1,7 +1,7 @@
-"""TFLite's own metadata, which tools that do not know keras_action read: names, image size, labels, normalisation.
+"""TFLite's standard metadata, for other tools: names, image size, labels, normalisation.
 
-The packages with a generated schema are outdated (tflite-support, of 2023) or contain all of MediaPipe, so that the
-few tables are written here, field by field.
+The packages with a generated schema are outdated (tflite-support, of 2023) or contain all of MediaPipe, so the few
+tables are written field by field.
 
 Reference: [metadata_schema.fbs](https://github.com/tensorflow/tflite-support/blob/master/tensorflow_lite_support/metadata/metadata_schema.fbs),
 schema version 1.1.0.
@@ -13,7 +13,7 @@ from keras_action.utils.signature import CLIP, FRAME, LOGITS, is_state
 _ENTRY = b"TFLITE_METADATA"
 _IDENTIFIER = b"M001"
 
-# The places of fields in the tables that are written, in the schema's order; a union takes two, type and value.
+# The indices of the written fields in the schema's tables; a union has two, type and value.
 _MODEL = {
     "name": 0,
     "description": 1,
@@ -43,7 +43,7 @@ _STATE = (
 
 
 def add_standard_metadata(file, metadata, labels_file):
-    """Writes the metadata table into a file, in place of the one that it has.
+    """Replaces the metadata table of a file.
 
     Args:
         file: A `LiteRTFile`.
@@ -124,7 +124,7 @@ def _output(tables, name, labels_file):
 
 
 class _Tables:
-    """Writes flatbuffer tables. Whatever a table refers to is written before it."""
+    """Writes flatbuffer tables. What a table refers to must be written before it."""
 
     def __init__(self):
         self._builder = require("flatbuffers").Builder(1024)

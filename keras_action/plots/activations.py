@@ -74,7 +74,7 @@ def activation_figure(maps, frames, *, title=None, unit="", center=None, columns
 
 
 def save_activation_animation(path, maps, frames, *, seconds, title=None, unit="", center=None, dpi=100):
-    """Writes an animation of the clip, and beside it of each map over the clip.
+    """Writes an animation of a clip, with its maps beside it.
 
     Args:
         path: Path of the file, `.gif` or `.webp` (with Pillow) or `.mp4` (with PyAV). It appears whole or not at all.

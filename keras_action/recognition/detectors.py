@@ -10,7 +10,7 @@ _WINDOW_FIELDS = {"wait", "max_overlap"}
 
 
 def has_several_lengths(window_seconds):
-    """Whether windows have several lengths; `None` stands for a streaming model, which has no windows."""
+    """Whether windows have several lengths; `None` is for a streaming model, which has no windows."""
     return len(window_seconds or ()) > 1
 
 

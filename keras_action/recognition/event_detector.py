@@ -70,9 +70,9 @@ class EventDetector(Detector):
             streaming model.
 
     Raises:
-        ValueError: If the labels are not different names, if a label to ignore is
-            not among them, if the logits are not finite or not as many as the
-            labels, if time decreases, or if windows have several lengths.
+        ValueError: If the labels are not unique, if a label to ignore is not among
+            them, if the logits are not finite or not one for each label, if time
+            decreases, or if windows have several lengths.
 
     Example:
 

@@ -16,7 +16,7 @@ class WindowEventSettings(DetectorSettings):
             the longest and the shortest window plus `smoothing`: after this time a
             gesture that fills the longest window has ended.
         max_overlap: Fraction of the shorter of two windows that both may share
-            if each shows a gesture of its own.
+            if each shows another gesture.
         **fields: The fields of `DetectorSettings`.
 
     Raises:
