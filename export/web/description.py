@@ -23,7 +23,7 @@ def describe_model(path, settings=None):
     from keras_action.litert.metadata import metadata_of
     from keras_action.recognition import load_settings
     from keras_action.recognition.detectors import default_settings, make_detector
-    from keras_action.recognition.loading import crops_to_aspect_ratio, stored_settings, stream_warning
+    from keras_action.recognition.loading import stored_settings, stream_warning
     from keras_action.utils.signature import CLIP, FRAME, LOGITS, SIGNATURE
 
     path = Path(path)
@@ -68,7 +68,7 @@ def describe_model(path, settings=None):
         "num_segments": metadata.num_segments,
         "return_sequences": metadata.return_sequences,
         "input_size": list(metadata.input_size),
-        "crop_to_aspect_ratio": crops_to_aspect_ratio(metadata),
+        "crop_to_aspect_ratio": metadata.crop_to_aspect_ratio,
         "quantization": metadata.quantization,
         "inputs": [_tensor(name, file.tensor(index)) for name, index in file.inputs.items()],
         "outputs": [_tensor(name, file.tensor(index)) for name, index in file.outputs.items()],

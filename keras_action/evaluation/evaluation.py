@@ -12,8 +12,6 @@ from keras_action.models import resize_model
 from keras_action.utils.signature import returns_sequences
 from keras_action.utils.statistics import log_softmax
 
-__all__ = ["EvaluationReport", "Protocol", "evaluate", "evaluate_batches"]
-
 
 def evaluate(model, annotations, protocol, *, batch_size=8, reversed_pairs=None, failures=None, progress=True):
     """Evaluates a model on annotated videos, with the mean probability over one or several views of each.

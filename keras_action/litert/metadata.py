@@ -59,6 +59,11 @@ class Metadata:
         return None if self.clip_seconds is None else self.clip_seconds / self.num_segments
 
     @property
+    def crop_to_aspect_ratio(self):
+        """Whether the training frames kept their aspect ratio; True if not known."""
+        return bool((self.recipe or {}).get("crop_to_aspect_ratio", True))
+
+    @property
     def trained_on_streams(self):
         """Whether the model was trained on streams or windows of streams, or `None` if not known."""
         return True if self.return_sequences else self.extra.get("trained_on_streams")

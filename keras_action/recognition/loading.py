@@ -78,12 +78,6 @@ def is_streaming(model):
     return callable(getattr(model, "reset", None)) and hasattr(model, "metadata")
 
 
-def crops_to_aspect_ratio(metadata):
-    """Whether the training frames of a LiteRT file's model kept their aspect ratio; True if not known."""
-    recipe = getattr(metadata, "recipe", None) or {}
-    return bool(recipe.get("crop_to_aspect_ratio", True))
-
-
 def stored_settings(metadata):
     """The event settings in the metadata of a LiteRT file (`event_settings`), or `None`."""
     values = (getattr(metadata, "extra", None) or {}).get("event_settings")
@@ -118,7 +112,7 @@ def _with_metadata(model):
         model,
         labels,
         clip_seconds,
-        crops_to_aspect_ratio(metadata),
+        getattr(metadata, "crop_to_aspect_ratio", True),
         stored_settings(metadata),
         getattr(metadata, "trained_on_streams", None),
     )

@@ -179,24 +179,24 @@ def training_batches(recipe, annotations, *, initial_epoch=0, failures=None, sha
         A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures;
         with `return_sequences` those of `keras_action.data.sequence_dataset`.
     """
-    if recipe.return_sequences:
-        return _sequences(recipe, annotations, recipe.seed, recipe.augmentation, initial_epoch, failures, shard)
-    batches = training_dataset(
-        annotations,
-        num_segments=recipe.num_segments,
-        input_size=recipe.input_size,
-        batch_size=recipe.clips_per_step,
-        seed=recipe.seed,
-        initial_epoch=initial_epoch,
-        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
-        sampling=recipe.sampling,
-        cropping=recipe.cropping,
-        augmentation=recipe.augmentation,
-        reading=recipe.reading,
-        failures=failures,
-        shard=shard,
-    )
-    return batches if recipe.augmentation.mixes else batches.map(_one_hot(len(annotations.labels)))
+    options = {
+        "num_segments": recipe.num_segments,
+        "input_size": recipe.input_size,
+        "batch_size": recipe.clips_per_step,
+        "seed": recipe.seed,
+        "initial_epoch": initial_epoch,
+        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
+        "cropping": recipe.cropping,
+        "augmentation": recipe.augmentation,
+        "reading": recipe.reading,
+        "failures": failures,
+    }
+    if not recipe.return_sequences:
+        batches = training_dataset(annotations, sampling=recipe.sampling, shard=shard, **options)
+        return batches if recipe.augmentation.mixes else batches.map(_one_hot(len(annotations.labels)))
+    if shard != (0, 1):
+        raise ValueError(f"`return_sequences` needs one process. Received: shard={shard}")
+    return sequence_dataset(annotations, sequences=recipe.sequences, **options)
 
 
 def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
@@ -218,8 +218,9 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
     import tensorflow as tf
 
     steps = -(-len(annotations) // recipe.clips_per_step)
-    if recipe.return_sequences:  # always the same ones
-        batches = _sequences(recipe, annotations, _VALIDATION_SEED, Augmentation(), 0, failures, shard)
+    if recipe.return_sequences:  # always the same sequences
+        plain = recipe.replace(seed=_VALIDATION_SEED, augmentation=Augmentation())
+        batches = training_batches(plain, annotations, failures=failures, shard=shard)
         return batches.take(steps).apply(tf.data.experimental.assert_cardinality(steps))
     index, count = shard
     part = Annotations(annotations.clips[index::count], annotations.labels)
@@ -242,25 +243,6 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
     weight = steps * recipe.clips_per_step / len(annotations)
     batches = batches.map(lambda clips, labels, weights: (clips, labels, weights * weight))
     return batches.map(_one_hot(len(annotations.labels))).prefetch(tf.data.AUTOTUNE)
-
-
-def _sequences(recipe, annotations, seed, augmentation, initial_epoch, failures, shard):
-    if shard != (0, 1):
-        raise ValueError(f"`return_sequences` needs one process. Received: shard={shard}")
-    return sequence_dataset(
-        annotations,
-        num_segments=recipe.num_segments,
-        input_size=recipe.input_size,
-        batch_size=recipe.clips_per_step,
-        seed=seed,
-        initial_epoch=initial_epoch,
-        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
-        sequences=recipe.sequences,
-        cropping=recipe.cropping,
-        augmentation=augmentation,
-        reading=recipe.reading,
-        failures=failures,
-    )
 
 
 def _one_hot(num_classes):

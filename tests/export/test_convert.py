@@ -187,6 +187,7 @@ def test_a_model_of_streams_becomes_a_streaming_file(quantization, tmp_path, cap
     csv.write_text(csv.read_text().replace(",dark", ",none"))
     clips = keras_action.data.read_annotations(csv)
     recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=8, time_step=0.25, epochs=2)
+    recipe = recipe.replace(gradient_accumulation_steps=2)
     keras_action.train(recipe, clips, None, tmp_path / "run", tensorboard=False)
     path = tmp_path / "live.tflite"
     main([str(tmp_path / "run"), "--quantization", quantization, "--representative", str(csv), "--output", str(path)])
@@ -204,3 +205,6 @@ def test_a_model_of_streams_becomes_a_streaming_file(quantization, tmp_path, cap
     assert stream.average_over == 1 and "state_memory_gru" in stream.states()
     with pytest.raises(ValueError, match="A model with `return_sequences` is for streams"):
         convert(run.load_model(), tmp_path / "clip.tflite")
+    (tmp_path / "plain.keras").write_bytes(run.checkpoint.read_bytes())
+    arguments = [str(tmp_path / "plain.keras"), "--representative", str(csv), "--output", str(path)]
+    assert "needs its training run" in failure([*arguments, "--quantization", "int8"])
