@@ -6,6 +6,8 @@ import time
 
 import numpy as np
 
+from keras_action.utils.optional_import import optional_import
+
 FLASH_SECONDS = 1.5
 _BARS = 9  # maximum; of more classes the most probable are shown
 _PANEL = 260  # width in pixels beside frames of at least this height, else smaller
@@ -39,10 +41,8 @@ def draw_panel(frame, labels, scores, active_label=None, flash=None, figures="")
     Raises:
         ImportError: If Pillow is not installed.
     """
-    try:
+    with optional_import("The window", "Pillow", "pillow"):
         from PIL import Image, ImageDraw, ImageFont
-    except ImportError as error:
-        raise ImportError("The window needs Pillow. Install it with: pip install pillow") from error
     height, width = frame.shape[:2]
 
     def px(size):
@@ -104,10 +104,8 @@ class Window:
     """
 
     def __init__(self, monitor, mirror=False):
-        try:
+        with optional_import("A window", "OpenCV", "opencv-python"):
             import cv2
-        except ImportError as error:
-            raise ImportError("A window needs OpenCV. Install it with: pip install opencv-python") from error
         if not has_screen():
             raise OSError("A window needs a screen: neither DISPLAY nor WAYLAND_DISPLAY is set.")
         try:

@@ -1,13 +1,13 @@
 """The figures of `keras-action tables`: costs relative to TSN, and the paper's Figure 4."""
 
+from keras_action.utils.optional_import import optional_import
+
 from .cost_tables import etas
 from .paper import DATA_SETS, FIGURE_4
 
-try:
+with optional_import("Drawing", "Matplotlib", "'keras_action[plot]'"):
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-except ImportError as error:
-    raise ImportError("Drawing needs Matplotlib. Install it with: pip install 'keras_action[plot]'") from error
 
 # Okabe and Ito's colours, light to dark, so that the order shows in grey too.
 COLORS = {"literal": "#F0C36D", "training": "#56B4E9", "inference": "#0072B2"}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.utils.files import write_whole
+from keras_action.utils.optional_import import optional_import
 
 ANIMATIONS = (".gif", ".webp")
 _PALETTE_FRAMES = 64  # from which a GIF's palette is made
@@ -31,10 +32,8 @@ def write_animation(path, frames, fps):
         ImportError: If Pillow is not installed.
         ValueError: If there is no frame.
     """
-    try:
+    with optional_import("An animated picture", "Pillow", "pillow"):
         from PIL import Image
-    except ImportError as error:
-        raise ImportError("An animated picture needs Pillow. Install it with: pip install pillow") from error
     frames = iter(frames)
     head = list(islice(frames, _PALETTE_FRAMES))
     if not head:

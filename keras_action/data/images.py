@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_action.data.decoding import DecodingError
+from keras_action.utils.optional_import import optional_import
 
 
 def read_image(path):
@@ -18,10 +19,8 @@ def read_image(path):
         DecodingError: If the file is missing, damaged or truncated.
         ImportError: If Pillow is not installed.
     """
-    try:
+    with optional_import("Reading images", "Pillow", "pillow"):
         from PIL import Image
-    except ImportError as error:
-        raise ImportError("Reading images needs Pillow. Install it with: pip install pillow") from error
     try:
         with Image.open(path) as image:
             if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip to 255

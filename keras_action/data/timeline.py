@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_action.data.truncation import is_truncated
+from keras_action.utils.optional_import import optional_import
 
 _MISSING_SECONDS = 0.5  # by which a video may be shorter than its header states, which is often rounded
 _MAX_TIMELINES = 64
@@ -33,10 +34,8 @@ class Timeline:
 
 def import_av():
     """PyAV, or an `ImportError` that says how to install it."""
-    try:
+    with optional_import("Decoding video", "PyAV", "'keras_action[video]'"):
         import av
-    except ImportError as error:
-        raise ImportError("Decoding video needs PyAV. Install it with: pip install 'keras_action[video]'") from error
     return av
 
 

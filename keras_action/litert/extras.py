@@ -2,13 +2,10 @@
 
 import importlib
 
+from keras_action.utils.optional_import import optional_import
+
 
 def require(name):
     """Imports a module of the extra `litert`; the error says how to install it."""
-    try:
+    with optional_import("A LiteRT file", name.split(".")[0].replace("_", "-"), "'keras_action[litert]'"):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"LiteRT files need the package {name.split('.')[0].replace('_', '-')}. "
-            "Install it with: pip install 'keras_action[litert]'"
-        ) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_action.utils.files import write_whole
+from keras_action.utils.optional_import import optional_import
 
 TRAIN_COLOR, VALIDATION_COLOR = "#0072B2", "#D55E00"
 FORMATS = ("png", "svg", "pdf")
@@ -34,10 +35,8 @@ def _render(figure, file_format, dpi):
 
 def new_figure(width, height):
     """A `matplotlib.figure.Figure` of a size in inches, without global state."""
-    try:
+    with optional_import("Drawing", "Matplotlib", "'keras_action[plot]'"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("Drawing needs Matplotlib. Install it with: pip install 'keras_action[plot]'") from error
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_action.plots.figure import figure_to_png_bytes
 from keras_action.utils.files import write_whole
+from keras_action.utils.optional_import import optional_import
 
 CSS_DPI, FIGURE_DPI = 96, 144
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -190,10 +191,8 @@ def _picture(picture, caption, alt=None, full_size=False):
 
 
 def _encode_png(image):
-    try:
+    with optional_import("A picture", "Pillow", "'keras_action[plot]'"):
         from PIL import Image
-    except ImportError as error:
-        raise ImportError("Pictures need Pillow. Install it with: pip install 'keras_action[plot]'") from error
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim < 2 or image.shape[2:] not in ((), (3,)) or not image.size:
         raise ValueError(

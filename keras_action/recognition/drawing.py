@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_action.utils.optional_import import optional_import
+
 
 def draw_events(frame, timestamp, events):
     """Writes the labels of the current events into a frame.
@@ -20,10 +22,8 @@ def draw_events(frame, timestamp, events):
     text = "  ".join(event.label for event in events if event.start <= timestamp <= event.end)
     if not text:
         return frame
-    try:
+    with optional_import("Drawing labels", "Pillow", "pillow"):
         from PIL import Image, ImageDraw, ImageFont
-    except ImportError as error:
-        raise ImportError("Drawing labels needs Pillow. Install it with: pip install pillow") from error
     height, width = frame.shape[:2]
     margin = max(height // 40, 2)
     font = ImageFont.load_default(size=max(height // 12, 10))

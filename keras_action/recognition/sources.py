@@ -10,6 +10,7 @@ import time
 from keras_action.data.frame_folders import list_frames
 from keras_action.data.images import read_image
 from keras_action.data.orientation import orientation, turn
+from keras_action.utils.optional_import import optional_import
 
 # Seconds without a frame after which a stream counts as ended.
 STREAM_TIMEOUT = 10.0
@@ -46,10 +47,8 @@ def camera_frames(number, clock=time.monotonic, retry=CAMERA_RETRY):
     """
     if number < 0:
         raise ValueError(f"The index of a camera must be 0 or more. Received: number={number}")
-    try:
+    with optional_import("A webcam", "OpenCV", "opencv-python-headless"):
         import cv2
-    except ImportError as error:
-        raise ImportError("A webcam needs OpenCV. Install it with: pip install opencv-python-headless") from error
     camera = cv2.VideoCapture(number)
     try:
         if not camera.isOpened():
@@ -97,12 +96,8 @@ def stream_frames(url, timeout=STREAM_TIMEOUT):
         OSError: If the stream can't be opened, has no video, or gives no frame within `timeout`.
         ImportError: If PyAV is not installed.
     """
-    try:
+    with optional_import("A network stream", "PyAV", "'keras_action[video]'"):
         import av
-    except ImportError as error:
-        raise ImportError(
-            "Streams on the network need PyAV. Install it with: pip install 'keras_action[video]'"
-        ) from error
     options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
     try:
         container = av.open(url, options=options, timeout=timeout, metadata_errors="replace")

@@ -6,6 +6,8 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
+from keras_action.utils.optional_import import optional_import
+
 
 def run_on_cores(function, items, workers=None, initializer=None):
     """Calls a function for each item, in worker processes.
@@ -49,11 +51,9 @@ def run_on_beam(function, items, options):
         items: A list.
         options: Options of the pipeline, a list as on a command line: `["--runner=FlinkRunner", …]`.
     """
-    try:
+    with optional_import("Work on many machines", "Apache Beam", "'keras_action[beam]'"):
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
-    except ImportError as error:
-        raise ImportError("This needs Apache Beam. Install it with: pip install 'keras_action[beam]'") from error
     with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
         _ = pipeline | beam.Create(items) | beam.Reshuffle() | beam.Map(function)
 
