@@ -1,9 +1,9 @@
-// The detectors and their settings: keras_action/recognition/detectors.py.
+// Event detectors by the type of their settings: keras_action/recognition/detectors.py.
 
 import { EventDetector } from "./event_detector.js";
 import { WindowDetector } from "./window_detector.js";
 
-/** The detector of these settings: those of a `WindowDetector` have `max_overlap`. */
+/** The detector for these settings: those of a `WindowDetector` have `max_overlap`. */
 export function makeDetector(labels, settings) {
   return new ("max_overlap" in settings ? WindowDetector : EventDetector)(labels, settings);
 }

@@ -4,9 +4,9 @@
 /** Runs a streaming model on one frame after the other, at the time step of its training. */
 export class FrameSteps {
   /**
-   * `model`: an object with `step(frame)`, a promise of the frame's logits, and `reset()`. A model with `averageOver` above
-   * 1 takes the mean over this number of frames itself, with zeros before the first one. `averageOver`: the number of
-   * steps over which the logits are averaged; 1 for the logits of each step.
+   * `model`: an object with `step(frame)`, a promise of the frame's logits, and `reset()`. If its
+   * `averageOver` is above 1, the model itself averages over this number of frames, with zeros before the first.
+   * `averageOver`: the number of steps over which the logits are averaged; 1 for the logits of each step.
    */
   constructor(model, stride, averageOver = 1) {
     this.model = model;
@@ -20,7 +20,7 @@ export class FrameSteps {
   reset() {
     this.model.reset();
     this._recent = []; // {time, logits} of the last steps
-    this._frame = null; // {timestamp, frame} on screen
+    this._frame = null; // the current {timestamp, frame}
     this._start = null;
     this._count = 0; // of steps since the start
   }
@@ -32,7 +32,7 @@ export class FrameSteps {
       this._start = timestamp;
     } else {
       if (isLive) this._count = Math.max(this._count, Math.ceil((timestamp - this._start) / this.stride) - 1);
-      // The frame before this one was on screen until now.
+      // The frame before this one was the current one until now.
       predictions = await this._predict(timestamp, timestamp);
     }
     this._frame = { timestamp, frame };
@@ -51,7 +51,7 @@ export class FrameSteps {
     return predictions;
   }
 
-  /** Runs the model on the frame on screen for all steps before a time. */
+  /** Runs the model on the current frame for all steps before a time. */
   async _predict(now, until) {
     const predictions = [];
     while (this._start + this._count * this.stride < until) {
@@ -69,7 +69,7 @@ export class FrameSteps {
   _mean() {
     const count = this._recent.length;
     const logits = Array.from(this._recent.at(-1).logits);
-    if (this._isAveraged) return logits.map((value) => value * (this.averageOver / count)); // the others are zeros
+    if (this._isAveraged) return logits.map((value) => value * (this.averageOver / count)); // the model averages zeros too
     return logits.map((_, index) => this._recent.reduce((sum, row) => sum + row.logits[index], 0) / count);
   }
 }

@@ -1,6 +1,6 @@
-// Frames to gesture events, for a stream with gaps: keras_action/recognition/stream_pipeline.py.
+// The pipeline from frames to gesture events: keras_action/recognition/stream_pipeline.py.
 
-/** The parts of a recogniser in a row. A gap longer than `maxGap` ends the stream, and begins another. */
+/** Connects the parts of a recogniser. A gap longer than `maxGap` ends the stream and begins another. */
 export class StreamPipeline {
   constructor(resize, predictor, detector, maxGap) {
     this.resize = resize;
