@@ -53,7 +53,7 @@ def load_average(run):
     averaged = max(0, finished_epochs(run.folder) - recipe.frozen_epochs) if recipe.ema_momentum else 0
     if run.checkpoint.name != LAST or not averaged:
         raise ValueError(
-            f"Only {LAST} of a run with `ema_momentum` contains an average of the weights, after the frozen epochs. "
+            f"Only the {LAST} of a run with `ema_momentum` has an average of the weights, after the frozen epochs. "
             f"Received: {run.checkpoint}, with ema_momentum={recipe.ema_momentum} and {averaged} epochs since then"
         )
     with precision(recipe):
