@@ -174,6 +174,8 @@ def training_dataset(
         order = tf.gather(tf.ensure_shape(order, (per_epoch,)), places)
         return tf.data.Dataset.from_tensor_slices((places, order)).map(lambda place, index: (epoch, place, index))
 
+    if clip_augmentation is None:  # a user's function may need AutoGraph
+        one_epoch, load, finish = map(tf.autograph.experimental.do_not_convert, (one_epoch, load, finish))
     dataset = tf.data.Dataset.range(initial_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.batch(batch_size // num_shards, drop_remainder=True)
@@ -304,6 +306,7 @@ def evaluation_dataset(
             return crops.center_window(space, size, short_side)
         return tf.zeros(2, tf.int32), space
 
+    @tf.autograph.experimental.do_not_convert
     def load(index):
         *frames, label, weight = tf.numpy_function(read, (index,), (*_FRAMES, tf.int32, tf.float32), stateful=False)
         if num_crops == 1:

@@ -102,6 +102,7 @@ def sequence_dataset(
         corners = tf.concat([offsets, offsets + sides - 1], axis=1)
         return tf.cast(corners, tf.float32) / tf.cast(tf.tile(tf.maximum(canvas - 1, 1), [2]), tf.float32)
 
+    @tf.autograph.experimental.do_not_convert
     def load(number):
         frames, spaces, parts, labels, weights, seeds = tf.numpy_function(
             make,
