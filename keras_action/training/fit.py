@@ -101,10 +101,11 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
     validating = None
     if validation is not None:
         validating = validation_batches(recipe, validation, validation_failures, shard=engine.shard)
-    training_batches(recipe, training, failures=failures, shard=engine.shard)  # nothing is read yet
+    initial_epoch = finished_epochs(folder)
+    options = {"failures": failures, "shard": engine.shard}
+    batches = training_batches(recipe, training, initial_epoch=initial_epoch, **options)  # nothing is read yet
 
     # === Model: new, or that of the last whole epoch ===
-    initial_epoch = finished_epochs(folder)
     engine.check_same(
         json.dumps([initial_epoch, recipe.to_dict(), training.labels, *set_digests(training, validation).values()]),
         "All processes of a run must have the same recipe and clips, and see the same folder.",
@@ -150,10 +151,12 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
             restore(model, folder / LAST)
         average = [keras.callbacks.SwapEMAWeights()] if recipe.ema_momentum and end == recipe.epochs else []
         checkpoints.average = average[0] if average else None
+        if begin > initial_epoch:
+            batches = training_batches(recipe, training, initial_epoch=begin, **options)
         begin = max(begin, initial_epoch)
         with plain_failures(failures, validation_failures):
             model.fit(
-                training_batches(recipe, training, initial_epoch=begin, failures=failures, shard=engine.shard),
+                batches,
                 steps_per_epoch=steps,
                 epochs=end,
                 initial_epoch=begin,
