@@ -1,6 +1,13 @@
+import gc
 import sys
 
 import pytest
+
+
+def pytest_collection_finish(session):
+    """Hides what the test modules import from the garbage collector, which else looks through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -13,11 +20,12 @@ def memory(request):
 
 @pytest.fixture
 def eager(request):
-    """Runs TensorFlow's functions eagerly, but in tests marked `graph`: to trace takes longer than a tiny model."""
+    """Runs what a test trains or predicts eagerly (see `eagerly`), but in tests marked `graph`."""
     if request.node.get_closest_marker("graph"):
         yield
         return
-    tf = pytest.importorskip("tensorflow")
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    pytest.importorskip("keras")
+    from tests.test_case import eagerly
+
+    with eagerly():
+        yield

@@ -1,5 +1,6 @@
 """Checks that tests share: what every layer must do, and where the files of shared/ are."""
 
+import contextlib
 import importlib.util
 from pathlib import Path
 
@@ -23,6 +24,21 @@ def reference():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@contextlib.contextmanager
+def eagerly():
+    """A context in which TensorFlow's functions run eagerly: to trace a tiny model takes longer than to run it."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def frames(*shape, seed=0):
@@ -67,7 +83,7 @@ def run_layer_test(make_layer, inputs, tmp_path):
     np.testing.assert_allclose(model.predict(inputs, verbose=0), expected, atol=1e-5)
     model.save(tmp_path / "layer.keras")
     loaded = keras.saving.load_model(tmp_path / "layer.keras")
-    np.testing.assert_allclose(loaded.predict(inputs, verbose=0), expected, atol=1e-5)
+    assert_close(loaded(inputs), expected, atol=1e-5)
 
     # The configuration makes the same layer again.
     twin = layer.__class__.from_config(layer.get_config())
@@ -84,7 +100,9 @@ def run_layer_test(make_layer, inputs, tmp_path):
         for weight in mixed.trainable_weights:
             assert weight.dtype == "float32"
         x = keras.Input(inputs.shape[1:])
-        keras.Model(x, mixed(x)).predict(inputs, verbose=0)
+        graph = keras.Model(x, mixed(x))
+        if dtype == "mixed_float16":  # once: to compile takes longest
+            graph.predict(inputs, verbose=0)
 
     if layer.trainable_weights:
         run_training_test(make_layer(), inputs)

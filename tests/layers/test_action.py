@@ -75,7 +75,13 @@ def test_training_uses_and_updates_batch_statistics(causal):
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{}, {"shift": "fixed", "paths": ("me", "ste")}, {"shift": None, "paths": "ce"}, {"causal": True}]
+    "kwargs",
+    [
+        {},
+        pytest.param({"shift": "fixed", "paths": ("me", "ste")}, marks=pytest.mark.one_backend),
+        pytest.param({"shift": None, "paths": "ce"}, marks=pytest.mark.one_backend),
+        {"causal": True},
+    ],
 )
 def test_layer(kwargs, tmp_path):
     run_layer_test(lambda **extra: Action(num_segments=4, **kwargs, **extra), frames(8, 6, 5, 32), tmp_path)
@@ -85,10 +91,10 @@ def test_layer(kwargs, tmp_path):
     ("t", "shape"),
     [
         (1, (2, 4, 4, 32)),
-        (2, (4, 4, 4, 32)),
-        (4, (8, 1, 1, 32)),
-        (4, (8, 1, 5, 32)),
-        (4, (8, 2, 2, 8)),
+        pytest.param(2, (4, 4, 4, 32), marks=pytest.mark.one_backend),
+        pytest.param(4, (8, 1, 1, 32), marks=pytest.mark.one_backend),
+        pytest.param(4, (8, 1, 5, 32), marks=pytest.mark.one_backend),
+        pytest.param(4, (8, 2, 2, 8), marks=pytest.mark.one_backend),
         (4, (4, 3, 3, 9)),
     ],
 )

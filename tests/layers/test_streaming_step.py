@@ -30,7 +30,11 @@ def zeros(layer, shape):
     return [np.zeros((shape[0], *part), "float32") for part in layer.state_shapes(shape).values()]
 
 
-@pytest.mark.parametrize("shape", [(2, 5, 6, 16), (1, 1, 1, 8), (3, 2, 7, 9)], ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [(2, 5, 6, 16), *(pytest.param(s, marks=pytest.mark.one_backend) for s in ((1, 1, 1, 8), (3, 2, 7, 9)))],
+    ids=str,
+)
 @pytest.mark.parametrize("case", CASES)
 def test_frame_by_frame_it_gives_what_the_layer_gives_for_the_clip(case, shape):
     batch, *frame = shape
@@ -47,7 +51,10 @@ def test_frame_by_frame_it_gives_what_the_layer_gives_for_the_clip(case, shape):
             assert_close(output, expected[:, t], atol=1e-5)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [c if c in ("action", "learnable") else pytest.param(c, marks=pytest.mark.one_backend) for c in CASES],
+)
 def test_saving(case, tmp_path):
     shape = (2, 5, 6, 16)
     layer = make(case, (None, *shape[1:]))

@@ -8,7 +8,16 @@ from tests.test_case import assert_close, frames, numpy, randomise, run_layer_te
 
 
 @pytest.mark.parametrize("mode", ["fixed", "learnable"])
-@pytest.mark.parametrize(("t", "channels", "divisor"), [(4, 16, 8), (4, 24, 8), (1, 8, 8), (8, 9, 4), (2, 7, 3)])
+@pytest.mark.parametrize(
+    ("t", "channels", "divisor"),
+    [
+        (4, 16, 8),
+        pytest.param(4, 24, 8, marks=pytest.mark.one_backend),
+        pytest.param(1, 8, 8, marks=pytest.mark.one_backend),
+        pytest.param(8, 9, 4, marks=pytest.mark.one_backend),
+        (2, 7, 3),
+    ],
+)
 def test_starts_as_the_shift_of_tsm(mode, t, channels, divisor):
     inputs = frames(2 * t, 3, 4, channels)
     outputs = numpy(TemporalShift(t, divisor, mode=mode)(inputs)).reshape(2, t, 3, 4, channels)
@@ -22,7 +31,15 @@ def test_starts_as_the_shift_of_tsm(mode, t, channels, divisor):
 
 @pytest.mark.parametrize("past_channels", ["first", "second"])
 @pytest.mark.parametrize("mode", ["fixed", "learnable"])
-@pytest.mark.parametrize(("t", "channels", "divisor"), [(4, 16, 8), (1, 8, 8), (8, 9, 4), (2, 7, 2)])
+@pytest.mark.parametrize(
+    ("t", "channels", "divisor"),
+    [
+        (4, 16, 8),
+        pytest.param(1, 8, 8, marks=pytest.mark.one_backend),
+        pytest.param(8, 9, 4, marks=pytest.mark.one_backend),
+        (2, 7, 2),
+    ],
+)
 def test_some_channels_of_a_causal_one_take_the_frame_before(past_channels, mode, t, channels, divisor):
     inputs = frames(2 * t, 3, 4, channels)
     layer = TemporalShift(t, divisor, mode=mode, causal=True, past_channels=past_channels)
@@ -49,7 +66,7 @@ def test_a_causal_kernel_takes_of_the_frame_what_was_taken_of_the_next():
     np.testing.assert_array_equal(causal_kernel(kernel), [[0, 0], [1, 2], [8, 10]])
 
 
-@pytest.mark.parametrize("mode", ["fixed", "learnable"])
+@pytest.mark.parametrize("mode", [pytest.param("fixed", marks=pytest.mark.one_backend), "learnable"])
 def test_layer(mode, tmp_path):
     run_layer_test(lambda **extra: TemporalShift(4, mode=mode, **extra), frames(8, 5, 6, 16), tmp_path)
 

@@ -6,6 +6,8 @@ import keras_action
 from keras_action.models import find_blocks
 from tests.test_case import frames, numpy
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def chain(x, name, convolutions=2):
     for i in range(convolutions):

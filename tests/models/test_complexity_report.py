@@ -28,6 +28,7 @@ ONES = {"kernel_initializer": "ones", "use_bias": False}
 DEPTHWISE_ONES = {"depthwise_initializer": "ones", "use_bias": False}
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [

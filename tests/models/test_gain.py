@@ -14,6 +14,7 @@ def network(layer):
     return keras.Model(inputs, keras.layers.ReLU()(layer(x)))
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     "make",
     [

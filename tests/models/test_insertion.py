@@ -6,6 +6,8 @@ import keras_action
 from keras_action.layers import Action
 from tests.test_case import frames, numpy
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def small_model():
     x = inputs = keras.Input((8, 8, 16), name="frames")

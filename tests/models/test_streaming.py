@@ -29,6 +29,10 @@ BUILDERS = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("eager")
+SLOW_GRAPH = [pytest.mark.slow, pytest.mark.graph]
+
+
 @pytest.fixture(autouse=True)
 def backbone(monkeypatch):
     tiny.register(monkeypatch)
@@ -78,15 +82,15 @@ def check(model, stream, frames):
 @pytest.mark.parametrize(
     "options",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.graph),
         {"shift": "fixed"},
-        {"shift": None},
-        {"paths": ("ste",)},
-        {"paths": ("ce",)},
-        {"paths": ("me",), "shift": None},
+        pytest.param({"shift": None}, marks=pytest.mark.one_backend),
+        pytest.param({"paths": ("ste",)}, marks=pytest.mark.one_backend),
+        pytest.param({"paths": ("ce",)}, marks=pytest.mark.one_backend),
+        pytest.param({"paths": ("me",), "shift": None}, marks=pytest.mark.one_backend),
         {"kind": "tsm"},
-        {"kind": "tsm", "shift": "learnable"},
-        {"kind": "tsn"},
+        pytest.param({"kind": "tsm", "shift": "learnable"}, marks=pytest.mark.one_backend),
+        pytest.param({"kind": "tsn"}, marks=pytest.mark.one_backend),
         {"memory": 6},
     ],
     ids=str,
@@ -113,10 +117,10 @@ def test_each_frame_has_the_logits_of_the_clip_that_ends_with_it():
 @pytest.mark.parametrize(
     ("name", "size", "options"),
     [
-        pytest.param("mobilenet_v2", 32, {"alpha": 0.35}, marks=pytest.mark.slow),
-        pytest.param("resnet50", 32, {}, marks=pytest.mark.slow),
-        pytest.param("resnet50", 33, {"variant": "torchvision", "shift": "fixed"}, marks=pytest.mark.slow),
-        pytest.param("bn_inception", 64, {}, marks=pytest.mark.slow),
+        pytest.param("mobilenet_v2", 32, {"alpha": 0.35}, marks=SLOW_GRAPH),
+        pytest.param("resnet50", 32, {}, marks=SLOW_GRAPH),
+        pytest.param("resnet50", 33, {"variant": "torchvision", "shift": "fixed"}, marks=SLOW_GRAPH),
+        pytest.param("bn_inception", 64, {}, marks=SLOW_GRAPH),
     ],
 )
 def test_forty_frames_of_the_papers_backbones(name, size, options):
@@ -129,6 +133,7 @@ def test_forty_frames_of_the_papers_backbones(name, size, options):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.graph
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"mobilenet_v2", "resnet50", "bn_inception"}))
 def test_four_frames_of_all_other_backbones(name):
