@@ -35,13 +35,40 @@ def annotations(csv, monkeypatch):
     return read_annotations(csv)
 
 
+def small(**fields):
+    """The recipe of a model that costs least, for what does not depend on the model."""
+    return tiny.recipe(model="tsn", **fields)
+
+
+# With a phase in which the backbone is frozen; the decay is strong, so that what it leaves out must stay left out.
+WHOLE = {"weight_decay": 1.0, "frozen_epochs": 1, "warmup_epochs": 0, "learning_rate": 0.01}
+
+
+class Epochs(keras.callbacks.Callback):
+    """Notes each layer's first weight and the learning rate at the end of each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        kernels = {layer.name: np.array(layer.get_weights()[0]) for layer in self.model.layers if layer.weights}
+        self.seen.append((kernels, float(self.model.optimizer.learning_rate)))
+
+
 @pytest.fixture(scope="module")
-def whole_run(csv, tmp_path_factory):
-    """A run of the tiny recipe that nothing interrupted."""
+def whole_run_and_epochs(csv, tmp_path_factory):
+    """A run that nothing interrupted, in graph mode, and its `Epochs`."""
     with pytest.MonkeyPatch.context() as patch:
         tiny.register(patch)
-        clips = read_annotations(csv)
-        return keras_action.train(tiny.recipe(), clips, clips, tmp_path_factory.mktemp("runs") / "whole")
+        clips, epochs = read_annotations(csv), Epochs()
+        folder = tmp_path_factory.mktemp("runs") / "whole"
+        return keras_action.train(tiny.recipe(**WHOLE), clips, clips, folder, callbacks=[epochs]), epochs
+
+
+@pytest.fixture(scope="module")
+def whole_run(whole_run_and_epochs):
+    return whole_run_and_epochs[0]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +77,7 @@ def one_epoch(csv, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     with pytest.MonkeyPatch.context() as patch:
         tiny.register(patch)
-        keras_action.train(tiny.recipe(epochs=1), read_annotations(csv), None, folder, tensorboard=False)
+        keras_action.train(small(epochs=1), read_annotations(csv), None, folder, tensorboard=False)
     return folder
 
 
@@ -73,6 +100,21 @@ class Kill(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.now == self.epoch and batch == 1:
             raise KeyboardInterrupt
+
+
+class Copy(keras.callbacks.Callback):
+    """Copies the folder of a run in the middle of an epoch: what a kill leaves behind."""
+
+    def __init__(self, epoch, folder, copy):
+        super().__init__()
+        self.epoch, self.folder, self.copy = epoch, folder, copy
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch and batch == 1:
+            shutil.copytree(self.folder, self.copy)
 
 
 def losses(folder):
@@ -104,11 +146,10 @@ def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, whole_run):
 
 
 @pytest.mark.parametrize(
-    "kill_at", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)]
+    "kill_at", [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow), 2]
 )
-def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, tmp_path, kill_at, capsys):
-    recipe = tiny.recipe(weight_decay=1.0)  # strong, so that what it leaves out must stay left out
-    keras_action.train(recipe, annotations, annotations, tmp_path / "whole", tensorboard=False)
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, whole_run, tmp_path, kill_at, capsys):
+    recipe = tiny.recipe(**WHOLE)
     with pytest.raises(KeyboardInterrupt):
         keras_action.train(
             recipe, annotations, annotations, tmp_path / "cut", tensorboard=False, callbacks=[Kill(kill_at)]
@@ -116,8 +157,8 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, tmp_path
     assert len(losses(tmp_path / "cut")) == kill_at
     keras_action.train(recipe, annotations, annotations, tmp_path / "cut", tensorboard=False)
     assert (f"Resuming after epoch {kill_at} of 3" in capsys.readouterr().out) == (kill_at > 0)
-    np.testing.assert_allclose(losses(tmp_path / "cut"), losses(tmp_path / "whole"), rtol=2e-3)
-    whole, cut = (keras.saving.load_model(tmp_path / name / "last.keras") for name in ("whole", "cut"))
+    np.testing.assert_allclose(losses(tmp_path / "cut"), losses(whole_run.folder), rtol=2e-3)
+    whole, cut = (keras.saving.load_model(folder / "last.keras") for folder in (whole_run.folder, tmp_path / "cut"))
     for a, b in zip(whole.get_weights(), cut.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=0.02, atol=1e-3)
 
@@ -128,6 +169,7 @@ def test_a_killed_process_goes_on(annotations, csv, whole_run, tmp_path):
 import os, signal, sys
 from pathlib import Path
 import keras
+import tensorflow as tf
 import keras_action
 from keras_action.data import read_annotations
 from tests import tiny
@@ -138,15 +180,16 @@ class Die(keras.callbacks.Callback):
         if epoch == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
+tf.config.run_functions_eagerly(True)
 tiny.register(pytest.MonkeyPatch())
-clips = read_annotations({str(csv)!r})
-keras_action.train(tiny.recipe(), clips, clips, {str(tmp_path / "run")!r}, tensorboard=False, callbacks=[Die()])
+clips, recipe = read_annotations({str(csv)!r}), tiny.recipe(**{WHOLE!r})
+keras_action.train(recipe, clips, clips, {str(tmp_path / "run")!r}, tensorboard=False, callbacks=[Die()])
 """
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run([sys.executable, "-c", program], cwd=root, env=environment, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False)
+    keras_action.train(tiny.recipe(**WHOLE), annotations, annotations, tmp_path / "run", tensorboard=False)
     logs = [read_log(folder) for folder in (tmp_path / "run", whole_run.folder)]
     for name in ("epoch", "loss", "val_loss", "val_accuracy", "learning_rate"):
         values = [[row[name] for row in rows] for rows in logs]
@@ -173,7 +216,7 @@ def check_best(folder, weights):
 
 def test_the_best_epoch_stays_the_best_where_it_lies_before_a_kill(annotations, tmp_path):
     folder, accuracies = tmp_path / "run", Accuracies([0.5, 0.9, 0.7])
-    arguments = (tiny.recipe(), annotations, annotations, folder)
+    arguments = (small(), annotations, annotations, folder)
     with pytest.raises(KeyboardInterrupt):
         keras_action.train(*arguments, tensorboard=False, callbacks=[accuracies, Kill(2)])
     keras_action.train(*arguments, tensorboard=False, callbacks=[accuracies])
@@ -190,7 +233,7 @@ def test_a_kill_between_the_best_and_the_last_file_repeats_the_epoch(annotations
             raise KeyboardInterrupt
         save(self, name, epochs)
 
-    arguments = (tiny.recipe(), annotations, annotations, folder)
+    arguments = (small(), annotations, annotations, folder)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Checkpoints, "_save", die)
         keras_action.train(*arguments, tensorboard=False, callbacks=[accuracies])
@@ -206,27 +249,27 @@ def test_a_kill_between_the_best_and_the_last_file_repeats_the_epoch(annotations
 
 def test_a_finished_run_is_not_trained_again(annotations, finished):
     before = (finished / "log.csv").read_text()
-    keras_action.train(tiny.recipe(epochs=1), annotations, None, finished, tensorboard=False)
+    keras_action.train(small(epochs=1), annotations, None, finished, tensorboard=False)
     assert (finished / "log.csv").read_text() == before
 
 
 def test_another_recipe_in_the_same_folder_is_an_error(annotations, finished):
     with pytest.raises(ValueError, match=r"contains another run.*Received: learning_rate=0.5, before 0.02"):
-        keras_action.train(tiny.recipe(epochs=1, learning_rate=0.5), annotations, None, finished)
+        keras_action.train(small(epochs=1, learning_rate=0.5), annotations, None, finished)
 
 
 def test_other_clips_in_the_same_folder_are_an_error(annotations, finished):
     fewer = type(annotations)(annotations.clips[:-1], annotations.labels)
-    with pytest.raises(ValueError, match=r"training_set='11 clips, .*there training_set='12 clips"):
-        keras_action.train(tiny.recipe(epochs=1), fewer, None, finished, tensorboard=False)
-    with pytest.raises(ValueError, match=r"Received: validation_set='11 clips, .*there validation_set=None"):
-        keras_action.train(tiny.recipe(epochs=1), annotations, fewer, finished, tensorboard=False)
+    with pytest.raises(ValueError, match=r"training_set='11 clips, .*before '12 clips"):
+        keras_action.train(small(epochs=1), fewer, None, finished, tensorboard=False)
+    with pytest.raises(ValueError, match=r"Received: validation_set='11 clips, .*before None"):
+        keras_action.train(small(epochs=1), annotations, fewer, finished, tensorboard=False)
 
 
 def test_a_run_that_never_began_does_not_lock_its_folder(annotations, tmp_path):
     with pytest.raises(FileNotFoundError):
-        keras_action.train(tiny.recipe(weights="tpyo.npz"), annotations, None, tmp_path / "run")
-    keras_action.train(tiny.recipe(epochs=1), annotations, None, tmp_path / "run", tensorboard=False)
+        keras_action.train(small(weights="tpyo.npz"), annotations, None, tmp_path / "run")
+    keras_action.train(small(epochs=1), annotations, None, tmp_path / "run", tensorboard=False)
 
 
 def test_one_class_is_an_error(annotations, tmp_path):
@@ -240,7 +283,7 @@ def test_broken_files_are_named_once_and_counted(tmp_path, monkeypatch, capsys):
     annotations = read_annotations(tiny.write_videos(tmp_path, per_class=8, broken=(3,)))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        recipe = tiny.recipe(epochs=1)
+        recipe = small(epochs=1)
         run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False)
     named = [w for w in caught if "A clip is left out" in str(w.message) and "dark_3.mp4" in str(w.message)]
     assert len(named) == 2  # once in training, once in validation
@@ -255,7 +298,7 @@ def test_too_many_broken_files_stop_the_run(tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(TooManyFailuresError, match="More than 10% of 16 clips"):
-            keras_action.train(tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False)
+            keras_action.train(small(), annotations, annotations, tmp_path / "run", tensorboard=False)
 
 
 def test_a_diverging_run_stops(annotations, tmp_path):
@@ -265,10 +308,8 @@ def test_a_diverging_run_stops(annotations, tmp_path):
             kernel.assign(np.full(kernel.shape, np.nan, "float32"))
 
     with pytest.raises(FloatingPointError, match=r"step 1 of epoch 1: .*Received: loss=nan, with the clips\n") as error:
-        keras_action.train(
-            tiny.recipe(), annotations, annotations, tmp_path / "run", tensorboard=False, callbacks=[Spoil()]
-        )
-    first = next(iter(training_batches(tiny.recipe(), annotations)))[1].numpy().argmax(1)
+        keras_action.train(small(), annotations, annotations, tmp_path / "run", tensorboard=False, callbacks=[Spoil()])
+    first = next(iter(training_batches(small(), annotations)))[1].numpy().argmax(1)
     named = [
         annotations.labels.index(line.rpartition("/")[2].partition("_")[0]) for line in str(error.value).split()[-4:]
     ]
@@ -278,11 +319,11 @@ def test_a_diverging_run_stops(annotations, tmp_path):
 
 def test_a_finished_run_without_its_last_checkpoint_is_not_overwritten_by_another(annotations, tmp_path):
     folder = tmp_path / "run"
-    keras_action.train(tiny.recipe(epochs=1), annotations, annotations, folder, tensorboard=False)
+    keras_action.train(small(epochs=1), annotations, annotations, folder, tensorboard=False)
     (folder / "last.keras").unlink()
     before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
     with pytest.raises(ValueError, match="contains another run"):
-        keras_action.train(tiny.recipe(epochs=2), annotations, annotations, folder, tensorboard=False)
+        keras_action.train(small(epochs=2), annotations, annotations, folder, tensorboard=False)
     assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == before
 
 
@@ -303,7 +344,6 @@ def test_the_checkpoint_of_something_else_is_refused(annotations, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["last.keras"]
 
 
-@pytest.mark.graph
 def test_mixed_precision_trains_and_is_not_left_on(annotations, tmp_path):
     recipe = tiny.recipe(mixed_precision="mixed_bfloat16", epochs=1)
     run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False)
@@ -377,7 +417,7 @@ def test_frame_folders_are_trained_on_and_say_how_long_they_are(tmp_path, monkey
     part = Annotations((dataclasses.replace(clips[0], frames=(1, 4)),), ("bright",))
     assert median_clip_seconds(part) == 0.25
     unknown = Annotations(tuple(dataclasses.replace(clip, fps=None) for clip in clips), ("bright", "dark"))
-    run = keras_action.train(tiny.recipe(epochs=1), unknown, unknown, tmp_path / "run")
+    run = keras_action.train(small(epochs=1), unknown, unknown, tmp_path / "run", tensorboard=False)
     assert run.clip_seconds is None
     assert keras_action.load_run(tmp_path / "run").clip_seconds is None
     assert digest(annotations) != digest(Annotations((part.clips[0], *clips[1:]), ("bright", "dark")))
@@ -409,10 +449,11 @@ def test_batches_are_as_the_recipe_says(annotations):
 SLOW_GRAPH = [pytest.mark.slow, pytest.mark.graph]
 FLOAT16 = {"mixed_precision": "mixed_float16"}
 MIXED = {"mixup_alpha": 0.2, "cutmix_alpha": 1.0, "flip": True, "flip_pairs": ["bright:dark"], "rand_augment_ops": 1}
-PHASES = {"ema_momentum": 0.9, "frozen_epochs": 1, "optimizer": "sgd", "schedule": "steps", "decay_epochs": (2,)}
 PARTS = {"gradient_accumulation_steps": 2, "ema_momentum": 0.5, "partial_batch_norm": True}
 # The first normalisation is the stem's, so that those inside ACTION do not learn, of which a file says nothing.
 FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True}
+STEPS = {"optimizer": "sgd", "schedule": "steps", "decay_epochs": (2,)}
+PHASES = {**FROZEN_NORMS, **STEPS, "ema_momentum": 0.9, "frozen_epochs": 1}
 
 
 @pytest.mark.parametrize(
@@ -436,9 +477,9 @@ FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True}
 def test_a_run_of_any_recipe_goes_on_as_if_nothing_had_been(annotations, tmp_path, fields, kill_at):
     recipe = tiny.recipe(**fields)
     settings = {"validation": annotations, "tensorboard": False}
-    keras_action.train(recipe, annotations, folder=tmp_path / "whole", **settings)
-    with pytest.raises(KeyboardInterrupt):
-        keras_action.train(recipe, annotations, folder=tmp_path / "cut", callbacks=[Kill(kill_at)], **settings)
+    copy = Copy(kill_at, tmp_path / "whole", tmp_path / "cut")
+    keras_action.train(recipe, annotations, folder=tmp_path / "whole", callbacks=[copy], **settings)
+    assert len(losses(tmp_path / "cut")) == kill_at
     keras_action.train(recipe, annotations, folder=tmp_path / "cut", **settings)
     logs = [read_log(tmp_path / name) for name in ("whole", "cut")]
     for name in ("loss", "val_loss", "learning_rate"):
@@ -451,18 +492,10 @@ def best_weights(folder):
     return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights}
 
 
-@pytest.mark.graph  # in which a model that is not compiled again would train as before
-def test_frozen_epochs_leave_the_backbone_alone(annotations, tmp_path):
-    seen = []
-
-    class Look(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            kernels = {layer.name: np.array(layer.get_weights()[0]) for layer in self.model.layers if layer.weights}
-            seen.append((kernels, float(self.model.optimizer.learning_rate)))
-
-    recipe = tiny.recipe(frozen_epochs=1, warmup_epochs=0, learning_rate=0.01)
-    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False, callbacks=[Look()])
-    first = {layer.name: layer.get_weights()[0] for layer in build_first(recipe).layers if layer.weights}
+def test_frozen_epochs_leave_the_backbone_alone(annotations, whole_run_and_epochs):
+    """In graph mode, in which a model that is not compiled again would train as before."""
+    seen = whole_run_and_epochs[1].seen
+    first = {layer.name: layer.get_weights()[0] for layer in build_first(tiny.recipe(**WHOLE)).layers if layer.weights}
     changed = [{name for name in first if (kernels[name] != first[name]).any()} for kernels, _ in seen]
     assert "classifier" in changed[0] and any(name.endswith("_action") for name in changed[0])
     assert not {"stem", "branch"} & changed[0]
@@ -484,7 +517,7 @@ def test_the_best_is_the_average(annotations, tmp_path):
             if batch == 0:
                 first.update({v.path: np.array(v) for v in self.model.trainable_variables})
 
-    recipe = tiny.recipe(epochs=1, ema_momentum=0.99, warmup_epochs=0)
+    recipe = small(epochs=1, ema_momentum=0.99, warmup_epochs=0)
     run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False, callbacks=[Look()])
     best = best_weights(run.folder)
     last = keras_action.load_run(tmp_path / "run" / "last.keras").load_model()
@@ -511,7 +544,7 @@ def test_accumulated_parts_are_one_update(annotations, tmp_path):
         def on_epoch_end(self, epoch, logs=None):
             counts.append((self.params["steps"], int(self.model.optimizer.iterations)))
 
-    recipe = tiny.recipe(epochs=1, gradient_accumulation_steps=2)
+    recipe = small(epochs=1, gradient_accumulation_steps=2)
     keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False, callbacks=[Count()])
     assert counts == [(6, 3)]  # 12 clips: six times two, three times four
 
@@ -530,7 +563,10 @@ def test_schedules():
     np.testing.assert_allclose(rates, [0, 0.5, 1, 0.5, 0], atol=1e-5)
 
 
-@pytest.mark.parametrize(("second", "expected"), [((0.2, 0.8), True), ((0.6, 1.0), False)])
+# test_stream_windows.py has the cases; whole_run's clips are no windows.
+@pytest.mark.parametrize(
+    ("second", "expected"), [((0.2, 0.8), True), pytest.param((0.6, 1.0), False, marks=pytest.mark.slow)]
+)
 def test_a_run_tells_whether_its_clips_are_windows_of_streams(second, expected, annotations, tmp_path):
     parts = [
         dataclasses.replace(clip, start=start, end=end)
@@ -538,7 +574,7 @@ def test_a_run_tells_whether_its_clips_are_windows_of_streams(second, expected, 
         for start, end in ((0.0, 0.6), second)
     ]
     clips = Annotations(tuple(parts), annotations.labels)
-    run = keras_action.train(tiny.recipe(epochs=1), clips, None, tmp_path / "run", tensorboard=False)
+    run = keras_action.train(small(epochs=1), clips, None, tmp_path / "run", tensorboard=False)
     assert run.trained_on_streams is expected
     assert keras_action.load_model(run.folder).trained_on_streams is expected
 
@@ -557,25 +593,15 @@ def streams(tmp_path):
 def test_a_model_learns_the_steps_of_streams_and_resumes(streams, monkeypatch, tmp_path):
     tiny.register(monkeypatch)
     recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=8, time_step=0.25, epochs=2)
-    run = keras_action.train(recipe, streams, streams, tmp_path / "run", tensorboard=False)
+    copy = Copy(1, tmp_path / "run", tmp_path / "stopped")
+    run = keras_action.train(recipe, streams, streams, tmp_path / "run", tensorboard=False, callbacks=[copy])
     assert run.load_model().output_shape == (None, 8, 2)
     assert run.clip_seconds == 8 * 0.25
     log = read_log(tmp_path / "run")
     assert log[-1]["val_loss"] < log[0]["val_loss"]
     assert 0 <= log[-1]["val_accuracy"] <= 1
 
-    half = tiny.recipe(**{**recipe.to_dict(), "epochs": 2})
-    stopped = tmp_path / "stopped"
-    with pytest.raises(KeyboardInterrupt):
-        keras_action.train(half, streams, streams, stopped, callbacks=[Stop()], tensorboard=False)
-    again = keras_action.train(half, streams, streams, stopped, tensorboard=False)
+    assert len(losses(tmp_path / "stopped")) == 1
+    again = keras_action.train(recipe, streams, streams, tmp_path / "stopped", tensorboard=False)
     for one, other in zip(again.load_model().get_weights(), run.load_model().get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
-
-
-class Stop(keras.callbacks.Callback):
-    """Interrupts the second epoch."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt

@@ -47,9 +47,9 @@ def test_other_classes_get_a_new_classifier(tmp_path, capsys):
 @pytest.mark.usefixtures("eager")
 def test_a_run_is_gone_on_with_and_its_classifier_kept_for_the_same_labels_alone(tmp_path, capsys):
     training = read_annotations(tiny.write_videos(tmp_path))
-    recipe = tiny.recipe(epochs=1)
+    recipe = tiny.recipe(epochs=1, model="tsn")
     first = keras_action.train(recipe, training, None, tmp_path / "first", tensorboard=False)
-    recipe = tiny.recipe(epochs=1, start_from=str(tmp_path / "first"), learning_rate=1e-9, weight_decay=0.0)
+    recipe = recipe.replace(start_from=str(tmp_path / "first"), learning_rate=1e-9, weight_decay=0.0)
     second = keras_action.train(recipe, training, None, tmp_path / "second", tensorboard=False)
     assert "the same classes" in capsys.readouterr().out
     ours, theirs = named(second.load_model()), named(first.load_model())
