@@ -57,7 +57,11 @@ def check(layer, clip):
     return augment
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "RandAugment" else n for n in LAYERS])
+# Those that take longest, of which there are others of each kind: of whole batches, and frame by frame.
+SLOW = ("RandAugment", "RandomErasing", "RandomPerspective", "RandomElasticTransform")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in LAYERS])
 def test_one_draw_for_all_frames(clip, name):
     augment = check(LAYERS[name](), clip)
     frame_by_frame = name in ("RandomColorJitter", "RandomElasticTransform", "Sequential")

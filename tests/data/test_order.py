@@ -34,7 +34,7 @@ def numbers(batches):
     return found
 
 
-@pytest.fixture(scope="module", params=["video", "png", "jpg", "shards"])
+@pytest.fixture(scope="module", params=["video", pytest.param("png", marks=pytest.mark.slow), "jpg", "shards"])
 def annotations(request, tmp_path_factory):
     """Five clips of 16 to 20 frames; the fourth is the part of a clip from its third frame on."""
     folder, kind, clips = tmp_path_factory.mktemp("order"), request.param, []

@@ -110,7 +110,7 @@ def test_what_is_left_over_changes(annotations):
     assert set().union(*epochs) == set(range(NUM_CLIPS))
 
 
-@pytest.mark.parametrize("color_jitter", [0.0, 0.3])
+@pytest.mark.parametrize("color_jitter", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_same_seed_same_clips_whatever_the_threads(annotations, color_jitter):
     def batches(threads, **settings):
         dataset = training_dataset(
@@ -400,7 +400,7 @@ def test_reversals_change_the_label(sided):
     assert sum(reversed_) == count and 8 <= count <= 24
 
 
-@pytest.mark.parametrize("name", ["mixup_alpha", "cutmix_alpha", "both"])
+@pytest.mark.parametrize("name", ["mixup_alpha", pytest.param("cutmix_alpha", marks=pytest.mark.slow), "both"])
 def test_mixtures(sided, name):
     alphas = {"mixup_alpha": 1.0, "cutmix_alpha": 1.0} if name == "both" else {name: 1.0}
     settings = {**WHOLE, "augmentation": Augmentation(**alphas)}

@@ -150,7 +150,8 @@ def test_litert_file_computes_what_keras_does(name, tmp_path):
     assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max() + rounding
 
 
-@pytest.mark.parametrize("name", [pytest.param("mobilenet_v2", marks=pytest.mark.slow), "resnet50", "bn_inception"])
+# For MobileNetV2 there is such a test in test_builder.py.
+@pytest.mark.parametrize("name", [*(pytest.param(n, marks=pytest.mark.slow) for n in PAPER[:2]), "bn_inception"])
 def test_baselines_are_the_same_graph_but_for_the_temporal_layers(name):
     action, tsm, tsn = build(name), build(name, keras_action.build_tsm), build(name, keras_action.build_tsn)
     rest = [layer.name for layer in action.layers if not layer.name.endswith("_action")]
@@ -201,7 +202,7 @@ def test_every_second_block_of_a_deep_resnet():
     assert len(names) == 2 + 2 + 12 + 2
 
 
-@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("name", ["mobilenet_v2", pytest.param("resnet50", marks=pytest.mark.slow), "bn_inception"])
 def test_rectangular_and_odd_sizes(name):
     variant = "caffe" if name == "bn_inception" else "torchvision"
     model = build(name, input_size=(33, 47), variant=variant, stages=[4])
@@ -249,7 +250,7 @@ def test_bn_inception_takes_bgr_less_the_mean():
     np.testing.assert_allclose(numpy(seen(pixel))[0, 0, 0], [30 - 104, 20 - 117, 10 - 128])
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v3_small", "convnext_tiny"])
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", pytest.param("convnext_tiny", marks=pytest.mark.slow)])
 def test_backbones_that_normalise_themselves_can_be_told_not_to(name):
     first = build(name, keras_action.build_tsn)
     second = build(name, keras_action.build_tsn, include_preprocessing=False)

@@ -34,7 +34,7 @@ def config_of(model):
         ("mobilenet_v2", 75, (64, 96), {"alpha": 0.35}),
         pytest.param("mobilenet_v2", 64, 75, {"alpha": 0.35}, marks=pytest.mark.slow),
         pytest.param("mobilenet_v2", 64, 75, {"alpha": 0.35, "variant": "torchvision"}, marks=pytest.mark.slow),
-        ("mobilenet_v3_small", 64, 75, {"paths": "ste", "shift": None}),
+        pytest.param("mobilenet_v3_small", 64, 75, {"paths": "ste", "shift": None}, marks=pytest.mark.slow),
     ],
 )
 def test_it_is_the_model_built_at_that_size_with_the_same_weights(backbone, old, new, options):

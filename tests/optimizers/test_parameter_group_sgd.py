@@ -41,8 +41,8 @@ def test_biases_and_norms_do_not_decay_even_after_loading(tmp_path):
     [
         ("mobilenet_v2", "keras", 1 + 51 + 80, 0, 104 + 20),
         ("resnet50", "keras", 53 + 128, 53, 106 + 32),
-        ("resnet50", "torchvision", 53 + 128, 0, 106 + 32),
-        ("bn_inception", "caffe", 69 + 80, 69, 138 + 20),
+        pytest.param("resnet50", "torchvision", 53 + 128, 0, 106 + 32, marks=pytest.mark.slow),
+        pytest.param("bn_inception", "caffe", 69 + 80, 69, 138 + 20, marks=pytest.mark.slow),
     ],
 )
 def test_groups_of_a_real_model(backbone, variant, weights, biases, norms):
@@ -262,6 +262,7 @@ def test_configuration():
     assert twin.get_config()["learning_rate"] == ParameterGroupSGD(schedule).get_config()["learning_rate"]
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("dtype", optimizer_run.DTYPES)
 def test_a_saved_model_goes_on_alike(dtype, tmp_path):
     whole = optimizer_run.train(optimizer_run.make_model(dtype), epochs=4)
