@@ -27,6 +27,7 @@ def run(monkeypatch, tmp_path):
     return folder
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("file", [".", "best.keras"])
 def test_a_run(run, file):
     opened = keras_action.load_model(run / file)
@@ -130,13 +131,13 @@ def test_a_checkpoint_and_the_keras_file_made_of_it_give_the_same_numbers(checkp
     annotations = read_annotations(tiny.write_videos(tmp_path, per_class=2))
     reports = []
     for opened in (
-        keras_action.load_model(checkpoint / "tsn.npz", num_segments=2),
+        keras_action.load_model(checkpoint / "tsn.npz", num_segments=2),  # of 224 pixels
         keras_action.load_model(checkpoint / "model.keras"),
     ):
         report = keras_action.evaluate(
             opened.model,
             annotations,
-            keras_action.evaluation.Protocol(2, 96, num_clips=2, num_crops=3, seed=0),
+            keras_action.evaluation.Protocol(2, 64, num_clips=2, num_crops=3, seed=0),
             progress=False,
         )
         reports.append(report)
