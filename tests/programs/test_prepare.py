@@ -44,7 +44,7 @@ def test_wrong_shares(shares, capsys):
     with pytest.raises(SystemExit):
         prepare.main(["--data", "x", "--output", "y", "--split", shares])
     assert (
-        f"argument --split: there must be two or three numbers separated by commas. Received: {shares}"
+        f"argument --split: expected two or three numbers separated by commas. Received: {shares}"
         in capsys.readouterr().err
     )
 
