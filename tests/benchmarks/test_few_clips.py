@@ -34,10 +34,12 @@ def test_intervals_are_over_runs_and_clips():
     assert (mean, low, high) == (0.5, 0, 1)
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_program_on_a_small_setting(monkeypatch, tmp_path, capsys):
     tiny.register(monkeypatch)
     csv = str(tiny.write_videos(tmp_path, per_class=4))
     small = ["backbone=tiny", "weights=none", "num_segments=2", "input_size=32", "epochs=1", "frozen_stages=0"]
+    small += ["model=tsn"]
     arguments = ["--train", csv, "--val", csv, "--counts", "3", "0", "--seeds", "0", "--output", str(tmp_path / "few")]
     few_clips.main([*arguments, "--set", *small])
     assert "motion, 3 clips a class, seed 0: " in capsys.readouterr().out

@@ -32,6 +32,12 @@ def run(monkeypatch, tmp_path):
     return folder
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leaves out the pictures, which take most of the time, where a test is not about them."""
+    monkeypatch.setattr(evaluate, "_draw", lambda *arguments: [])
+
+
 def protocol_of(folder):
     return json.loads((folder / "evaluation.json").read_text())["protocol"]
 
@@ -63,15 +69,19 @@ PAPER = {**CHEAP, "input_size": 256, "num_clips": 10, "num_crops": 3, "seed": 0}
         ),
     ],
 )
-def test_protocols(run, csv, arguments, expected, capsys):
+def test_protocols(run, csv, arguments, expected, no_pictures, capsys):
     evaluate.main([str(run), "--data", csv, *arguments])
     assert protocol_of(run) == expected
     out = capsys.readouterr().out
     assert "6 clips, 2 classes" in out and "95 % intervals" in out and "dark predicted as bright" in out
+
+
+def test_files(run, csv):
+    evaluate.main([str(run), "--data", csv])
     assert {path.name for path in run.iterdir()} == {"best.keras", "run.json", *FILES}
 
 
-def test_a_file_that_is_no_runs(run, csv, tmp_path):
+def test_a_file_that_is_no_runs(run, csv, no_pictures, tmp_path):
     path = (run / "best.keras").rename(tmp_path / "my.model.keras")
     labels = tmp_path / "labels.txt"
     labels.write_text("dark\n\nbright\n")
@@ -81,13 +91,13 @@ def test_a_file_that_is_no_runs(run, csv, tmp_path):
     assert content["reversed_pairs"][0]["classes"] == ["dark", "bright"]
 
 
-def test_labels_of_the_data_where_the_file_has_none(run, csv, tmp_path):
+def test_labels_of_the_data_where_the_file_has_none(run, csv, no_pictures, tmp_path):
     path = (run / "best.keras").rename(tmp_path / "model.keras")
     evaluate.main([str(path), "--data", csv, "--output", str(tmp_path / "out")])
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["labels"] == ["bright", "dark"]
 
 
-def test_a_litert_file_has_one_size(run, csv, tmp_path):
+def test_a_litert_file_has_one_size(run, csv, no_pictures, tmp_path):
     pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
     from keras_action import litert
 

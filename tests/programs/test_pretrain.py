@@ -9,9 +9,10 @@ from training import pretrain
 STAGES = (pretrain.Stage("hands", "hand", 2, 2), pretrain.Stage("paths", "path", 2, 1, num_paths=3))
 
 
+@pytest.mark.usefixtures("eager")
 def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, capsys):
     def run():
-        return pretrain.pretrain(tiny.recipe(), tmp_path, STAGES, workers=1)
+        return pretrain.pretrain(tiny.recipe(model="tsn"), tmp_path, STAGES, workers=1)
 
     path = run()
     first, second = load_run(tmp_path / "hands"), load_run(tmp_path / "paths")

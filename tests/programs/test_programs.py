@@ -57,7 +57,7 @@ def test_train_then_evaluate(tiny_backbone, tmp_path, capsys):
     arguments = ["--recipe", tiny.__file__, "--train", csv, "--val", csv, "--output", str(run), "--no-tensorboard"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        train.main([*arguments, "--set", "epochs=8", "learning_rate=0.05"])
+        train.main([*arguments, "--set", "model=tsn", "epochs=8", "learning_rate=0.05"])
         evaluate.main([str(run), "--data", csv, "--pairs", "bright,dark"])
     assert (run / "curves.png").stat().st_size > 1000
     assert (run / "confusion.png").stat().st_size > 1000
@@ -99,6 +99,7 @@ def test_unknown_and_missing_labels_in_validation(tiny_backbone, tmp_path):
         train.main([*arguments, str(val)])
 
 
+@pytest.mark.usefixtures("eager")
 def test_few_clips_are_cross_validated_and_then_all_trained_on(tiny_backbone, tmp_path, capsys):
     csv = tiny.write_videos(tmp_path, per_class=3)
     run = tmp_path / "run"
