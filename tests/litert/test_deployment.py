@@ -80,8 +80,10 @@ def test_bottlenecks_are_the_same_function(options):
     "options",
     [
         OPTIONS[0],
-        {"builder": build_tsm, "variant": "torchvision", "input_size": (32, 64)},
-        *(pytest.param(options, marks=pytest.mark.slow) for options in OPTIONS[1:]),
+        *(
+            pytest.param(options, marks=pytest.mark.slow)
+            for options in (*OPTIONS[1:], {"builder": build_tsm, "variant": "torchvision", "input_size": (32, 64)})
+        ),
     ],
     ids=name_of,
 )

@@ -22,7 +22,13 @@ def test_a_clip_file(reports, quantization):
     assert isinstance(open_runtime(LiteRTFile.read(path)), CompiledRuntime)
 
 
-@pytest.fixture(scope="module", params=QUANTIZATIONS)
+# Those left out here are float32 to the interpreter; test_a_clip_file has them.
+SLOW = ("float16", "dynamic")
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(q, marks=pytest.mark.slow) if q in SLOW else q for q in QUANTIZATIONS]
+)
 def streaming_file(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("files") / f"{request.param}.tflite"
     stream = streaming_model(make_color_model(causal=True), average_over=3)
