@@ -44,7 +44,8 @@ from keras_action.data.sampling import (
     sample_segments,
     sampling_method,
 )
-from keras_action.data.sequences import sequence_dataset, step_targets
+from keras_action.data.sequence_maker import step_targets
+from keras_action.data.sequences import sequence_dataset
 from keras_action.data.settings import Augmentation, Cropping, Reading, Sequences
 from keras_action.data.shards.format import read_shard_jpegs
 from keras_action.data.shards.manifest import read_shards

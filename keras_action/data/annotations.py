@@ -1,4 +1,4 @@
-"""Lists of clips with their labels: an annotation CSV, a folder with a folder of clips for each class, or shards."""
+"""Lists of clips with their labels: a CSV, a folder with a folder of clips for each class, streams, or shards."""
 
 import csv
 import math
@@ -11,6 +11,7 @@ from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError, video_info
 from keras_action.data.frame_folders import frame_part, has_frames, sorted_frames
 from keras_action.data.shards.format import is_shard_set
 from keras_action.data.shards.manifest import read_shards
+from keras_action.data.stream_folders import read_stream_folder, stream_videos
 from keras_action.utils.labels import normalize_label
 
 _GROUPS = ("group", "subject", "session")
@@ -19,7 +20,7 @@ _FORM = "path,label[,start,end][,first_frame,last_frame][,group]"
 
 
 def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=True):
-    """Reads an annotation CSV, a folder with a folder of clips for each class, or a folder of shards.
+    """Reads an annotation CSV, a folder with a folder of clips for each class, a folder of streams, or one of shards.
 
     A clip is a video file, or a frame folder: a folder with an image file for each frame (see `list_frames`); or a
     part of a shard (see `read_shards`).
@@ -28,6 +29,9 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
     `first_frame` and `last_frame`, numbers as in the names of a frame folder's files, the last one included;
     and `group`, also called `subject` or `session`. Paths are relative to the CSV's folder, or absolute. Blank
     lines are skipped, a byte order mark too.
+
+    Streams are long videos, each with its ground truth beside it: `stream.mp4` and `stream.mp4.csv`, with the columns
+    `label,start,end` in seconds. Each gesture is a clip, and each pause a clip of "none".
 
     Clips are not opened: missing and damaged files are found in decoding, where one of them does not stop a training.
     Only a frame folder of which a part is annotated must exist, since the numbers of its frames are needed.
@@ -62,7 +66,10 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
         if not labels or len(set(labels)) < len(labels):
             raise ValueError(f"`labels` must be names, each once. Received: labels={labels}")
     if path.is_dir():
-        annotations = read_shards(path, labels) if is_shard_set(path) else _read_folder(path, labels)
+        if is_shard_set(path):
+            annotations = read_shards(path, labels)
+        else:
+            annotations = (read_stream_folder if stream_videos(path) else _read_folder)(path, labels)
     elif path.exists():
         annotations = _read_csv(path, labels, check_ends)
     else:

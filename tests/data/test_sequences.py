@@ -10,10 +10,12 @@ from keras_action.data import (
     Cropping,
     Reading,
     Sequences,
+    read_annotations,
     sequence_dataset,
     step_targets,
     write_video,
 )
+from keras_action.utils.intervals import intervals_path
 
 COLORS = {"none": (0, 0, 0), "red": (255, 0, 0), "blue": (0, 0, 255)}
 LABELS = tuple(COLORS)
@@ -123,6 +125,68 @@ def test_a_cache_changes_nothing(clips):
     for a, b in zip(plain.as_numpy_iterator(), cached.as_numpy_iterator(), strict=True):
         np.testing.assert_allclose(a[0].astype(int), b[0].astype(int), atol=1)
         np.testing.assert_array_equal(a[1], b[1])
+
+
+@pytest.fixture(scope="module")
+def stream_folder(tmp_path_factory):
+    """Two streams of 20 s at 10 frames a second, black where there is no gesture, and their truth."""
+    folder = tmp_path_factory.mktemp("streams")
+    truths = ((("red", 1, 3), ("blue", 4.5, 5.5), ("blue", 16, 20)), (("blue", 0, 2), ("red", 2, 4), ("none", 8, 9)))
+    for number, truth in enumerate(truths):
+        frames = np.zeros((200, 32, 48, 3), np.uint8)
+        for label, start, end in truth:
+            frames[round(10 * start) : round(10 * end)] = COLORS[label]
+        path = folder / f"stream_{number}.mp4"
+        write_video(path, frames, fps=10)
+        rows = "".join(f"{label},{start},{end}\n" for label, start, end in truth)
+        intervals_path(path).write_text(f"label,start,end\n{rows}")
+    return folder
+
+
+def test_a_folder_of_streams_is_read_as_gestures_and_pauses(stream_folder):
+    annotations = read_annotations(stream_folder)
+    assert annotations.labels == ("blue", "none", "red")
+    first = [(clip.label, clip.start, clip.end) for clip in annotations.clips if clip.path.endswith("stream_0.mp4")]
+    pauses = [("none", 0.0, 1.0), ("none", 3.0, 4.5), ("none", 5.5, 16.0)]
+    assert first == sorted([*pauses, ("red", 1, 3), ("blue", 4.5, 5.5), ("blue", 16, 20)], key=lambda clip: clip[1])
+    assert read_annotations(stream_folder, labels=LABELS).labels == LABELS
+    with pytest.raises(ValueError, match=r"stream_0.mp4.csv: unknown labels \['blue'\]. Expected: none, red"):
+        read_annotations(stream_folder, labels=("none", "red"))
+
+
+@pytest.mark.parametrize("speed", [1.0, 1.25])
+@pytest.mark.parametrize("steps", [30, 400])
+def test_sections_of_streams_show_what_their_targets_say(stream_folder, speed, steps):
+    """400 steps are longer than a stream: several sections follow each other."""
+    sequences = Sequences(time_step=0.1, speeds=(speed, speed), label_after=0.0)
+    streams = read_annotations(stream_folder, labels=LABELS)
+    found, begins = set(), set()
+    for batch in dataset(streams, num_segments=steps, sequences=sequences).take(6).as_numpy_iterator():
+        for frames, labels, weights in zip(batch[0], batch[1].argmax(-1), batch[2], strict=True):
+            shown = seen(frames)
+            np.testing.assert_array_equal(shown[weights == 1], labels[weights == 1])
+            assert (labels[weights < 1] == 0).all()
+            found |= set(labels[weights == 1].tolist())
+            begins.add(tuple(shown[:20]))
+    assert found == {1, 2}
+    assert len(begins) > 2 or steps == 400  # sections begin anywhere
+
+
+def test_streams_and_clips_together(clips, stream_folder):
+    streams = read_annotations(stream_folder, labels=LABELS)
+    both = Annotations(clips.clips + streams.clips, LABELS)
+    sizes = set()
+    for frames, labels, weights in dataset(both, num_segments=30).take(8).as_numpy_iterator():
+        np.testing.assert_array_equal(seen(frames)[weights == 0] > 0, True)
+        sizes.add(int((labels.argmax(-1) > 0).sum()))
+    assert len(sizes) > 1
+
+
+def test_gestures_of_a_stream_must_not_overlap(clips):
+    path = clips.clips[0].path
+    overlapping = Annotations((Clip(path, "red", 0.2, 1.0), Clip(path, "blue", 0.8, 1.5)), LABELS)
+    with pytest.raises(ValueError, match=r"must not overlap. Received: 0.2 to 1 s, and 0.8 to 1.5 s"):
+        dataset(overlapping)
 
 
 def test_a_clip_that_cannot_be_read_is_replaced(clips, tmp_path):

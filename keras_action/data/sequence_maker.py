@@ -1,0 +1,221 @@
+"""Sequences joined from clips, or cut from streams: frames, and targets for their steps."""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_action.data.clips import Annotations, Clip
+from keras_action.data.decoding import DecodingError
+from keras_action.data.failures import TooManyFailuresError
+from keras_action.data.reading import ClipReader
+from keras_action.data.sources import VideoSource, open_clip
+from keras_action.data.timeline import read_timeline
+from keras_action.utils.intervals import is_ignored
+
+
+def step_targets(intervals, num_steps, background, sequences):
+    """The target of each step of a sequence.
+
+    Args:
+        intervals: List of (label id, first step, stop), in order, without overlap; the last may be cut.
+        num_steps: Integer T.
+        background: Label id of the background.
+        sequences: A `Sequences`.
+
+    Returns:
+        Label ids, int32 (T,), and weights, float32 (T,).
+    """
+    labels = np.full(num_steps, background, np.int32)
+    weights = np.full(num_steps, sequences.background_weight, np.float32)
+    tail = round(sequences.label_after / sequences.time_step)
+    starts = [first for _, first, _ in intervals] + [num_steps]
+    for (label, first, stop), following in zip(intervals, starts[1:], strict=True):
+        length = stop - first
+        # The step k shows the gesture up to the share (k + 1) / length of it.
+        shown = (np.arange(length) + 1) / length
+        unjudged = first + int((shown <= sequences.background_until + 1e-9).sum())
+        labelled = min(first + int((shown < sequences.label_from - 1e-9).sum()), stop - 1)
+        end = min(stop + tail, following, num_steps)
+        weights[unjudged:labelled] = 0
+        labels[labelled:end] = label
+        weights[labelled:end] = 1
+    return labels, weights
+
+
+class SequenceMaker:
+    """Makes sequences: joins clips, and cuts sections of streams.
+
+    Args:
+        annotations: An `Annotations`; see `sequence_dataset`.
+        num_steps: Integer T.
+        short_side: Pixels to which the shorter side of larger videos is scaled.
+        sequences: A `Sequences`.
+        reading: A `Reading`.
+        failures: A `FailureLog`.
+    """
+
+    def __init__(self, annotations, num_steps, short_side, sequences, reading, failures):
+        streams, clips = split_streams(annotations)
+        background = [place for place in clips if is_ignored(annotations.clips[place].label)]
+        self._gestures = sorted(set(clips) - set(background))
+        self._backgrounds = background
+        self._streamed = [(path, k) for path, intervals in streams.items() for k in range(len(intervals))]
+        ignored = [number for number, label in enumerate(annotations.labels) if is_ignored(label)]
+        if not ignored or not (self._gestures or self._streamed) or (self._gestures and not background):
+            raise ValueError(
+                'Sequences need clips of gestures and of the background, which shows none: a class "none". '
+                f"Received: labels={list(annotations.labels)}"
+            )
+        self._clips, self._failures = annotations.clips, failures
+        other = next((clip.path for clip in self._clips if not isinstance(open_clip(clip), VideoSource)), None)
+        if other is not None:
+            raise ValueError(f"Sequences are joined from videos, not from frame folders or shards. Received: {other}")
+        self._background_id = ignored[0]
+        self._streams = streams
+        self._videos = {path: len(self._clips) + number for number, path in enumerate(streams)}
+        videos = tuple(Clip(path, annotations.labels[ignored[0]]) for path in streams)
+        whole = Annotations(self._clips + videos, annotations.labels)
+        self._reader = ClipReader(whole, short_side, failures, reading.decoder, reading.cache)
+        self._seconds = {}
+        self._num_steps, self._sequences = num_steps, sequences
+
+    def make(self, seeds):
+        """The results of `_canvas`, label ids, weights and a seed."""
+        rng = np.random.default_rng(seeds)
+        parts, intervals = [], []
+        share = len(self._streamed) / (len(self._streamed) + len(self._gestures))
+        while (now := sum(map(len, parts))) < self._num_steps:
+            if rng.uniform() < share:
+                part, shown = self._section(self._num_steps - now, rng)
+                parts.append(part)
+                intervals += [(label, now + first, now + stop) for label, first, stop in shown]
+            else:
+                self._add_clip(parts, intervals, now, rng)
+        labels, weights = step_targets(intervals, self._num_steps, self._background_id, self._sequences)
+        return *_canvas(parts, self._num_steps), labels, weights, rng.integers(0, 2**31, 2).astype(np.int32)
+
+    def _add_clip(self, parts, intervals, now, rng):
+        """Adds a pause of the background and a clip of a gesture."""
+        pause = round(rng.uniform(0, self._sequences.max_pause) / self._sequences.time_step)
+        while pause > 0 and now < self._num_steps:
+            part = self._frames(self._backgrounds, rng)[0][:pause]
+            parts.append(part)
+            pause, now = pause - len(part), now + len(part)
+        if now < self._num_steps:
+            part, label = self._frames(self._gestures, rng)
+            parts.append(part)
+            intervals.append((label, now, now + len(part)))
+
+    def _frames(self, places, rng):
+        """The frames of one of these clips at the time step, and its label id."""
+        speed, phase = rng.uniform(*self._sequences.speeds), rng.uniform()
+
+        def read(place):
+            steps = max(1, round(self._clip_seconds(place) / (self._sequences.time_step * speed)))
+            shares = (np.arange(steps) + phase) / steps
+            frames, label = self._reader.read(place, lambda count: (shares * count).astype(int))
+            return frames.pixels, int(label)
+
+        return self._first_decodable(rng.permutation(places), lambda place: self._clips[place], read)
+
+    def _section(self, num_steps, rng):
+        """At most `num_steps` frames around a gesture of a stream, and a list of (label id, first step, stop)."""
+        speed, phase, share = rng.uniform(*self._sequences.speeds), rng.uniform(), rng.uniform()
+        step = self._sequences.time_step * speed
+
+        def read(chosen):
+            path, number = chosen
+            intervals, timeline = self._streams[path], read_timeline(path)
+            latest = max(0.0, timeline.duration - num_steps * step)
+            begin = float(np.clip(intervals[number].end - share * num_steps * step, 0, latest))
+            # A gesture is never cut at the beginning.
+            begin = min([begin, *(shown.start for shown in intervals if shown.start < begin < shown.end)])
+            times = begin + (np.arange(num_steps) + phase) * step
+            times = times[: max(1, int((times < timeline.duration).sum()))]
+            indices = np.maximum(np.searchsorted(timeline.times, times, side="right") - 1, 0)
+            frames, _ = self._reader.read(self._videos[path], lambda count: np.minimum(indices, count - 1))
+            return frames.pixels, _shown(intervals, begin + phase * step, step, len(times))
+
+        chosen = (self._streamed[place] for place in rng.permutation(len(self._streamed)))
+        videos = {path: self._reader.clips[place] for path, place in self._videos.items()}
+        return self._first_decodable(chosen, lambda item: videos[item[0]], read)
+
+    def _first_decodable(self, items, clip_of, read):
+        """What `read` returns for the first item whose clip can be decoded; logs those that can't."""
+        for item in items:
+            clip = clip_of(item)
+            if clip in self._failures:
+                continue
+            try:
+                return read(item)
+            except DecodingError as error:
+                self._failures.add(clip, error)
+        raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")
+
+    def _clip_seconds(self, place):
+        if place not in self._seconds:
+            self._seconds[place] = open_clip(self._clips[place]).seconds
+        return self._seconds[place]
+
+
+class _Shown(NamedTuple):
+    """A gesture of a stream: its label id, and its start and end in seconds."""
+
+    label: int
+    start: float
+    end: float
+
+
+def split_streams(annotations):
+    """Divides clips into parts of streams and clips to be joined.
+
+    A clip with `start` and `end` is a part of a stream; the time between the gestures of a video is background.
+
+    Args:
+        annotations: An `Annotations`.
+
+    Returns:
+        A dict from a video to the gestures in it, in order, and a list of the places of all other clips.
+
+    Raises:
+        ValueError: If gestures of a video overlap.
+    """
+    streams, others = {}, []
+    for place, (clip, label) in enumerate(zip(annotations.clips, annotations.label_ids(), strict=True)):
+        if clip.start is None or clip.end is None:
+            others.append(place)
+            continue
+        gestures = streams.setdefault(clip.path, [])
+        if not is_ignored(clip.label):
+            gestures.append(_Shown(int(label), clip.start, clip.end))
+    for path, gestures in streams.items():
+        gestures.sort(key=lambda gesture: gesture.start)
+        for gesture, following in itertools.pairwise(gestures):
+            if following.start < gesture.end:
+                raise ValueError(
+                    f"{path}: gestures of a stream must not overlap. Received: {gesture.start:g} to {gesture.end:g} s, "
+                    f"and {following.start:g} to {following.end:g} s"
+                )
+    return streams, others
+
+
+def _shown(intervals, begin, step, num_steps):
+    """The gestures that `num_steps` steps from `begin` on show: a list of (label id, first step, stop)."""
+    shown = []
+    for label, start, end in intervals:
+        first, stop = (math.ceil((time - begin) / step - 1e-9) for time in (start, end))
+        if stop > max(first, 0) and first < num_steps:
+            shown.append((label, max(first, 0), stop))
+    return shown
+
+
+def _canvas(parts, num_steps):
+    """The frames of all parts on one canvas, the height and width of each part, and the part of each frame."""
+    spaces = np.array([part.shape[1:3] for part in parts], np.int32)
+    numbers = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
+    frames = np.zeros((len(numbers), *spaces.max(axis=0), 3), np.uint8)
+    for number, part in enumerate(parts):
+        frames[numbers == number, : part.shape[1], : part.shape[2]] = part
+    return frames[:num_steps], spaces, numbers[:num_steps]
