@@ -5,13 +5,16 @@ examples:
   keras-action pretrain --output runs/motion --weights mobilenet_v2_imagenet.npz --seed 1
   keras-action pretrain --output runs/motion_tsm --model tsm --videos runs/motion/videos
 
-Two stages: nine gestures of an open hand, then sixty random paths of a pointing finger; straight to sixty classes, the
-training does not begin. Each stage is a run in OUTPUT, and the videos are in OUTPUT/videos. An interrupted command
-resumes with the same command. At the end OUTPUT gets the weights without the classifier in float16, about 4 MB. No
-path is near a gesture of EgoGestAR (see keras_action.data.render_path). docs/motion_weights.md has the results.
+Three stages: nine gestures of an open hand, then sixty random paths of a pointing finger; straight to sixty classes,
+the training does not begin. Then streams, joined from clips of 120 paths and of the open hand, for a causal model with
+a memory that learns step by step; the memory first learns alone. Each stage is a run in OUTPUT, and the videos are in
+OUTPUT/videos. An interrupted command resumes with the same command. At the end OUTPUT gets two files of weights without
+the classifier in float16: of clips, about 4 MB, and of streams, about 7 MB. No path is near a gesture of EgoGestAR (see
+keras_action.data.render_path). docs/motion_weights.md has the results.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -47,6 +50,10 @@ STAGES = (
     Stage("hands", "hand", clips_per_class=140, epochs=8),
     Stage("paths", "path", clips_per_class=28, epochs=8),
 )
+STREAMS = Stage("streams", "path", clips_per_class=22, epochs=4, num_paths=120)
+_HAND_STEP = 3  # of the open hand's gestures every third clip is in the streams, of its background each
+_VAL_STEP = 3  # of the validation clips, for the streams
+_MEMORY_SHARE = 0.28  # sequences for the first training of the memory, as a share of the clips
 
 
 def make_parser():
@@ -68,9 +75,8 @@ def make_parser():
     return parser
 
 
-def run_stage(stage, recipe, folder, videos, clips_share=1.0, workers=None):
-    """Renders the videos of a stage and trains on them, unless they are there already; returns the `Run`."""
-    import keras_action
+def render(stage, videos, clips_share=1.0, workers=None):
+    """Renders the videos of a stage, unless they are there already; returns the two `Annotations`."""
     from keras_action import data
 
     training_csv, validation_csv = data.write_synthetic_dataset(
@@ -83,39 +89,106 @@ def run_stage(stage, recipe, folder, videos, clips_share=1.0, workers=None):
         num_paths=stage.num_paths,
     )
     training = data.read_annotations(training_csv)
-    validation = data.read_annotations(validation_csv, labels=training.labels)
-    return keras_action.train(recipe, training, validation, folder / stage.name, tensorboard=False)
+    return training, data.read_annotations(validation_csv, labels=training.labels)
 
 
-def pretrain(recipe, folder, stages=STAGES, videos=None, clips_share=1.0, workers=None):
-    """Trains the stages one after the other, each from the weights of the one before.
+def stream_clips(paths, hands):
+    """The clips of random paths, and a part of those of the open hand, as one `Annotations`."""
+    from keras_action.data import Annotations
+    from keras_action.utils.intervals import is_ignored
+
+    background = [clip for clip in hands.clips if is_ignored(clip.label)]
+    gestures = [clip for clip in hands.clips if not is_ignored(clip.label)][::_HAND_STEP]
+    labels = tuple(sorted({*paths.labels, *hands.labels}))
+    return Annotations((*paths.clips, *background, *gestures), labels)
+
+
+def stream_recipe(recipe):
+    """The recipe of the streams, from that of the stage before."""
+    from .recipes import streams
+
+    settings = streams.recipe()
+    names = ("causal", "memory", "return_sequences", "num_segments", "sequences", "partial_batch_norm", "batch_size")
+    return recipe.replace(
+        **{name: getattr(settings, name) for name in names},
+        epochs=STREAMS.epochs,
+        label_smoothing=0.0,
+        learning_rate=1e-3,
+        warmup_epochs=0.1,
+        global_clipnorm=5.0,
+    )
+
+
+def begin_memory(recipe, training, path):
+    """The first training of the memory, with the rest frozen; writes the model to `path`, unless it is there."""
+    import keras
+
+    from keras_action.training.build import build_model, training_batches
+    from keras_action.training.memory import train_memory
+
+    if not path.is_file():
+        keras.utils.set_random_seed(recipe.seed)
+        model = build_model(recipe, len(training.labels), training.labels)
+        # Other sequences than those of the training that follows.
+        batches = training_batches(recipe.replace(seed=recipe.seed + 1000), training)
+        train_memory(model, batches, steps=math.ceil(_MEMORY_SHARE * len(training) / recipe.batch_size))
+        partial = path.with_name(f".{path.name}")
+        model.save(partial)
+        os.replace(partial, path)
+    return path
+
+
+def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_share=1.0, workers=None):
+    """Trains the stages one after the other, each from the weights of the one before, and then on streams.
 
     Args:
         recipe: The `Recipe` of the first stage, whose number of epochs is each stage's own unless it is below.
         folder: Path of the folder for the runs and the weights.
-        stages: The `Stage`s.
+        stages: The `Stage`s, the first one of the open hand.
+        streams: The `Stage` of the clips that are joined into streams.
         videos: Path of the folder of the videos; `None` for `videos` in `folder`.
         clips_share: Share of the clips.
         workers: Processes that render, or `None` for one for each core.
 
     Returns:
-        The path of the weights.
+        The paths of the weights of clips and of streams.
     """
+    import keras_action
+    from keras_action.data import Annotations
     from keras_action.models import save_motion_weights
     from keras_action.training.callbacks import read_log
 
     folder = Path(folder)
     videos = folder / "videos" if videos is None else Path(videos)
-    for stage in stages:
+
+    def train(stage, recipe, training, validation):
         started = time.monotonic()
-        run = run_stage(
-            stage, recipe.replace(epochs=min(recipe.epochs, stage.epochs)), folder, videos, clips_share, workers
-        )
+        run = keras_action.train(recipe, training, validation, folder / stage.name, tensorboard=False)
         accuracy = max(row["val_accuracy"] for row in read_log(run.folder))
+        of_what = "steps of the validation streams, weighted" if recipe.return_sequences else "validation clips"
         minutes = (time.monotonic() - started) / 60
-        print(f"{stage.name}: {accuracy:.1%} of the validation clips, {minutes:.0f} minutes", flush=True)
+        print(f"{stage.name}: {accuracy:.1%} of the {of_what}, {minutes:.0f} minutes", flush=True)
+        return run
+
+    for stage in stages:
+        sets = render(stage, videos, clips_share, workers)
+        run = train(stage, recipe.replace(epochs=min(recipe.epochs, stage.epochs)), *sets)
         recipe = recipe.replace(start_from=str(run.folder), weights=None)
-    return save_motion_weights(run.load_model(), folder / f"{recipe.backbone}_{recipe.model}.npz")
+    name = f"{recipe.backbone}_{recipe.model}"
+    of_clips = save_motion_weights(run.load_model(), folder / f"{name}.npz")
+
+    hands, _ = render(stages[0], videos, clips_share, workers)
+    paths, validation = render(streams, videos, clips_share, workers)
+    training = stream_clips(paths, hands)
+    recipe = stream_recipe(recipe)
+    start = begin_memory(recipe, training, folder / "memory.keras")
+    run = train(
+        streams,
+        recipe.replace(start_from=str(start)),
+        training,
+        Annotations(validation.clips[::_VAL_STEP], training.labels),
+    )
+    return of_clips, save_motion_weights(run.load_model(), folder / f"{name}_memory.npz")
 
 
 def main(argv=None):
@@ -126,7 +199,7 @@ def main(argv=None):
     try:
         fields = [f"model={arguments.model}", f"weights={arguments.weights}", f"seed={arguments.seed}"]
         recipe = load_recipe("drawing", [*fields, *arguments.set])
-        path = pretrain(
+        paths = pretrain(
             recipe,
             arguments.output,
             videos=arguments.videos,
@@ -137,7 +210,8 @@ def main(argv=None):
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(f"Interrupted. The same command resumes in {arguments.output}.")
-    print(f"Motion weights: {path}, {path.stat().st_size / 1e6:.2f} MB")
+    for path in paths:
+        print(f"Motion weights: {path}, {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ def build_action_net(
             gestures (docs/motion_weights.md).
         memory: `None` (the default), or an integer, the units of a `keras_action.layers.TemporalMemory` behind the
             pooled features of each frame, for streams: gestures of several strokes are longer than what the temporal
-            layers see. It needs `causal=True`, and starts fresh whatever `weights` are.
+            layers see. It needs `causal=True`, and starts fresh, but for 256 units with `weights="motion"`: there are
+            weights of an ACTION-Net that learned streams of synthetic motions.
         return_sequences: Whether to return the logits of each frame instead of their mean, for training on streams,
             where each step has a label of its own.
         dropout: Float, the share of pooled features dropped in training; 0.5 by default.
@@ -202,7 +203,7 @@ def _build(
     motion_file = None
     if weights == "motion":
         check_motion_arguments(kind, backbone, variant)
-        weights, variant, motion_file = None, VARIANT, motion_path(kind)
+        weights, variant, motion_file = None, VARIANT, motion_path(kind, memory)
     state_dict = _read_torch_weights(weights, backbone, variant)
     variant = get_variant(backbone, state_dict.names.variant if state_dict else variant)
     if entry.normalises_itself:

@@ -45,10 +45,10 @@ def check_motion_arguments(kind, backbone, variant=None, past_channels="second")
 
 
 def load_motion_weights(model, path):
-    """Sets all weights of a model but those of the classifier and the memory to motion weights.
+    """Sets all weights of a model but those of the classifier to motion weights.
 
-    The number of frames and their size may be any. The kernels of the learnable shift are converted by `causal_kernel`
-    if the model is causal.
+    The number of frames and their size may be any. A memory stays new if the file has none. Weights with a memory are
+    causal. Of others, the kernels of the learnable shift are converted by `causal_kernel` if the model is causal.
 
     Args:
         model: A model of `keras_action.build_action_net` or `build_tsm`.
@@ -58,7 +58,8 @@ def load_motion_weights(model, path):
         ValueError: If a layer is missing, or has weights of other shapes.
     """
     stored = read_motion_file(path)
-    layers = {layer.name: layer for layer in model.layers if layer.weights and layer.name not in (CLASSIFIER, MEMORY)}
+    new = {CLASSIFIER} if MEMORY in stored else {CLASSIFIER, MEMORY}
+    layers = {layer.name: layer for layer in model.layers if layer.weights and layer.name not in new}
     different = sorted(set(layers) ^ set(stored)) or [
         name
         for name, arrays in stored.items()
@@ -72,7 +73,8 @@ def load_motion_weights(model, path):
         )
     for name, arrays in stored.items():
         layers[name].set_weights(arrays)
-        make_causal(layers[name])
+        if MEMORY not in stored:
+            make_causal(layers[name])
 
 
 def save_motion_weights(model, path):

@@ -9,12 +9,22 @@ from keras_action.utils.files import write_whole
 
 BACKBONE = "mobilenet_v2"
 VARIANT = "torchvision"
+MEMORY_UNITS = 256
 FOLDER = Path(__file__).with_name("motion")
 _LARGEST = np.finfo(np.float16).max
 
 
-def motion_path(kind):
-    """Path of the motion weights of `"action_net"` or `"tsm"`, whether or not there is such a file."""
+def motion_path(kind, memory=None):
+    """Path of the motion weights of `"action_net"` or `"tsm"`, whether or not there is such a file.
+
+    Args:
+        kind: The model's kind.
+        memory: Units of its memory, or `None`. For a memory of `MEMORY_UNITS` there may be weights that were trained on
+            streams; for others those of a model without a memory are taken.
+    """
+    of_streams = FOLDER / f"{BACKBONE}_{kind}_memory.npz"
+    if memory == MEMORY_UNITS and of_streams.is_file():
+        return of_streams
     return FOLDER / f"{BACKBONE}_{kind}.npz"
 
 

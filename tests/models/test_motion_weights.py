@@ -8,7 +8,7 @@ import keras_action
 from keras_action.layers.temporal_shift import causal_kernel
 from keras_action.models import load_motion_weights, save_motion_weights
 from keras_action.weights import motion_files
-from keras_action.weights.motion_files import motion_path, read_motion_file
+from keras_action.weights.motion_files import MEMORY_UNITS, motion_path, read_motion_file
 
 BUILDERS = {"action_net": keras_action.build_action_net, "tsm": keras_action.build_tsm}
 
@@ -63,6 +63,18 @@ def test_a_causal_model_gets_causal_kernels(saved):
     np.testing.assert_array_equal(loaded, causal_kernel(kernel.astype(np.float16).astype(np.float32)))
 
 
+def test_a_memory_is_saved_with_its_causal_kernels(tmp_path):
+    source = scattered(build("action_net", causal=True, memory=4))
+    path = save_motion_weights(source, tmp_path / "memory.npz")
+    model = build("action_net", num_classes=5, causal=True, memory=4, return_sequences=True)
+    load_motion_weights(model, path)
+    for name in ("memory", "block_2_expand_action"):
+        for new, old in zip(model.get_layer(name).get_weights(), source.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(new, old.astype(np.float16))
+    with pytest.raises(ValueError, match="differs in"):
+        load_motion_weights(build("action_net", causal=True, memory=8), path)
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -113,3 +125,14 @@ def test_the_weights_of_this_package(kind, causal):
         if not name.endswith("_action"):
             for new, stored in zip(model.get_layer(name).get_weights(), arrays, strict=True):
                 np.testing.assert_array_equal(new, stored)
+
+
+def test_the_memory_of_this_package():
+    path = motion_path("action_net", MEMORY_UNITS)
+    assert path != motion_path("action_net") and path.stat().st_size <= 8e6
+    options = {"weights": "motion", "input_size": 32, "causal": True}
+    model = keras_action.build_action_net("mobilenet_v2", 8, 2, memory=MEMORY_UNITS, **options)
+    stored = read_motion_file(path)["memory"]
+    for new, old in zip(model.get_layer("memory").get_weights(), stored, strict=True):
+        np.testing.assert_array_equal(new, old)
+    assert motion_path("action_net", 2 * MEMORY_UNITS) == motion_path("action_net")

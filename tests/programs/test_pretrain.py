@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,14 +9,15 @@ from tests import tiny
 from training import pretrain
 
 STAGES = (pretrain.Stage("hands", "hand", 2, 2), pretrain.Stage("paths", "path", 2, 1, num_paths=3))
+STREAMS = pretrain.Stage("streams", "path", 2, 1, num_paths=4)
 
 
 @pytest.mark.usefixtures("eager")
 def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, capsys):
     def run():
-        return pretrain.pretrain(tiny.recipe(model="tsn"), tmp_path, STAGES, workers=1)
+        return pretrain.pretrain(tiny.recipe(model="tsn"), tmp_path, STAGES, STREAMS, workers=1)
 
-    path = run()
+    path, path_of_streams = run()
     first, second = load_run(tmp_path / "hands"), load_run(tmp_path / "paths")
     assert (len(first.labels), len(second.labels)) == (9, 4)
     assert (first.recipe.epochs, second.recipe.epochs) == (2, 1)
@@ -24,14 +27,27 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, capsys
     np.testing.assert_array_equal(
         layers["stem"][0], second.load_model().get_layer("stem").get_weights()[0].astype("float16")
     )
-    assert "paths: " in capsys.readouterr().out
+    third = load_run(tmp_path / "streams")
+    assert len(third.labels) == 4 + 9
+    assert third.recipe.start_from == str(tmp_path / "memory.keras")
+    of_streams = read_motion_file(path_of_streams)
+    assert set(of_streams) == {*layers, "memory"}
+    memory = third.load_model().get_layer("memory")
+    np.testing.assert_array_equal(of_streams["memory"][0], memory.get_weights()[0].astype("float16"))
+    output = capsys.readouterr().out
+    assert "paths: " in output and "streams: " in output
 
+    shutil.rmtree(tmp_path / "streams")  # the memory's first training is kept
     path.unlink()
     (tmp_path / "paths" / "last.keras").unlink()
     (tmp_path / "paths" / "best.keras").unlink()
     time = (tmp_path / "hands" / "best.keras").stat().st_mtime_ns
     run()
     assert (tmp_path / "hands" / "best.keras").stat().st_mtime_ns == time
+    assert "Epoch" in capsys.readouterr().out
+    for name, arrays in read_motion_file(path_of_streams).items():
+        for again, before in zip(arrays, of_streams[name], strict=True):
+            np.testing.assert_array_equal(again, before)
     for name, arrays in read_motion_file(path).items():
         for again, before in zip(arrays, layers[name], strict=True):
             np.testing.assert_array_equal(again, before)

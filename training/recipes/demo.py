@@ -1,7 +1,8 @@
-"""The synthetic gestures of `make demo`, from scratch, small enough for two CPU cores.
+"""The synthetic gestures of `make demo`, small enough for two CPU cores.
 
     make demo
 
+`recipe` is from scratch. The demo takes `motion` for ACTION-Net, `tsn` for TSN and `streams` for the long video.
 Results and times are in docs/results.md.
 """
 
@@ -9,6 +10,9 @@ import dataclasses
 
 from keras_action.data import Augmentation, Cropping, Reading
 from keras_action.training.recipe import Recipe
+
+from . import few_clips
+from . import streams as live
 
 
 def recipe():
@@ -28,6 +32,21 @@ def recipe():
         augmentation=Augmentation(flip=True),
         reading=Reading(cache=True),
     )
+
+
+def motion():
+    """ACTION-Net from the motion weights, which have seen hands like these: four epochs are enough."""
+    return dataclasses.replace(few_clips.recipe(), epochs=4, label_smoothing=0.0)
+
+
+def tsn():
+    """TSN from scratch. Seeing the same frames for both gestures of a pair, it can't exceed 5 / 9 of the clips."""
+    return dataclasses.replace(recipe(), model="tsn", epochs=8, jit_compile=False)
+
+
+def streams():
+    """ACTION-Net with a memory, for the long video."""
+    return dataclasses.replace(live.recipe(), epochs=1)
 
 
 def notebook():
