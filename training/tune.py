@@ -35,14 +35,16 @@ def make_parser():
     )
     parser.add_argument("--output", required=True, metavar="JSON", help="file to write")
     parser.add_argument(
+        "--store", action="store_true", help="also store the settings in MODEL, a .tflite file, which then uses them"
+    )
+    parser.add_argument(
         "--curve", metavar="PICTURE", help="detection rate over false alarms (default: OUTPUT with .png)"
     )
     parser.add_argument("--max-false-alarms", type=float, default=1.0, help="maximum per minute (default: 1)")
     parser.add_argument(
         "--firing",
         choices=("late", "early"),
-        default="late",
-        help="report a gesture when it has ended, or as soon as it is certain (default: late)",
+        help="report a gesture when it has ended, or as soon as it is certain (default: as the model's settings)",
     )
     parser.add_argument(
         "--window-seconds",
@@ -64,6 +66,8 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from keras_action import plots
 
+    if arguments.store and Path(arguments.model).suffix != ".tflite":
+        sys.exit(f"error: --store needs a .tflite file. Received: MODEL {arguments.model}")
     try:
         settings, curves, chosen = _tune(arguments)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
@@ -71,6 +75,9 @@ def main(argv=None):
     settings.save(arguments.output)
     picture = Path(arguments.curve) if arguments.curve else Path(arguments.output).with_suffix(".png")
     written = [arguments.output]
+    if arguments.store:
+        _store(settings, arguments.model)
+        written.append(arguments.model)
     try:
         figure = plots.operating_curve_figure(curves, chosen, max_false_alarms=arguments.max_false_alarms)
         plots.save_figure(figure, picture)
@@ -99,7 +106,7 @@ def _tune(arguments):
             arguments.cache,
             say=lambda line: print(f"  {line}", flush=True),
         )
-        limits = (recognizer.clip_seconds, arguments.max_false_alarms)
+        limits = (recognizer.tuning_scale, arguments.max_false_alarms)
         settings = tune_events(streams, recognizer.settings, *limits, match)
         reports = {
             "before": evaluate_streams(streams, recognizer.settings, match),
@@ -120,10 +127,21 @@ def _tune(arguments):
     return settings, curves, chosen
 
 
+def _store(settings, path):
+    """Writes event settings into the metadata of a LiteRT file."""
+    from keras_action import litert
+
+    metadata = litert.read_metadata(path)
+    extra = {**metadata.extra, "event_settings": settings.to_dict()}
+    litert.write_metadata(path, dataclasses.replace(metadata, extra=extra))
+
+
 def _recognizer_to_tune(arguments, window_seconds):
     """The recogniser with these windows, and the initial settings."""
     recognizer = make_recognizer(arguments, window_seconds=window_seconds)
-    changes = {"firing": arguments.firing}
+    changes = {}
+    if arguments.firing is not None:
+        changes["firing"] = arguments.firing
     if arguments.ignore is not None:
         changes["ignore"] = tuple(arguments.ignore)
     # The settings contain the windows only if they were given.

@@ -12,6 +12,8 @@ from keras_action.recognition.settings import window_lengths
 from keras_action.recognition.sliding_windows import SlidingWindows
 from keras_action.recognition.stream_pipeline import StreamPipeline
 
+_TUNED_STEPS = 8
+
 
 class GestureRecognizer:
     """Recognises gestures in a stream of frames, with a model of clips or a streaming model.
@@ -254,6 +256,11 @@ class GestureRecognizer:
         # A Keras model runs as a compiled graph this way, and operation by operation when it is called.
         predict = getattr(self.model, "predict_on_batch", self.model)
         return SlidingWindows(predict, self.num_segments, len(self.labels), self.window_seconds, self.stride)
+
+    @property
+    def tuning_scale(self):
+        """Seconds of which `tune_events` tries multiples: a clip, or eight steps of a model with `return_sequences`."""
+        return _TUNED_STEPS * self.stride if self._return_sequences else self.clip_seconds
 
     @property
     def _return_sequences(self):
