@@ -295,7 +295,7 @@ def _warn_if_trained_on_clips(arguments, recognizer):
     from keras_action.recognition.loading import stream_warning
 
     name = Path(arguments.model).name
-    warning = stream_warning(name, recognizer.knows_streams, recognizer.labels, recognizer.clip_seconds)
+    warning = stream_warning(name, recognizer.knows_streams, recognizer.labels)
     if warning is not None and arguments.settings is None:
         print(f"warning: {warning}", file=sys.stderr)
 

@@ -13,7 +13,7 @@ from tests.documentation import ROOT, SHELLS, blocks, commands, pages
 
 # The blocks that are not run, by page: the first line of each, or all.
 NOT_RUN = {
-    "README.md": ["python3 -m venv", "make demo", "keras-action join", "keras-action verify"],
+    "README.md": ["python3 -m venv", "make demo", "keras-action train --recipe streams", "keras-action verify"],
     "docs/activation_maps.md": ['R="runs/drawings"', 'R="runs/ego"', "python -m benchmarks.map_motion"],
     "docs/data_sets.md": ["pip install 'keras_action[beam]'", "import keras_cv", "pip install 'tensorflow==2.17"],
     "docs/devices.md": "all",
@@ -26,7 +26,7 @@ NOT_RUN = {
     "docs/several_devices.md": "all",
     "docs/studio.md": "all",
     "docs/torch_checkpoints.md": ["curl -LO", "weights = torch.load"],
-    "docs/training.md": ["keras-action train --recipe drawing"],
+    "docs/training.md": ["keras-action train --recipe streams"],
     "docs/tutorial.md": ["git clone"],
     "docs/web.md": "all",
 }

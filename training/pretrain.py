@@ -51,8 +51,8 @@ STAGES = (
     Stage("paths", "path", clips_per_class=28, epochs=8),
 )
 STREAMS = Stage("streams", "path", clips_per_class=22, epochs=4, num_paths=120)
-_HAND_STEP = 3  # of the open hand's gestures every third clip is in the streams, of its background each
-_VAL_STEP = 3  # of the validation clips, for the streams
+_HAND_STEP = 3  # of the open hand's gestures every third clip is in the streams
+_VAL_STEP = 3  # and of the validation clips of gestures
 _MEMORY_SHARE = 0.28  # sequences for the first training of the memory, as a share of the clips
 
 
@@ -92,15 +92,13 @@ def render(stage, videos, clips_share=1.0, workers=None):
     return training, data.read_annotations(validation_csv, labels=training.labels)
 
 
-def stream_clips(paths, hands):
-    """The clips of random paths, and a part of those of the open hand, as one `Annotations`."""
-    from keras_action.data import Annotations
+def thin_out(annotations, step):
+    """The clips of the background, and every `step`-th one of the gestures."""
     from keras_action.utils.intervals import is_ignored
 
-    background = [clip for clip in hands.clips if is_ignored(clip.label)]
-    gestures = [clip for clip in hands.clips if not is_ignored(clip.label)][::_HAND_STEP]
-    labels = tuple(sorted({*paths.labels, *hands.labels}))
-    return Annotations((*paths.clips, *background, *gestures), labels)
+    background = [clip for clip in annotations.clips if is_ignored(clip.label)]
+    gestures = [clip for clip in annotations.clips if not is_ignored(clip.label)]
+    return (*background, *gestures[::step])
 
 
 def stream_recipe(recipe):
@@ -157,6 +155,7 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
     from keras_action.data import Annotations
     from keras_action.models import save_motion_weights
     from keras_action.training.callbacks import read_log
+    from keras_action.training.run import LAST, load_keras_file
 
     folder = Path(folder)
     videos = folder / "videos" if videos is None else Path(videos)
@@ -179,16 +178,14 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
 
     hands, _ = render(stages[0], videos, clips_share, workers)
     paths, validation = render(streams, videos, clips_share, workers)
-    training = stream_clips(paths, hands)
+    labels = tuple(sorted({*paths.labels, *hands.labels}))
+    training = Annotations((*paths.clips, *thin_out(hands, _HAND_STEP)), labels)
+    validation = Annotations(thin_out(validation, _VAL_STEP), labels)
     recipe = stream_recipe(recipe)
     start = begin_memory(recipe, training, folder / "memory.keras")
-    run = train(
-        streams,
-        recipe.replace(start_from=str(start)),
-        training,
-        Annotations(validation.clips[::_VAL_STEP], training.labels),
-    )
-    return of_clips, save_motion_weights(run.load_model(), folder / f"{name}_memory.npz")
+    run = train(streams, recipe.replace(start_from=str(start)), training, validation)
+    # The last epoch's: the accuracy of steps is less certain than that the schedule has ended.
+    return of_clips, save_motion_weights(load_keras_file(run.folder / LAST), folder / f"{name}_memory.npz")
 
 
 def main(argv=None):

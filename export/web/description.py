@@ -74,7 +74,7 @@ def describe_model(path, settings=None):
         "outputs": [_tensor(name, file.tensor(index)) for name, index in file.outputs.items()],
         "settings": settings.to_dict(),
         "operating_points": points,
-        "warning": stream_warning(path.name, knows_streams, metadata.labels, metadata.clip_seconds),
+        "warning": stream_warning(path.name, knows_streams, metadata.labels),
     }
 
 

@@ -9,9 +9,6 @@ from keras_action.recognition.detectors import settings_from_dict
 from keras_action.recognition.settings import DetectorSettings
 from keras_action.utils.intervals import is_ignored
 
-# Lengths of windows to train on, as multiples of a clip.
-_WINDOWS = (0.5, 0.7, 1, 1.4, 2)
-
 
 class LoadedModel(NamedTuple):
     """A model for a recogniser, and the values stored with it.
@@ -84,24 +81,21 @@ def stored_settings(metadata):
     return None if values is None else settings_from_dict(values)
 
 
-def stream_warning(name, knows_streams, labels, clip_seconds):
-    """The warning for a stream and a model that was not trained on streams; `None` if it was.
+def stream_warning(name, knows_streams, labels):
+    """The line on a model that is run on a stream and has seen none in training; `None` if it has.
 
     Args:
-        name: Name of the model's file.
+        name: Name of its file.
         knows_streams: As of `LoadedModel`.
         labels: Names of its classes.
-        clip_seconds: Length of its clips, in seconds.
     """
     if knows_streams:
         return None
     reason = "was trained on whole clips" if knows_streams is False else "may have been trained on whole clips"
-    pauses = " --pauses background" if any(map(is_ignored, labels)) else ""
-    lengths = " ".join(f"{multiple * clip_seconds:.2g}" for multiple in _WINDOWS)
+    clips = "the same clips" if any(map(is_ignored, labels)) else 'the same clips, and some of a class "none"'
     return (
-        f"{name} {reason}: in a stream it may detect few gestures, or none. Train it with --train windows.csv, windows "
-        f"of streams of its training clips, written by: keras-action join --data CLIPS --output streams.mp4 "
-        f"--max-pause 3{pauses} --windows windows.csv --window-seconds {lengths}"
+        f"{name} {reason}: in a stream it may detect few gestures, or none. Train a model of streams on {clips}: "
+        "keras-action train --recipe streams --train CLIPS --output runs/live"
     )
 
 

@@ -178,8 +178,8 @@ class EventSettings(DetectorSettings):
             stride: Time from one step to the next, in seconds.
             **changes: Other fields, which override these.
         """
-        fields = {"smoothing": 2 * stride, "min_duration": 0.0, "merge_gap": 2 * stride, "refractory": 0.5}
-        return cls(**{**fields, "firing": "early", **changes})
+        fields = {"on_threshold": 0.8, "smoothing": 2 * stride, "min_duration": 0.0, "merge_gap": 2 * stride}
+        return cls(**{**fields, "refractory": 0.5, "firing": "early", **changes})
 
     def with_on_threshold(self, threshold):
         """The settings with another `on_threshold`; `off_threshold` is lowered to it where it is higher."""

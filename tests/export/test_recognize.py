@@ -14,7 +14,7 @@ import pytest
 from export.recognize import main
 from keras_action.data import iter_frames, video_info
 from keras_action.litert import read_metadata, write_metadata
-from keras_action.recognition import EventSettings
+from keras_action.recognition import EventSettings, GestureRecognizer
 
 TRUTH = [("red", 1, 2), ("green", 3, 4), ("blue", 5, 6)]
 
@@ -62,10 +62,28 @@ def test_reports_in_time(merge_gap, detected, model, stream, truth, tmp_path, ca
     assert "3 of 3 gestures detected" in capsys.readouterr().out
 
 
+def test_tuned_settings_are_stored_in_the_file(model, stream, truth, tmp_path, capsys):
+    from training import tune
+
+    path = tmp_path / "gesture.tflite"
+    path.write_bytes(model.read_bytes())
+    video = shutil.copy(stream, tmp_path / "stream.mp4")
+    shutil.copy(truth, tmp_path / "stream.mp4.csv")
+    arguments = ["--streams", str(video), "--output", str(tmp_path / "events.json")]
+    with pytest.raises(SystemExit, match=r"error: --store needs a .tflite file. Received: MODEL runs/mine"):
+        tune.main(["runs/mine", *arguments, "--store"])
+    tune.main([str(path), *arguments, "--firing", "early"])
+    assert path.read_bytes() == model.read_bytes()
+    tune.main([str(path), *arguments, "--firing", "early", "--store"])
+    stored = read_metadata(path).extra["event_settings"]
+    assert stored == json.loads((tmp_path / "events.json").read_text())
+    assert GestureRecognizer(path).settings == EventSettings.load(tmp_path / "events.json")
+    assert f", {path}" in capsys.readouterr().out
+
+
 WARNING = (
-    "warning: {} {}: in a stream it may detect few gestures, or none. Train it with --train windows.csv, windows of "
-    "streams of its training clips, written by: keras-action join --data CLIPS --output streams.mp4 --max-pause 3 "
-    "--pauses background --windows windows.csv --window-seconds 0.5 0.7 1 1.4 2\n"
+    "warning: {} {}: in a stream it may detect few gestures, or none. Train a model of streams on the same clips: "
+    "keras-action train --recipe streams --train CLIPS --output runs/live\n"
 )
 
 

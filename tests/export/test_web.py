@@ -433,7 +433,7 @@ def test_a_model_that_has_seen_no_streams_says_so(clip_file, whole_clips_file, f
     (first, second), printed = warnings(clip_file, whole_clips_file)
     assert first is None
     assert second.startswith("whole_clips.tflite was trained on whole clips: in a stream it may detect few gestures")
-    assert "keras-action join --data CLIPS" in second and "\n" not in second
+    assert "keras-action train --recipe streams" in second and "\n" not in second
     assert printed == f"warning: {second}\n"
     assert warnings(clip_file) == ([None], "")
     assert warnings(whole_clips_file, "--settings", settings) == ([None], "")

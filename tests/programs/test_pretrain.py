@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_action.training import load_run
+from keras_action.training.run import load_keras_file
 from keras_action.weights.motion_files import read_motion_file
 from tests import tiny
 from training import pretrain
@@ -32,7 +33,7 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, capsys
     assert third.recipe.start_from == str(tmp_path / "memory.keras")
     of_streams = read_motion_file(path_of_streams)
     assert set(of_streams) == {*layers, "memory"}
-    memory = third.load_model().get_layer("memory")
+    memory = load_keras_file(tmp_path / "streams" / "last.keras").get_layer("memory")
     np.testing.assert_array_equal(of_streams["memory"][0], memory.get_weights()[0].astype("float16"))
     output = capsys.readouterr().out
     assert "paths: " in output and "streams: " in output

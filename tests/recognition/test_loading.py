@@ -122,20 +122,21 @@ def test_settings_in_a_file(folder, tmp_path):
     ("knows_streams", "labels", "parts"),
     [
         (True, ("none", "a"), None),
-        (False, ("None", "a"), ["g.tflite was trained on whole clips", " --pauses background"]),
-        (False, ("a", "b"), ["g.tflite was trained on whole clips", "--max-pause 3 --windows"]),
-        (None, ("a", "b"), ["g.tflite may have been trained on whole clips", "--window-seconds 1 1.4 2 2.8 4"]),
+        (False, ("None", "a"), ["g.tflite was trained on whole clips", " on the same clips: "]),
+        (None, ("a", "b"), ["g.tflite may have been trained on whole clips", 'and some of a class "none": ']),
     ],
 )
 def test_warning_of_a_model_of_clips(knows_streams, labels, parts):
-    """The command fits the classes, as only a class without a gesture can fill the pauses, and the clips' length."""
-    from training.join import make_parser
+    """The command fits the classes, as only a class without a gesture can fill the pauses."""
+    from training.recipes import load_recipe
+    from training.train import make_parser
 
-    line = stream_warning("g.tflite", knows_streams, labels, 2.0)
+    line = stream_warning("g.tflite", knows_streams, labels)
     assert (line is None) == (parts is None)
     if parts:
         assert all(part in line for part in parts) and "\n" not in line
-        make_parser().parse_args(line.split("keras-action join ")[1].split())
+        arguments = make_parser().parse_args(line.split("keras-action train ")[1].split())
+        assert load_recipe(arguments.recipe).return_sequences
 
 
 def _play(recognizer):
