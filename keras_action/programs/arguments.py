@@ -30,8 +30,9 @@ def add_recipe_arguments(parser, default="small", default_text="small"):
         "--recipe",
         default=default,
         metavar="NAME[:FUNCTION]",
-        help="few_clips, small, modern, jester, something_something, egogesture, egogestar, drawing, demo, or the path "
-        "of a Python file; after a colon one of its functions, as jester:reference_code or mine.py:large (default: "
+        help="few_clips, streams, small, modern, jester, something_something, egogesture, egogestar, drawing, demo, or "
+        "the path of a Python file; after a colon one of its functions, as jester:reference_code or mine.py:large "
+        "(default: "
         f"{default_text})",
     )
     add_set_argument(parser)
