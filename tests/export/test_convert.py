@@ -13,7 +13,7 @@ from export.verify import main as verify_main
 from keras_action.litert import LiteRTModel, LiteRTStream, convert, read_metadata
 from tests import tiny
 from tests.litert.color_model import LABELS, color_clips, write_color_run
-from tests.test_case import reference
+from tests.test_case import eagerly, reference
 
 SLOW = [pytest.param(value, marks=pytest.mark.slow) for value in sorted(set(QUANTIZATIONS) - {"float32", "int8"})]
 
@@ -180,28 +180,37 @@ def test_a_checkpoint_whose_keys_do_not_tell_its_kind(tmp_path, capsys):
     assert read_metadata(path).num_segments == 2
 
 
-@pytest.mark.parametrize("quantization", ["float32", "int8"])
-def test_a_model_of_streams_becomes_a_streaming_file(quantization, tmp_path, capsys, monkeypatch):
-    tiny.register(monkeypatch)
-    csv = tiny.write_videos(tmp_path, per_class=4)
+@pytest.fixture(scope="module")
+def stream_run(tmp_path_factory):
+    """A run of a model of streams, and the CSV of its clips."""
+    folder = tmp_path_factory.mktemp("stream_run")
+    csv = tiny.write_videos(folder, per_class=4)
     csv.write_text(csv.read_text().replace(",dark", ",none"))
-    clips = keras_action.data.read_annotations(csv)
-    recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=8, time_step=0.25, epochs=2)
-    recipe = recipe.replace(gradient_accumulation_steps=2)
-    keras_action.train(recipe, clips, None, tmp_path / "run", tensorboard=False)
+    with pytest.MonkeyPatch.context() as patch, eagerly():
+        tiny.register(patch)
+        recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=8, time_step=0.25, epochs=2)
+        recipe = recipe.replace(gradient_accumulation_steps=2)
+        clips = keras_action.data.read_annotations(csv)
+        return keras_action.train(recipe, clips, None, folder / "run", tensorboard=False), csv
+
+
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+def test_a_model_of_streams_becomes_a_streaming_file(quantization, stream_run, tmp_path, capsys, monkeypatch):
+    tiny.register(monkeypatch)
+    run, csv = stream_run
     path = tmp_path / "live.tflite"
-    main([str(tmp_path / "run"), "--quantization", quantization, "--representative", str(csv), "--output", str(path)])
+    main([str(run.folder), "--quantization", quantization, "--representative", str(csv), "--output", str(path)])
     text = capsys.readouterr().out
     assert float(re.search(r"same class +(\S+)%", text)[1]) > 95
     with pytest.raises(SystemExit) as done:
-        verify_main([str(path), "--model", str(tmp_path / "run"), "--data", str(csv), "--runs", "0"])
+        verify_main([str(path), "--model", str(run.folder), "--data", str(csv), "--runs", "0"])
     assert done.value.code == 0
     assert float(re.search(r"same class +(\S+)%", capsys.readouterr().out)[1]) > 95
     metadata = read_metadata(path)
     assert metadata.return_sequences and metadata.time_step == 0.25
     recognizer = keras_action.GestureRecognizer(path)
     assert (recognizer.stride, recognizer.predictor.average_over) == (0.25, 1)
-    stream, run = LiteRTStream(path), keras_action.load_run(tmp_path / "run")
+    stream = LiteRTStream(path)
     assert stream.average_over == 1 and "state_memory_gru" in stream.states()
     with pytest.raises(ValueError, match="A model with `return_sequences` is for streams"):
         convert(run.load_model(), tmp_path / "clip.tflite")

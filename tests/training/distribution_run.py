@@ -54,6 +54,9 @@ def main(devices, clips, runs):
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
     tiny.register(pytest.MonkeyPatch())
     for run in json.loads(runs):
+        # To trace takes longer than these runs; replicas need a graph.
+        is_eager = keras.backend.backend() == "tensorflow" and run.get("strategy", "none") == "none"
+        tf.config.run_functions_eagerly(is_eager)
         try:
             train(clips, **run)
         except (KeyboardInterrupt, ValueError) as error:

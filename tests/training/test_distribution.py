@@ -22,7 +22,8 @@ from training.train import make_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_DEVICE = {"dropout": 0.0, "synchronized_batch_norm": True}  # with which replicas must be as one device
-JIT = {"jit_compile": None}  # on JAX what is not compiled is not divided
+# On JAX what is not compiled is not divided. ACTION's modules take longest to compile.
+JIT = {"jit_compile": None, "model": "tsm"}
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend")
 
@@ -260,7 +261,7 @@ def test_synchronized_batch_norm_is_that_of_actions_too(annotations):
 SETTINGS = {"num_segments": 2, "input_size": 32, "batch_size": 4, "seed": 3}
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_parts_of_batches_are_the_batches(annotations, count):
     def batches(**options):
         return list(training_dataset(annotations, **SETTINGS, **options).take(5).as_numpy_iterator())
@@ -277,10 +278,11 @@ def test_a_part_that_is_none_is_an_error(annotations, shard):
         training_dataset(annotations, **SETTINGS, shard=shard)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("number", [1, 8, 9])
 def test_validation_batches_are_full_and_report_what_short_ones_would(annotations, number):
     annotations = Annotations(annotations.clips[:number], annotations.labels)
-    recipe = tiny.recipe(label_smoothing=0.0)
+    recipe = tiny.recipe(label_smoothing=0.0, model="tsn")
     model = build_model(recipe, 2)
     compile_model(model, recipe, 3, frozen=False)
     batches = validation_batches(recipe, annotations)
