@@ -30,7 +30,7 @@ def make_parser():
         prog="keras-action demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", default="demo", help="folder for everything (default: demo)")
-    parser.add_argument("--clips-per-class", type=int, default=64, help="synthetic clips of each class (default: 64)")
+    parser.add_argument("--clips-per-class", type=int, default=48, help="synthetic clips of each class (default: 48)")
     parser.add_argument("--seed", type=int, default=0, help="of the videos and the training (default: 0)")
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="override fields of the recipes"

@@ -41,7 +41,7 @@ def motion():
 
 def tsn():
     """TSN from scratch. Seeing the same frames for both gestures of a pair, it can't exceed 5 / 9 of the clips."""
-    return dataclasses.replace(recipe(), model="tsn", epochs=8, jit_compile=False)
+    return dataclasses.replace(recipe(), model="tsn", epochs=6, jit_compile=False)
 
 
 def streams():
