@@ -46,7 +46,7 @@ def test_patterns(names):
     assert names.matching(["action"], graph) == graph[1:3]
     assert names.matching(["action/shift", "wid.*"], graph) == graph[:2]
     assert names.matching(["widen|classifier"], graph) == [graph[0], graph[3]]
-    with pytest.raises(ValueError, match=r"known are classifier.*Received: 'clasifier'"):
+    with pytest.raises(ValueError, match=r"Similar names are classifier.*Received: 'clasifier'"):
         names.matching(["clasifier"], graph)
     with pytest.raises(ValueError, match="Not a regular expression"):
         names.matching(["widen("], graph)

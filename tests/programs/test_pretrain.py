@@ -1,20 +1,26 @@
+import dataclasses
 import shutil
 
 import numpy as np
 import pytest
 
+from keras_action.data import Sequences
 from keras_action.training import load_run
 from keras_action.training.run import load_keras_file
 from keras_action.weights.motion_files import read_motion_file
 from tests import tiny
 from training import pretrain
+from training.recipes import streams
 
 STAGES = (pretrain.Stage("hands", "hand", 2, 2), pretrain.Stage("paths", "path", 2, 1, num_paths=3))
 STREAMS = pretrain.Stage("streams", "path", 2, 1, num_paths=4)
 
 
 @pytest.mark.usefixtures("eager")
-def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, capsys):
+def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkeypatch, capsys):
+    few_steps = dataclasses.replace(streams.recipe(), num_segments=8, memory=4, sequences=Sequences(time_step=0.5))
+    monkeypatch.setattr(streams, "recipe", lambda: few_steps)
+
     def run():
         return pretrain.pretrain(tiny.recipe(model="tsn"), tmp_path, STAGES, STREAMS, workers=1)
 

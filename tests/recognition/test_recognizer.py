@@ -540,7 +540,7 @@ def test_a_litert_model_serves_as_well_as_its_path(files, tmp_path):
 def test_a_streaming_object_keeps_the_way_of_resizing():
     model = RedStream()
     assert GestureRecognizer(model).crop_to_aspect_ratio is True
-    model.metadata.recipe = {"crop_to_aspect_ratio": False}
+    model.metadata.crop_to_aspect_ratio = False
     assert GestureRecognizer(model).crop_to_aspect_ratio is False
     assert GestureRecognizer(model, crop_to_aspect_ratio=True).crop_to_aspect_ratio is True
     model.num_classes = 2
