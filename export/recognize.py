@@ -95,7 +95,7 @@ def make_parser():
     settings.add_argument(
         "--firing",
         choices=("late", "early"),
-        help="report a gesture when it has ended, or as soon as it is certain (default: late)",
+        help="report a gesture when it has ended, or as soon as it is certain (default: as the settings)",
     )
     return parser
 

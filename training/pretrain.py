@@ -109,7 +109,6 @@ def stream_recipe(recipe):
     names = ("causal", "memory", "return_sequences", "num_segments", "sequences", "partial_batch_norm", "batch_size")
     return recipe.replace(
         **{name: getattr(settings, name) for name in names},
-        epochs=STREAMS.epochs,
         label_smoothing=0.0,
         learning_rate=1e-3,
         warmup_epochs=0.1,
@@ -162,6 +161,7 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
 
     def train(stage, recipe, training, validation):
         started = time.monotonic()
+        recipe = recipe.replace(epochs=min(recipe.epochs, stage.epochs))
         run = keras_action.train(recipe, training, validation, folder / stage.name, tensorboard=False)
         accuracy = max(row["val_accuracy"] for row in read_log(run.folder))
         of_what = "steps of the validation streams, weighted" if recipe.return_sequences else "validation clips"
@@ -170,8 +170,7 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
         return run
 
     for stage in stages:
-        sets = render(stage, videos, clips_share, workers)
-        run = train(stage, recipe.replace(epochs=min(recipe.epochs, stage.epochs)), *sets)
+        run = train(stage, recipe, *render(stage, videos, clips_share, workers))
         recipe = recipe.replace(start_from=str(run.folder), weights=None)
     name = f"{recipe.backbone}_{recipe.model}"
     of_clips = save_motion_weights(run.load_model(), folder / f"{name}.npz")

@@ -65,19 +65,19 @@ def main(argv=None):
     arguments = make_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from keras_action import plots
+    from keras_action.recognition.loading import store_settings
 
     if arguments.store and Path(arguments.model).suffix != ".tflite":
         sys.exit(f"error: --store needs a .tflite file. Received: MODEL {arguments.model}")
     try:
         settings, curves, chosen = _tune(arguments)
+        settings.save(arguments.output)
+        if arguments.store:
+            store_settings(arguments.model, settings)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"error: {error}")
-    settings.save(arguments.output)
     picture = Path(arguments.curve) if arguments.curve else Path(arguments.output).with_suffix(".png")
-    written = [arguments.output]
-    if arguments.store:
-        _store(settings, arguments.model)
-        written.append(arguments.model)
+    written = [arguments.output, *([arguments.model] if arguments.store else [])]
     try:
         figure = plots.operating_curve_figure(curves, chosen, max_false_alarms=arguments.max_false_alarms)
         plots.save_figure(figure, picture)
@@ -125,15 +125,6 @@ def _tune(arguments):
     for field, value in settings.to_dict().items():
         print(f"{field:<17} {value}")
     return settings, curves, chosen
-
-
-def _store(settings, path):
-    """Writes event settings into the metadata of a LiteRT file."""
-    from keras_action import litert
-
-    metadata = litert.read_metadata(path)
-    extra = {**metadata.extra, "event_settings": settings.to_dict()}
-    litert.write_metadata(path, dataclasses.replace(metadata, extra=extra))
 
 
 def _recognizer_to_tune(arguments, window_seconds):

@@ -1,7 +1,6 @@
 """The training of a studio, from its takes to a LiteRT file. Runs in a process of its own: `python -m … FOLDER`."""
 
 import csv
-import dataclasses
 import itertools
 import json
 import os
@@ -236,7 +235,7 @@ def tune(project, file, validation):
         pauses = "background" if has_background else "hold"
         videos = [(video, join_clips(validation, video, min_pause=1, max_pause=3, pauses=pauses))]
     streams = [(record_logits(recognizer, iter_frames(video)), truth) for video, truth in videos]
-    settings = tune_events(streams, recognizer.settings, recognizer.clip_seconds, _FALSE_ALARMS)
+    settings = tune_events(streams, recognizer.settings, recognizer.tuning_scale, _FALSE_ALARMS)
     return settings, operating_curve(streams, settings), source
 
 
@@ -245,12 +244,10 @@ def write_result(project, file, settings, points, evaluation, split):
 
     The last file appears last: until then the page shows the result of the training before.
     """
-    from keras_action.litert import read_metadata, write_metadata
+    from keras_action.recognition.loading import store_settings
 
     useful = useful_points(points, settings.on_threshold)
-    metadata = read_metadata(file)
-    extra = {"event_settings": settings.to_dict(), "operating_points": [dataclasses.asdict(point) for point in useful]}
-    write_metadata(file, dataclasses.replace(metadata, extra={**metadata.extra, **extra}))
+    store_settings(file, settings, useful)
     previous = read_json(project.model / RESULT) or {}
     number = int(previous.get("number", 0)) + 1
     name = f"gestures_{number}.tflite"

@@ -11,7 +11,7 @@ from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError, video_info
 from keras_action.data.frame_folders import frame_part, has_frames, sorted_frames
 from keras_action.data.shards.format import is_shard_set
 from keras_action.data.shards.manifest import read_shards
-from keras_action.data.stream_folders import read_stream_folder, stream_videos
+from keras_action.data.stream_folders import read_streams, stream_videos
 from keras_action.utils.labels import normalize_label
 
 _GROUPS = ("group", "subject", "session")
@@ -68,8 +68,10 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
     if path.is_dir():
         if is_shard_set(path):
             annotations = read_shards(path, labels)
+        elif videos := stream_videos(path):
+            annotations = read_streams(videos, labels)
         else:
-            annotations = (read_stream_folder if stream_videos(path) else _read_folder)(path, labels)
+            annotations = _read_folder(path, labels)
     elif path.exists():
         annotations = _read_csv(path, labels, check_ends)
     else:

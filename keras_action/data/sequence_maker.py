@@ -61,24 +61,23 @@ class SequenceMaker:
         background = [place for place in clips if is_ignored(annotations.clips[place].label)]
         self._gestures = sorted(set(clips) - set(background))
         self._backgrounds = background
-        self._streamed = [(path, k) for path, intervals in streams.items() for k in range(len(intervals))]
+        # The videos of streams come after the clips.
+        self._streams = dict(enumerate(streams.values(), start=len(annotations)))
+        self._streamed = [(place, k) for place, gestures in self._streams.items() for k in range(len(gestures))]
         ignored = [number for number, label in enumerate(annotations.labels) if is_ignored(label)]
         if not ignored or not (self._gestures or self._streamed) or (self._gestures and not background):
             raise ValueError(
                 'Sequences need clips of gestures and of the background, which shows none: a class "none". '
                 f"Received: labels={list(annotations.labels)}"
             )
-        self._clips, self._failures = annotations.clips, failures
-        other = next((clip.path for clip in self._clips if not isinstance(open_clip(clip), VideoSource)), None)
+        other = next((clip.path for clip in annotations.clips if not isinstance(open_clip(clip), VideoSource)), None)
         if other is not None:
             raise ValueError(f"Sequences are joined from videos, not from frame folders or shards. Received: {other}")
         self._background_id = ignored[0]
-        self._streams = streams
-        self._videos = {path: len(self._clips) + number for number, path in enumerate(streams)}
-        videos = tuple(Clip(path, annotations.labels[ignored[0]]) for path in streams)
-        whole = Annotations(self._clips + videos, annotations.labels)
-        self._reader = ClipReader(whole, short_side, failures, reading.decoder, reading.cache)
-        self._seconds = {}
+        self._clips = (*annotations.clips, *(Clip(path, annotations.labels[ignored[0]]) for path in streams))
+        both = Annotations(self._clips, annotations.labels)
+        self._reader = ClipReader(both, short_side, failures, reading.decoder, reading.cache)
+        self._failures, self._seconds = failures, {}
         self._num_steps, self._sequences = num_steps, sequences
 
     def make(self, seeds):
@@ -118,16 +117,15 @@ class SequenceMaker:
             frames, label = self._reader.read(place, lambda count: (shares * count).astype(int))
             return frames.pixels, int(label)
 
-        return self._first_decodable(rng.permutation(places), lambda place: self._clips[place], read)
+        return self._first_decodable(((place,) for place in rng.permutation(places)), read)
 
     def _section(self, num_steps, rng):
         """At most `num_steps` frames around a gesture of a stream, and a list of (label id, first step, stop)."""
         speed, phase, share = rng.uniform(*self._sequences.speeds), rng.uniform(), rng.uniform()
         step = self._sequences.time_step * speed
 
-        def read(chosen):
-            path, number = chosen
-            intervals, timeline = self._streams[path], read_timeline(path)
+        def read(place, number):
+            intervals, timeline = self._streams[place], read_timeline(self._clips[place].path)
             latest = max(0.0, timeline.duration - num_steps * step)
             begin = float(np.clip(intervals[number].end - share * num_steps * step, 0, latest))
             # A gesture is never cut at the beginning.
@@ -135,21 +133,19 @@ class SequenceMaker:
             times = begin + (np.arange(num_steps) + phase) * step
             times = times[: max(1, int((times < timeline.duration).sum()))]
             indices = np.maximum(np.searchsorted(timeline.times, times, side="right") - 1, 0)
-            frames, _ = self._reader.read(self._videos[path], lambda count: np.minimum(indices, count - 1))
+            frames, _ = self._reader.read(place, lambda count: np.minimum(indices, count - 1))
             return frames.pixels, _shown(intervals, begin + phase * step, step, len(times))
 
-        chosen = (self._streamed[place] for place in rng.permutation(len(self._streamed)))
-        videos = {path: self._reader.clips[place] for path, place in self._videos.items()}
-        return self._first_decodable(chosen, lambda item: videos[item[0]], read)
+        return self._first_decodable((self._streamed[i] for i in rng.permutation(len(self._streamed))), read)
 
-    def _first_decodable(self, items, clip_of, read):
-        """What `read` returns for the first item whose clip can be decoded; logs those that can't."""
-        for item in items:
-            clip = clip_of(item)
+    def _first_decodable(self, items, read):
+        """The result of `read` for the first item that can be decoded. An item begins with the place of a clip."""
+        for place, *rest in items:
+            clip = self._clips[place]
             if clip in self._failures:
                 continue
             try:
-                return read(item)
+                return read(place, *rest)
             except DecodingError as error:
                 self._failures.add(clip, error)
         raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")

@@ -15,14 +15,14 @@ def stream_videos(folder):
     return sorted(video for video in videos if intervals_path(video).is_file())
 
 
-def read_stream_folder(folder, labels=None):
-    """Reads a folder of long videos with the ground truth of each beside it.
+def read_streams(videos, labels=None):
+    """Reads long videos with the ground truth of each beside it.
 
     The truth of `stream.mp4` is in `stream.mp4.csv`, columns `label,start,end` in seconds. Each gesture is a clip, and
     so is each pause between gestures of half a second or more, whose label is "none".
 
     Args:
-        folder: A `pathlib.Path`.
+        videos: Paths of the videos.
         labels: Names of the classes in the order of their ids, or `None` for those of the truth, and "none".
 
     Returns:
@@ -33,7 +33,7 @@ def read_stream_folder(folder, labels=None):
         DecodingError: If a video can't be read.
     """
     clips = []
-    for video in stream_videos(folder):
+    for video in videos:
         path = intervals_path(video)
         try:
             truth = read_intervals(path)

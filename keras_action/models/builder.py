@@ -12,7 +12,7 @@ from keras_action.models.backbones import get_backbone, get_variant, name_by_pos
 from keras_action.models.blocks import find_blocks, insertion_points
 from keras_action.models.gain import divide_gain
 from keras_action.models.insertion import apply_model, copy_weights
-from keras_action.models.motion_weights import MEMORY, check_motion_arguments, load_motion_weights
+from keras_action.models.motion_weights import MEMORY, POOL, check_motion_arguments, load_motion_weights
 from keras_action.models.resizing import check_size
 from keras_action.weights.motion_files import VARIANT, motion_path
 
@@ -240,7 +240,7 @@ def _build(
     if include_preprocessing and variant.preprocessing:
         x = variant.preprocessing.apply(x)
     x = apply_model(frames_model, x, layers, changes)
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    x = keras.layers.GlobalAveragePooling2D(name=POOL)(x)
     if memory is not None:
         x = TemporalMemory(memory, num_segments, name=MEMORY)(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)

@@ -6,6 +6,7 @@ from keras_action.layers import Action
 from keras_action.layers.temporal_shift import causal_kernel
 from keras_action.weights.motion_files import BACKBONE, VARIANT, motion_path, read_motion_file, write_motion_file
 
+POOL = "pool"  # the first layer after the backbone
 CLASSIFIER = "classifier"
 MEMORY = "memory"
 _FITS = {

@@ -32,8 +32,7 @@ def add_recipe_arguments(parser, default="small", default_text="small"):
         metavar="NAME[:FUNCTION]",
         help="few_clips, streams, small, modern, jester, something_something, egogesture, egogestar, drawing, demo, or "
         "the path of a Python file; after a colon one of its functions, as jester:reference_code or mine.py:large "
-        "(default: "
-        f"{default_text})",
+        f"(default: {default_text})",
     )
     add_set_argument(parser)
 

@@ -1,5 +1,6 @@
 """Loads models for a recogniser. LiteRT files need neither Keras nor TensorFlow."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,29 @@ def stored_settings(metadata):
     """The event settings in the metadata of a LiteRT file (`event_settings`), or `None`."""
     values = (getattr(metadata, "extra", None) or {}).get("event_settings")
     return None if values is None else settings_from_dict(values)
+
+
+def store_settings(path, settings, operating_points=None):
+    """Writes event settings into the metadata of a LiteRT file, in place of earlier ones.
+
+    Args:
+        path: Path of the `.tflite` file.
+        settings: The settings.
+        operating_points: The `OperatingPoint`s of these settings from which users of the page may choose, or `None`.
+
+    Raises:
+        ValueError: If the file has no metadata of keras_action.
+    """
+    from keras_action.litert import read_metadata, write_metadata
+
+    metadata = read_metadata(path)
+    if metadata is None:
+        raise ValueError(f"Event settings are stored in the metadata of a file of keras_action. Received: {path}")
+    extra = {name: value for name, value in metadata.extra.items() if name != "operating_points"}
+    extra["event_settings"] = settings.to_dict()
+    if operating_points is not None:
+        extra["operating_points"] = [dataclasses.asdict(point) for point in operating_points]
+    write_metadata(path, dataclasses.replace(metadata, extra=extra))
 
 
 def stream_warning(name, knows_streams, labels):

@@ -3,9 +3,7 @@
 import keras
 import numpy as np
 
-from keras_action.models.motion_weights import CLASSIFIER, MEMORY
-
-_POOL = "pool"
+from keras_action.models.motion_weights import CLASSIFIER, MEMORY, POOL
 
 
 def train_memory(model, batches, steps, epochs=6, learning_rate=1e-3, background_share=0.2, batch_size=16):
@@ -26,13 +24,13 @@ def train_memory(model, batches, steps, epochs=6, learning_rate=1e-3, background
     Returns:
         The `keras.callbacks.History` of the training.
     """
-    trunk = keras.Model(model.input, model.get_layer(_POOL).output)
+    trunk = keras.Model(model.input, model.get_layer(POOL).output)
     features, targets, weights = [], [], []
-    for frames, labels, weight in batches.take(steps):
+    for frames, labels, weight in batches.take(steps).as_numpy_iterator():
         pooled = keras.ops.convert_to_numpy(trunk(frames, training=False))
         features.append(pooled.reshape(*weight.shape, pooled.shape[-1]).astype(np.float16))
-        targets.append(np.asarray(labels))
-        weights.append(np.asarray(weight))
+        targets.append(labels)
+        weights.append(weight)
     weights = np.concatenate(weights)
     weights[weights < 1] *= background_share
 

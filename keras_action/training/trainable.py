@@ -4,9 +4,9 @@ import keras
 
 from keras_action.layers import Action, TemporalShift
 from keras_action.models.graph import Graph
+from keras_action.models.motion_weights import POOL
 
 _NEW = (Action, TemporalShift)
-_HEAD = "pool"  # the first layer after the backbone
 
 
 def set_trainable(model, *, backbone=True, frozen_stages=0, partial_batch_norm=False):
@@ -32,7 +32,7 @@ def set_trainable(model, *, backbone=True, frozen_stages=0, partial_batch_norm=F
     graph = Graph(model)
     norms = []
     for layer in model.layers:
-        of_backbone = graph.order[layer.name] < graph.order[_HEAD] and not isinstance(layer, _NEW)
+        of_backbone = graph.order[layer.name] < graph.order[POOL] and not isinstance(layer, _NEW)
         low = frozen_stages > 0 and graph.strides[layer.name] <= 2**frozen_stages
         layer.trainable = not (of_backbone and (low or not backbone))
         norms += [part for part in layer._flatten_layers() if isinstance(part, keras.layers.BatchNormalization)]

@@ -74,9 +74,12 @@ def test_tuned_settings_are_stored_in_the_file(model, stream, truth, tmp_path, c
         tune.main(["runs/mine", *arguments, "--store"])
     tune.main([str(path), *arguments, "--firing", "early"])
     assert path.read_bytes() == model.read_bytes()
+    metadata = read_metadata(path)
+    earlier = {"trained_on_streams": True, "operating_points": [{"on_threshold": 0.5}]}
+    write_metadata(path, dataclasses.replace(metadata, extra=earlier))
     tune.main([str(path), *arguments, "--firing", "early", "--store"])
-    stored = read_metadata(path).extra["event_settings"]
-    assert stored == json.loads((tmp_path / "events.json").read_text())
+    stored = json.loads((tmp_path / "events.json").read_text())
+    assert read_metadata(path).extra == {"trained_on_streams": True, "event_settings": stored}
     assert GestureRecognizer(path).settings == EventSettings.load(tmp_path / "events.json")
     assert f", {path}" in capsys.readouterr().out
 

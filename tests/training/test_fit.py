@@ -344,6 +344,7 @@ def test_the_checkpoint_of_something_else_is_refused(annotations, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["last.keras"]
 
 
+@pytest.mark.graph
 def test_mixed_precision_trains_and_is_not_left_on(annotations, tmp_path):
     recipe = tiny.recipe(mixed_precision="mixed_bfloat16", epochs=1)
     run = keras_action.train(recipe, annotations, annotations, tmp_path / "run", tensorboard=False)

@@ -14,6 +14,7 @@ docs/results.md.
 import dataclasses
 
 from keras_action.data import Sequences
+from keras_action.weights.motion_files import MEMORY_UNITS
 
 from . import drawing
 
@@ -28,7 +29,7 @@ def recipe(num_clips=80):
         drawing.recipe(),
         weights="motion",
         causal=True,
-        memory=256,
+        memory=MEMORY_UNITS,  # those of the motion weights
         return_sequences=True,
         num_segments=60,
         sequences=Sequences(time_step=1 / 6, background_weight=0.25),

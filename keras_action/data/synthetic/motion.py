@@ -34,7 +34,7 @@ class Motion:
             departure[0] + departure[1] if departure else active[1],
         )
         self._arrival, self._departure = arrival, departure
-        # Nobody moves in straight lines: sway of position (pixels), size (fraction) and angle (radians).
+        # A hand never moves quite straight: random sway of position (pixels), size (share) and angle (radians).
         self._sway = Wave(rng, 4, 0.4, 1.8)
         unit = max(self._start[2], self._end[2])
         self._sway_size = np.array([0.02 * unit, 0.02 * unit, 0.012, 0.035]) * wander
