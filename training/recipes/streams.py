@@ -3,7 +3,7 @@
     keras-action train --recipe streams --train gestures --output runs/live
     keras-action convert runs/live --streaming --quantization int8 --representative gestures --output live.tflite
 
-Some six minutes on two cores. A class "none" is needed: hands at rest, hands that come and go, an empty picture. The
+Some eight minutes on two cores. A class "none" is needed: hands at rest, hands that come and go, an empty picture. The
 model is causal: it takes frame after frame, six a second, and a memory behind the features of a frame holds what was
 before. It learns step by step: `none` until a gesture can be told from others, then its label until a little after its
 end; see `keras_action.data.Sequences`. Sequences are ten seconds long, with gestures at different speeds and pauses
