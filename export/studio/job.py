@@ -253,23 +253,23 @@ def write_result(project, file, settings, points, evaluation, split):
     name = f"gestures_{number}.tflite"
     write_whole(project.model / name, file.read_bytes())
     write_whole(project.model / f"evaluation_{number}.json", evaluation.to_json() + "\n")
-    right = round(evaluation.top1 * len(evaluation.paths))
+    correct = round(evaluation.top1 * len(evaluation.paths))
     values = {
         "number": number,
         "file": name,
         "bytes": (project.model / name).stat().st_size,
         "accuracy": evaluation.top1,
-        "interval": share_interval(right, len(evaluation.paths)),
+        "interval": share_interval(correct, len(evaluation.paths)),
         "labels": list(evaluation.labels),
         "confusion": evaluation.confusion.tolist(),
-        "wrong": [
+        "misclassified": [
             {
-                "label": wrong.true,
-                "name": os.path.basename(wrong.path),
-                "predicted": wrong.predicted,
-                "probability": wrong.probability,
+                "label": clip.true,
+                "name": os.path.basename(clip.path),
+                "predicted": clip.predicted,
+                "probability": clip.probability,
             }
-            for wrong in evaluation.wrong()
+            for clip in evaluation.misclassified()
         ],
         "split": split,
     }

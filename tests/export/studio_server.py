@@ -19,7 +19,7 @@ def write_model(folder, model):
     split = {"by_session": False, "sessions": 1, "training_takes": 9, "validation_takes": 3, "tuned_on": "long takes"}
     labels = ["none", "red", "green", "blue"]
     result = {"number": 1, "file": path.name, "bytes": path.stat().st_size, "labels": labels, "split": split}
-    result |= {"accuracy": 0.5, "interval": [0.2, 0.8], "wrong": [], "confusion": [[1] * 4] * 4}
+    result |= {"accuracy": 0.5, "interval": [0.2, 0.8], "misclassified": [], "confusion": [[1] * 4] * 4}
     (folder / "model" / "result.json").write_text(json.dumps(result))
     return path
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.studio.job import write_result
 from export.studio.names import check_label, is_take_name, session_of
 from export.studio.project import NotFoundError, Project
 from keras_action.data import read_annotations, render_gesture, write_video
@@ -534,6 +535,38 @@ def test_a_server_that_is_killed_in_an_upload(tmp_path, webm):
         assert list(uploads.iterdir()) == []
         assert server.token == token  # an open page goes on
         assert server.request("GET", "/api/state")[1]["gestures"] == [{"label": "none", "takes": []}]
+
+
+def test_the_result_of_a_training(project, clip_file, tmp_path):
+    """The page shows the accuracy and the misclassified takes; the file has its settings and operating points."""
+    from keras_action.evaluation import EvaluationReport
+    from keras_action.litert import read_metadata
+    from keras_action.recognition import EventSettings, OperatingPoint
+
+    paths = ("clips/red/a.webm", "clips/green/b.webm", "clips/blue/c.webm", "clips/none/d.webm")
+    logits = np.eye(4)[[1, 2, 1, 0]] * 3.0  # of none, red, green, blue: the third take is recognised as red
+    evaluation = EvaluationReport(("none", "red", "green", "blue"), paths, [1, 2, 3, 0], logits)
+    points = [OperatingPoint(0.5, 0.9, 2.0, 0), OperatingPoint(0.7, 0.8, 1.0, 0), OperatingPoint(0.9, 0.8, 1.0, 0)]
+    file = tmp_path / "gestures.tflite"
+    file.write_bytes(clip_file.read_bytes())
+    numbers = [
+        write_result(project, file, EventSettings(on_threshold=0.7), points, evaluation, {"by_session": False})
+        for _ in range(2)
+    ]
+    assert numbers == [1, 2]
+    assert sorted(path.name for path in project.model.iterdir()) == [
+        "evaluation_2.json",
+        "gestures_2.tflite",
+        "result.json",
+    ]
+    result = json.loads((project.model / "result.json").read_text())
+    assert (result["accuracy"], result["file"]) == (0.75, "gestures_2.tflite")
+    assert result["interval"] == pytest.approx([0.301, 0.954], abs=0.001)  # Wilson's, of 3 of 4
+    [mistake] = result["misclassified"]
+    assert mistake == {"label": "blue", "name": "c.webm", "predicted": "red", "probability": pytest.approx(0.870, abs=1e-3)}
+    extra = read_metadata(project.model / result["file"]).extra
+    assert extra["event_settings"]["on_threshold"] == 0.7
+    assert [point["on_threshold"] for point in extra["operating_points"]] == [0.9, 0.7, 0.5]
 
 
 def test_the_server_recognises(tmp_path, clip_file, stream):

@@ -54,11 +54,11 @@ export class TrainingView {
 
   /** Shows a result; `gestures` are those of the state, to know which takes are still there. */
   showResult(result, gestures) {
-    const { result: section, accuracy, split, confusion, wrong, wrongPart } = this._elements;
+    const { result: section, accuracy, split, confusion, misclassified, misclassifiedPart } = this._elements;
     section.hidden = !result;
     if (!result) return;
-    const there = new Map(gestures.map(({ label, takes }) => [label, new Set(takes.map(({ name }) => name))]));
-    const mistakes = result.wrong.filter(({ label, name }) => there.get(label)?.has(name));
+    const present = new Map(gestures.map(({ label, takes }) => [label, new Set(takes.map(({ name }) => name))]));
+    const mistakes = result.misclassified.filter(({ label, name }) => present.get(label)?.has(name));
     const key = JSON.stringify([result.number, mistakes]);
     if (key === this._shown) return;
     this._shown = key;
@@ -72,8 +72,8 @@ export class TrainingView {
         ? "of other recording sessions."
         : "of the same recording sessions: in another room or with another person it may be lower. Record a second session to know.");
     this._showConfusion(confusion, result);
-    wrongPart.hidden = !mistakes.length;
-    wrong.replaceChildren(
+    misclassifiedPart.hidden = !mistakes.length;
+    misclassified.replaceChildren(
       ...mistakes.map(({ label, name, predicted, probability }) =>
         takeCard(label, { name }, [`${label}, recognised as ${predicted} (${percent(probability)})`], [
           ["Delete", `Delete this take of ${label}`, () => this._handlers.onDelete(label, name)],
