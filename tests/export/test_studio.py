@@ -563,7 +563,12 @@ def test_the_result_of_a_training(project, clip_file, tmp_path):
     assert (result["accuracy"], result["file"]) == (0.75, "gestures_2.tflite")
     assert result["interval"] == pytest.approx([0.301, 0.954], abs=0.001)  # Wilson's, of 3 of 4
     [mistake] = result["misclassified"]
-    assert mistake == {"label": "blue", "name": "c.webm", "predicted": "red", "probability": pytest.approx(0.870, abs=1e-3)}
+    assert mistake == {
+        "label": "blue",
+        "name": "c.webm",
+        "predicted": "red",
+        "probability": pytest.approx(0.870, abs=1e-3),
+    }
     extra = read_metadata(project.model / result["file"]).extra
     assert extra["event_settings"]["on_threshold"] == 0.7
     assert [point["on_threshold"] for point in extra["operating_points"]] == [0.9, 0.7, 0.5]
