@@ -83,46 +83,48 @@ class SequenceMaker:
     def make(self, seeds):
         """The results of `_canvas`, label ids, weights and a seed."""
         rng = np.random.default_rng(seeds)
+        dropped = rng.uniform(0, self._sequences.max_dropped)
         parts, intervals = [], []
         share = len(self._streamed) / (len(self._streamed) + len(self._gestures))
         while (now := sum(map(len, parts))) < self._num_steps:
             if rng.uniform() < share:
-                part, shown = self._section(self._num_steps - now, rng)
+                part, shown = self._section(self._num_steps - now, dropped, rng)
                 parts.append(part)
                 intervals += [(label, now + first, now + stop) for label, first, stop in shown]
             else:
-                self._add_clip(parts, intervals, now, rng)
+                self._add_clip(parts, intervals, now, dropped, rng)
         labels, weights = step_targets(intervals, self._num_steps, self._background_id, self._sequences)
         return *_canvas(parts, self._num_steps), labels, weights, rng.integers(0, 2**31, 2).astype(np.int32)
 
-    def _add_clip(self, parts, intervals, now, rng):
+    def _add_clip(self, parts, intervals, now, dropped, rng):
         """Adds a pause of the background and a clip of a gesture."""
         pause = round(rng.uniform(0, self._sequences.max_pause) / self._sequences.time_step)
         while pause > 0 and now < self._num_steps:
-            part = self._frames(self._backgrounds, rng)[0][:pause]
+            part = self._frames(self._backgrounds, dropped, rng)[0][:pause]
             parts.append(part)
             pause, now = pause - len(part), now + len(part)
         if now < self._num_steps:
-            part, label = self._frames(self._gestures, rng)
+            part, label = self._frames(self._gestures, dropped, rng)
             parts.append(part)
             intervals.append((label, now, now + len(part)))
 
-    def _frames(self, places, rng):
+    def _frames(self, places, dropped, rng):
         """The frames of one of these clips at the time step, and its label id."""
         speed, phase = rng.uniform(*self._sequences.speeds), rng.uniform()
+        seed = rng.integers(2**31)
 
         def read(place):
             steps = max(1, round(self._clip_seconds(place) / (self._sequences.time_step * speed)))
             shares = (np.arange(steps) + phase) / steps
-            frames, label = self._reader.read(place, lambda count: (shares * count).astype(int))
+            frames, label = self._reader.read(place, lambda count: _held((shares * count).astype(int), count, dropped, seed))
             return frames.pixels, int(label)
 
         return self._first_decodable(((place,) for place in rng.permutation(places)), read)
 
-    def _section(self, num_steps, rng):
+    def _section(self, num_steps, dropped, rng):
         """At most `num_steps` frames around a gesture of a stream, and a list of (label id, first step, stop)."""
         speed, phase, share = rng.uniform(*self._sequences.speeds), rng.uniform(), rng.uniform()
-        step = self._sequences.time_step * speed
+        step, seed = self._sequences.time_step * speed, rng.integers(2**31)
 
         def read(place, number):
             intervals, timeline = self._streams[place], read_timeline(self._clips[place].path)
@@ -133,7 +135,7 @@ class SequenceMaker:
             times = begin + (np.arange(num_steps) + phase) * step
             times = times[: max(1, int((times < timeline.duration).sum()))]
             indices = np.maximum(np.searchsorted(timeline.times, times, side="right") - 1, 0)
-            frames, _ = self._reader.read(place, lambda count: np.minimum(indices, count - 1))
+            frames, _ = self._reader.read(place, lambda count: _held(np.minimum(indices, count - 1), count, dropped, seed))
             return frames.pixels, _shown(intervals, begin + phase * step, step, len(times))
 
         return self._first_decodable((self._streamed[i] for i in rng.permutation(len(self._streamed))), read)
@@ -205,6 +207,12 @@ def _shown(intervals, begin, step, num_steps):
         if stop > max(first, 0) and first < num_steps:
             shown.append((label, max(first, 0), stop))
     return shown
+
+
+def _held(indices, num_frames, dropped, seed):
+    """The frames that a stream shows in place of these, where a share of its frames is dropped: the last before."""
+    is_kept = np.random.default_rng(seed).random(num_frames) >= dropped
+    return np.maximum.accumulate(np.where(is_kept, np.arange(num_frames), 0))[indices]
 
 
 def _canvas(parts, num_steps):

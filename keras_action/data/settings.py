@@ -70,6 +70,8 @@ class Sequences:
     Attributes:
         time_step: Seconds from one step to the next. A model is run on streams at the time step of its training.
         speeds: The least and the greatest speed at which clips are played.
+        max_dropped: The greatest share of the frames that are dropped from a sequence, at random; each sequence draws
+            its own, from 0 up. The frame before is shown instead, as on a stream of a camera that drops frames.
         max_pause: The longest pause between gestures, in seconds; the shortest is none.
         background_until: Share of a gesture up to which its steps are background: it can't be recognised so early.
         label_from: Share of a gesture from which a step has its label. In between, steps have weight 0.
@@ -79,6 +81,7 @@ class Sequences:
 
     time_step: float = 1 / 6
     speeds: tuple[float, ...] = (0.75, 1.3)
+    max_dropped: float = 0.0
     max_pause: float = 3.0
     background_until: float = 0.55
     label_from: float = 0.85
@@ -93,6 +96,7 @@ class Sequences:
                 "time_step speeds": (lambda x: x > 0, "above 0"),
                 "max_pause label_after": (lambda x: x >= 0, "0 or more seconds"),
                 "background_until label_from": (lambda x: 0 <= x <= 1, "from 0 to 1"),
+                "max_dropped": (lambda x: 0 <= x < 1, "0 or more, and below 1"),
                 "background_weight": (lambda x: x >= 0, "0 or more"),
             },
         )

@@ -107,6 +107,30 @@ def test_speed(clips, speed, steps):
             assert all(length >= min(steps) for length in whole)
 
 
+@pytest.fixture(scope="module")
+def ramps(tmp_path_factory):
+    """A clip of a gesture, ten frames a second, whose frames become brighter, and a dark one of the background."""
+    folder = tmp_path_factory.mktemp("ramps")
+    brightness = {"none": [0] * 40, "ramp": [20 + 5 * k for k in range(40)]}
+    for label, values in brightness.items():
+        write_video(folder / f"{label}.mp4", [np.full((32, 32, 3), value, np.uint8) for value in values], fps=10)
+    return Annotations(tuple(Clip(str(folder / f"{label}.mp4"), label) for label in brightness), tuple(brightness))
+
+
+@pytest.mark.parametrize(("max_dropped", "held"), [(0.0, (0, 0)), (0.8, (0.25, 0.55))])
+def test_dropped_frames_hold_the_frame_before(ramps, max_dropped, held):
+    sequences = Sequences(time_step=0.1, speeds=(1.0, 1.0), max_pause=0.0, max_dropped=max_dropped)
+    shares = []
+    for frames, *_ in dataset(ramps, sequences=sequences).take(10).as_numpy_iterator():
+        for shown in frames.mean(axis=(-3, -2, -1)):  # one clip, from its first frame to its last
+            steps = np.diff(shown)
+            assert (steps > -1.5).all()
+            assert (shown < 20 + 5 * np.arange(40) + 1.5).all()  # never a frame that comes later
+            shares.append((steps < 2.5).mean())
+    assert held[0] <= np.mean(shares) <= held[1]
+    assert max_dropped == 0 or np.std(shares) > 0.1  # each sequence has its own share
+
+
 def test_the_same_sequences_from_a_seed_and_after_a_resume(clips):
     options = {"augmentation": Augmentation(color_jitter=0.4), "cropping": Cropping(), "seed": 3}
     first, second = (list(dataset(clips, **options).take(6).as_numpy_iterator()) for _ in range(2))
@@ -228,6 +252,7 @@ def test_other_augmentation_is_refused(clips, field):
         ({"speeds": (1.0,)}, "`speeds` must be the least and the greatest"),
         ({"background_until": 0.9}, "`background_until` must be at most `label_from`"),
         ({"max_pause": -1}, "max_pause"),
+        ({"max_dropped": 1.0}, "max_dropped"),
     ],
 )
 def test_settings(fields, message):
