@@ -111,12 +111,12 @@ class SequenceMaker:
     def _frames(self, places, dropped, rng):
         """The frames of one of these clips at the time step, and its label id."""
         speed, phase = rng.uniform(*self._sequences.speeds), rng.uniform()
-        seed = rng.integers(2**31)
+        held = _hold(dropped, rng)
 
         def read(place):
             steps = max(1, round(self._clip_seconds(place) / (self._sequences.time_step * speed)))
             shares = (np.arange(steps) + phase) / steps
-            frames, label = self._reader.read(place, lambda count: _held((shares * count).astype(int), count, dropped, seed))
+            frames, label = self._reader.read(place, lambda count: held((shares * count).astype(int), count))
             return frames.pixels, int(label)
 
         return self._first_decodable(((place,) for place in rng.permutation(places)), read)
@@ -124,7 +124,7 @@ class SequenceMaker:
     def _section(self, num_steps, dropped, rng):
         """At most `num_steps` frames around a gesture of a stream, and a list of (label id, first step, stop)."""
         speed, phase, share = rng.uniform(*self._sequences.speeds), rng.uniform(), rng.uniform()
-        step, seed = self._sequences.time_step * speed, rng.integers(2**31)
+        step, held = self._sequences.time_step * speed, _hold(dropped, rng)
 
         def read(place, number):
             intervals, timeline = self._streams[place], read_timeline(self._clips[place].path)
@@ -135,7 +135,7 @@ class SequenceMaker:
             times = begin + (np.arange(num_steps) + phase) * step
             times = times[: max(1, int((times < timeline.duration).sum()))]
             indices = np.maximum(np.searchsorted(timeline.times, times, side="right") - 1, 0)
-            frames, _ = self._reader.read(place, lambda count: _held(np.minimum(indices, count - 1), count, dropped, seed))
+            frames, _ = self._reader.read(place, lambda count: held(np.minimum(indices, count - 1), count))
             return frames.pixels, _shown(intervals, begin + phase * step, step, len(times))
 
         return self._first_decodable((self._streamed[i] for i in rng.permutation(len(self._streamed))), read)
@@ -209,10 +209,15 @@ def _shown(intervals, begin, step, num_steps):
     return shown
 
 
-def _held(indices, num_frames, dropped, seed):
-    """The frames that a stream shows in place of these, where a share of its frames is dropped: the last before."""
-    is_kept = np.random.default_rng(seed).random(num_frames) >= dropped
-    return np.maximum.accumulate(np.where(is_kept, np.arange(num_frames), 0))[indices]
+def _hold(dropped, rng):
+    """A function from frames' indices and their number to what a stream shows that drops a share of its frames."""
+    seed = rng.integers(2**31)
+
+    def held(indices, num_frames):
+        is_kept = np.random.default_rng(seed).random(num_frames) >= dropped
+        return np.maximum.accumulate(np.where(is_kept, np.arange(num_frames), 0))[indices]
+
+    return held
 
 
 def _canvas(parts, num_steps):

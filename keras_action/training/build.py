@@ -10,6 +10,7 @@ from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.models.backbones import get_backbone
 from keras_action.optimizers import AdamW, ParameterGroupSGD
 from keras_action.optimizers.schedules import CosineDecay, StepDecay
+from keras_action.training.fused_batch_norm import use_fused_batch_norm
 from keras_action.training.trainable import set_trainable
 from keras_action.training.transfer import misfits, open_start, take_weights
 
@@ -126,6 +127,7 @@ def compile_model(model, recipe, steps, frozen, jit_compile="auto"):
         frozen_stages=recipe.frozen_stages,
         partial_batch_norm=recipe.partial_batch_norm,
     )
+    use_fused_batch_norm(model)
     rate = recipe.peak_learning_rate if frozen else make_schedule(recipe, steps)
     model.compile(
         optimizer=make_optimizer(recipe, rate, average=not frozen),
