@@ -4,10 +4,12 @@ import csv
 import itertools
 import json
 import os
+import shutil
 import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 from keras_action.utils.files import write_csv, write_whole
 from keras_action.utils.intervals import intervals_path, is_ignored, read_intervals
@@ -82,6 +84,8 @@ def run(project, report):
 def read_split(project):
     """The takes to train on, those kept back, and how they were divided; as before where a training is resumed.
 
+    They are links in the folder of the training, so that takes can be deleted and renamed while it runs.
+
     Raises:
         ValueError: If there are too few takes; the message is for the page.
     """
@@ -91,20 +95,21 @@ def read_split(project):
     if not path.is_file():
         check_takes(project)
         training, validation, by_session = split_takes(project.annotations())
-        rows = [
-            (os.path.relpath(clip.path, project.folder), clip.label, clip.group, part)
-            for part, annotations in (("training", training), ("validation", validation))
-            for clip in annotations.clips
-        ]
+        links = project.training / "takes"
+        shutil.rmtree(links, ignore_errors=True)  # of a training that was killed here
+        rows = []
+        for part, annotations in (("training", training), ("validation", validation)):
+            for clip in annotations.clips:
+                name = Path(clip.path).relative_to(project.clips)
+                link_take(clip.path, links / name)
+                rows.append((name.as_posix(), clip.label, clip.group, part))
         write_csv(path, (*_COLUMNS, "by_session"), [(*row, int(by_session)) for row in rows])
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     labels = tuple(sorted({row["label"] for row in rows}))
     parts = {"training": [], "validation": []}
     for row in rows:
-        take = project.folder / row["path"]
-        if not take.exists():
-            raise ValueError(f"{row['path']} was deleted since the training began. Start the training anew.")
+        take = project.training / "takes" / row["path"]
         parts[row["part"]].append(Clip(str(take), row["label"], group=row["session"]))
     training, validation = (Annotations(tuple(clips), labels) for clips in parts.values())
     by_session = rows[0]["by_session"] == "1"
@@ -133,6 +138,22 @@ def check_takes(project):
         raise ValueError(
             f"Too few takes of {', '.join(small)}. Record at least {MIN_TAKES} of each gesture, better ten or more."
         )
+
+
+def link_take(take, link):
+    """Makes a hard link of a take, a video or a folder of frames; a copy where the file system has no links."""
+
+    def link_file(source, target):
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copy2(source, target)
+
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.isdir(take):
+        shutil.copytree(take, link, copy_function=link_file)
+    else:
+        link_file(take, link)
 
 
 def split_takes(annotations):

@@ -285,9 +285,9 @@ class Project:
         )
 
     def annotations(self):
-        """All takes as `Annotations`. Each file from elsewhere counts as a recording session of its own."""
+        """All takes as `Annotations`. Files from elsewhere count as one session, as their sessions are not known."""
         clips = [
-            Clip(str(take.path), normalize_label(label), group=take.session or f"{label}/{take.name}")
+            Clip(str(take.path), normalize_label(label), group=take.session or "files")
             for label in self.labels()
             for take in self.takes(label)
         ]

@@ -1,5 +1,7 @@
 """Recordings of browsers: WebM without duration, index or frame rate, with frames at uneven times."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,28 @@ def test_a_cut_recording_is_read_up_to_where_it_was_cut_or_refused(path, tmp_pat
         return
     assert 0 < count < NUM_FRAMES
     np.testing.assert_array_equal(read_frames(cut, [0, count - 2]), read_frames(path, [0, count - 2]))
+
+
+@pytest.mark.parametrize(
+    ("name", "num_frames", "seconds", "longest_gap"),
+    [("chromium.webm", 19, 0.948, 0.123), ("chromium.mp4", 21, 1.195, 0.152)],
+)
+def test_recordings_of_a_real_browser(tmp_path, name, num_frames, seconds, longest_gap):
+    """Of Chromium 150's MediaRecorder: a hand on a canvas, drawn at uneven times. The WebM came in parts."""
+    path = Path(__file__).parent / "recordings" / name
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].frames == 0
+        assert container.duration is None or name == "chromium.mp4"
+    info = video_info(path)
+    assert (info.num_frames, info.height, info.width) == (num_frames, 48, 64)
+    assert info.duration == pytest.approx(seconds, abs=0.01)
+    frames = list(iter_frames(path))
+    times = np.array([time for time, _ in frames])
+    assert times[0] == 0
+    assert np.diff(times).min() > 0
+    assert np.diff(times).max() == pytest.approx(longest_gap, abs=0.001)
+    expected = render_gesture("swipe_left", seed=0, num_frames=21, size=(48, 64))[0]
+    assert np.abs(frames[0][1].astype(float) - expected).mean() < 12
+    np.testing.assert_array_equal(read_frames(path, [num_frames - 1, 3]), np.stack([frames[-1][1], frames[3][1]]))
+    truth = join_clips(Annotations((Clip(str(path), "wave"),), ("wave",)), tmp_path / "joined.mp4", fps=15)
+    assert truth[0].end - truth[0].start == pytest.approx(seconds, abs=0.1)

@@ -11,15 +11,23 @@ import sys
 NO_NETWORK = {"npm_config_registry": "http://127.0.0.1:9/"}
 
 
-def write_model(folder, model):
-    """Puts a LiteRT file into the folder of a studio, as a training does. Returns its path."""
+def write_model(folder, model, misclassified=()):
+    """Puts a LiteRT file into the folder of a studio, as a training does. Returns its path.
+
+    Args:
+        folder: The folder.
+        model: Path of the LiteRT file.
+        misclassified: Pairs of label and name of the takes that were recognised as another gesture.
+    """
     (folder / "model").mkdir(parents=True, exist_ok=True)
     path = folder / "model" / "gestures_1.tflite"
     path.write_bytes(model.read_bytes())
     split = {"by_session": False, "sessions": 1, "training_takes": 9, "validation_takes": 3, "tuned_on": "long takes"}
     labels = ["none", "red", "green", "blue"]
     result = {"number": 1, "file": path.name, "bytes": path.stat().st_size, "labels": labels, "split": split}
-    result |= {"accuracy": 0.5, "interval": [0.2, 0.8], "misclassified": [], "confusion": [[1] * 4] * 4}
+    result |= {"accuracy": 0.5, "interval": [0.2, 0.8], "confusion": [[1] * 4] * 4}
+    mistake = {"predicted": "none", "probability": 0.7}
+    result["misclassified"] = [{"label": label, "name": name, **mistake} for label, name in misclassified]
     (folder / "model" / "result.json").write_text(json.dumps(result))
     return path
 

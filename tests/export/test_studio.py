@@ -123,7 +123,7 @@ def test_a_folder_filled_by_hand(tmp_path):
     project = Project(tmp_path)
     assert project.labels() == ["clap", "wave"]
     assert [take.name for label in project.labels() for take in project.takes(label)] == ["first", "my video.mp4"]
-    assert len({clip.group for clip in project.annotations().clips}) == 2
+    assert len({clip.group for clip in project.annotations().clips}) == 1  # their sessions are not known
 
 
 def test_gestures_are_renamed_and_removed(project, webm):
@@ -535,6 +535,43 @@ def test_a_server_that_is_killed_in_an_upload(tmp_path, webm):
         assert list(uploads.iterdir()) == []
         assert server.token == token  # an open page goes on
         assert server.request("GET", "/api/state")[1]["gestures"] == [{"label": "none", "takes": []}]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
+def test_a_training_ends_with_its_server(tmp_path, webm):
+    """However the server ends. Afterwards the training is stopped, and can be resumed."""
+    with studio_server(tmp_path / "mine") as server:
+        assert server.request("POST", "/api/gestures", {"label": "wave"})[0] == 201
+        for label in ("none", "wave"):
+            for _ in range(4):
+                path = f"/api/gestures/{label}/takes?session={SESSION}&suffix=.webm"
+                assert server.request("POST", path, webm)[0] == 201
+        assert server.request("POST", "/api/training", {})[0] == 202
+        status, content = server.request("POST", "/api/training", {})
+        assert (status, content["error"]) == (400, "A training is running already.")
+        jobs = _jobs(server.folder)
+        assert len(jobs) == 1
+        server.kill()
+        deadline = time.monotonic() + 60
+        while _jobs(server.folder):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        server.start()
+        assert server.request("GET", "/api/training")[1]["phase"] == "stopped"
+        assert server.request("POST", "/api/training", {"resume": True})[1]["phase"] == "running"
+        assert server.request("DELETE", "/api/training")[1]["phase"] == "stopped"
+        assert _jobs(server.folder) == []
+
+
+def _jobs(folder):
+    """The processes that train on a studio's folder."""
+    jobs = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if str(folder) in words and any(word.endswith("studio.job") for word in words):
+                jobs.append(path.parent.name)
+    return jobs
 
 
 def test_the_result_of_a_training(project, clip_file, tmp_path):

@@ -6,7 +6,9 @@ What records is slow: it runs in real time, and a busy machine films too few fra
 import functools
 import itertools
 import json
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +138,14 @@ def test_keyboard_alone(page):
 
 
 @pytest.mark.slow
+def test_a_server_that_is_killed_in_an_upload(page):
+    server, browser = page
+    add_gesture(browser, "wave")
+    kill_in_an_upload(server, browser, "wave", "swipe_left")
+    assert len({name.split("_")[1] for name in takes_of(server, "wave")}) == 1
+
+
+@pytest.mark.slow
 def test_a_server_that_is_killed_while_takes_are_sent(page):
     """The page keeps what it can't send, and sends it when the server is back."""
     server, browser = page
@@ -173,6 +183,111 @@ def test_video_files_and_what_is_none(page, tmp_path):
     assert text(browser, "error").startswith("notes.mp4: This is no video that can be read")
     assert takes_of(server, "zoom") == [name]
     browser.messages.clear()
+
+
+def test_video_files_are_dropped_onto_a_gesture(page, tmp_path):
+    """Onto one of the list, or anywhere for the chosen one."""
+    from keras_action.data import write_video
+
+    server, browser = page
+    for label in ("wave", "zoom"):
+        add_gesture(browser, label)
+    for number in range(2):
+        write_video(tmp_path / f"{number}.mp4", render_gesture("zoom_in", seed=number, num_frames=8), fps=8)
+    videos = [str(tmp_path / f"{number}.mp4") for number in range(2)]
+
+    def drag(selector, files, *kinds):
+        place = browser.evaluate(
+            f"(({{ left, top, width, height }}) => [left + width / 2, top + height / 2])"
+            f"(document.querySelector({selector!r}).getBoundingClientRect())"
+        )
+        data = {"items": [], "files": files, "dragOperationsMask": 1}
+        for kind in kinds:
+            browser.call("Input.dispatchDragEvent", type=kind, x=place[0], y=place[1], data=data)
+
+    row = "#gestures label:has([value=wave])"
+    drag(row, videos, "dragEnter", "dragOver")
+    browser.wait_for("document.querySelector('#gestures label.over')?.innerText.startsWith('wave')", timeout=30)
+    assert not browser.evaluate("document.getElementById('drop').classList.contains('over')")
+    drag(row, videos, "drop")
+    browser.wait_for("takes.children.length === 2", timeout=30)
+    assert browser.evaluate("document.querySelector('#gestures input:checked').value") == "wave"
+    assert browser.evaluate("document.querySelector('.over')") is None
+    contents = [(server.folder / "clips" / "wave" / name).read_bytes() for name in takes_of(server, "wave")]
+    assert contents == [(tmp_path / f"{number}.mp4").read_bytes() for number in range(2)]
+    choose(browser, "zoom")
+    drag("#stage", videos[:1], "dragEnter", "dragOver", "drop")
+    browser.wait_for("takes.children.length === 1", timeout=30)
+    assert [len(takes_of(server, label)) for label in ("wave", "zoom", "none")] == [2, 1, 0]
+
+
+def test_misclassified_takes_are_watched_deleted_and_recorded_again(tmp_path, clip_file):
+
+    folder, names = tmp_path / "mine", [f"take_20261129-101500_{number:03}.webm" for number in (1, 2, 3)]
+    recording = Path(__file__).parents[1] / "data" / "recordings" / "chromium.webm"
+    for name in names:
+        (folder / "clips" / "red").mkdir(parents=True, exist_ok=True)
+        shutil.copy(recording, folder / "clips" / "red" / name)
+    write_model(folder, clip_file, [("red", name) for name in (*names[:2], "deleted_long_ago.mp4")])
+    with studio_server(folder) as server, studio_page(server) as browser:
+        browser.evaluate("location.hash = '#train'")
+        browser.wait_for("misclassified.children.length === 2")
+        assert text(browser, "misclassified").count("red, recognised as none (70 %)") == 2
+        browser.wait_for(
+            "[...misclassified.querySelectorAll('video')].every((video) => video.currentTime > 0)", timeout=30
+        )
+        browser.evaluate("misclassified.querySelector('[aria-label^=Delete]').click()")
+        browser.wait_for("misclassified.children.length === 1 && document.activeElement.id === 'undoResult'")
+        assert takes_of(server, "red") == names[1:]
+        assert text(browser, "resultStatus") == f"Deleted {names[0]} of red."
+        click(browser, "undoResult")
+        browser.wait_for("misclassified.children.length === 2 && undoResult.disabled")
+        assert takes_of(server, "red") == names
+        browser.evaluate("misclassified.querySelector('[aria-label^=Record]').click()")
+        browser.wait_for("!document.getElementById('record').hidden && takes.children.length === 2")
+        assert takes_of(server, "red") == names[1:]
+        assert browser.evaluate("[document.querySelector('#gestures input:checked').value, count.value]") == [
+            "red",
+            "1",
+        ]
+        assert "in its place" in text(browser, "status")
+        assert browser.errors == []
+
+
+def test_a_training_is_stopped_and_goes_on(tmp_path):
+    """By the buttons; what was divided at the beginning stays divided."""
+    from keras_action.data import write_video
+
+    folder = tmp_path / "mine"
+    for label in ("none", "zoom"):
+        for number in range(1, 5):
+            path = folder / "clips" / label / f"take_20261129-101500_{number:03}.mp4"
+            write_video(path, render_gesture("zoom_in", seed=number, num_frames=8), fps=8)
+    with studio_server(folder) as server, studio_page(server) as browser:
+        browser.evaluate("location.hash = '#train'")
+        click(browser, "startTraining")
+        browser.wait_for("!stopTraining.hidden && startTraining.hidden", timeout=60)
+        takes = folder / ".studio" / "training" / "takes.csv"
+        deadline = time.monotonic() + 120
+        while not takes.is_file():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        division = takes.read_text()
+        click(browser, "stopTraining")
+        browser.wait_for("!resumeTraining.hidden && stopTraining.hidden", timeout=60)
+        assert text(browser, "progressText").startswith("Stopped.")
+        assert server.request("GET", "/api/training")[1]["phase"] == "stopped"
+        browser.open(server.url)  # it is stopped after a reload, too
+        browser.wait_for("document.body?.dataset.state === 'ready'")
+        browser.evaluate("location.hash = '#train'")
+        browser.wait_for("!resumeTraining.hidden && startTraining.textContent === 'Start anew'")
+        click(browser, "resumeTraining")
+        browser.wait_for("!stopTraining.hidden", timeout=60)
+        assert server.request("GET", "/api/training")[1]["phase"] == "running"
+        assert takes.read_text() == division
+        click(browser, "stopTraining")
+        browser.wait_for("!resumeTraining.hidden", timeout=60)
+        assert browser.errors == []
 
 
 @pytest.mark.slow
@@ -306,7 +421,11 @@ def test_from_nothing_to_a_working_file(tmp_path):
             add_gesture(browser, label)
         for label, motion in {"none": "none", **GESTURES}.items():
             choose(browser, label)
-            record_all(browser, motion, 12)
+            if label == "none":
+                record_all(browser, motion, 11)
+                kill_in_an_upload(server, browser, label, motion)
+            else:
+                record_all(browser, motion, 12)
             assert len(takes_of(server, label)) == 12
         print(f"recorded after {time.monotonic() - started:.0f} s")
 
@@ -367,6 +486,34 @@ def test_from_nothing_to_a_working_file(tmp_path):
         browser.wait_for("takes.children.length === 11")
         assert name not in takes_of(server, "left")
         assert browser.errors == []
+
+
+def kill_in_an_upload(server, browser, label, motion):
+    """Records a take over a slow line, and kills the server while it arrives: it is neither lost nor half there."""
+    before = takes_of(server, label)
+    uploads = server.folder / ".studio" / "uploads"
+    line = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    browser.call("Network.enable")
+    browser.call("Network.emulateNetworkConditions", uploadThroughput=20_000, **line)
+    show_next(browser, motion, [99])
+    for name, value in (("count", 1), ("seconds", 2)):
+        browser.evaluate(f"document.getElementById('{name}').value = {value}")
+    click(browser, "start")
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in uploads.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    server.kill()
+    assert len(list(uploads.iterdir())) == 1
+    assert takes_of(server, label) == before
+    browser.wait_for("!offline.hidden && offline.textContent.includes('1 recording waits')", timeout=60)
+    browser.call("Network.emulateNetworkConditions", uploadThroughput=-1, **line)
+    server.start()
+    assert list(uploads.iterdir()) == []
+    browser.wait_for(f"offline.hidden && takes.children.length === {len(before) + 1}", timeout=60)
+    [name] = set(takes_of(server, label)) - set(before)
+    assert video_info(server.folder / "clips" / label / name).duration == pytest.approx(2.0, abs=0.5)
+    browser.messages.clear()  # requests without an answer are errors of the console
 
 
 def accuracy(model, seeds):

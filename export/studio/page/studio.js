@@ -20,6 +20,7 @@ const ADVICE = {
 
 const elements = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
 let state = null;
+let session = null; // name of the recording session of the next take
 let chosen = null; // name of the chosen gesture
 let camera = null; // its stream
 let recording = null; // AbortController of the recording that runs
@@ -59,6 +60,8 @@ async function attempt(action) {
 async function refresh() {
   state = await api.getState();
   showOffline(false);
+  // The server knows a session by its takes: while the first one waits to be sent, it would begin another.
+  if (session === null || !outbox.waiting) ({ session } = state);
   const labels = state.gestures.map(({ label }) => label);
   if (!labels.includes(chosen)) chosen = labels.find((label) => label !== BACKGROUND) ?? labels[0] ?? null;
   elements.name.textContent = state.name;
@@ -96,8 +99,7 @@ function showChosen() {
   elements.takesTitle.textContent = chosen === null ? "Takes" : `Takes of ${chosen}`;
   elements.advice.textContent = ADVICE[chosen === BACKGROUND ? BACKGROUND : "gesture"];
   elements.noTakes.hidden = takes.length > 0;
-  for (const name of ["rename", "remove"]) elements[name].disabled = chosen === null || chosen === BACKGROUND;
-  elements.undo.disabled = !state.canUndo;
+  elements.undo.disabled = elements.undoResult.disabled = !state.canUndo;
   const label = chosen;
   showTakes(elements.takes, label, takes, (take) =>
     takeCard(label, take, [], [["Delete", `Delete ${take.name} of ${label}`, () => removeTake(label, take.name)]]),
@@ -110,6 +112,9 @@ function showControls() {
   elements.start.disabled = isRecording || chosen === null;
   elements.stop.disabled = !isRecording;
   elements.long.disabled = isRecording || state.gestures.every(({ label }) => label === BACKGROUND);
+  // A take that is on its way needs its gesture.
+  const isFixed = isRecording || outbox.waiting > 0 || chosen === null || chosen === BACKGROUND;
+  for (const name of ["rename", "remove"]) elements[name].disabled = isFixed;
   elements.stage.classList.toggle("empty", camera === null);
 }
 
@@ -155,13 +160,14 @@ function removeTake(label, name) {
   });
 }
 
-elements.undo.addEventListener("click", () =>
-  attempt(async () => {
-    const { label } = await api.undo();
-    if (label !== null) chosen = label;
-    setStatus(label === null ? "There is nothing to take back." : `Taken back: ${label}.`);
-  }),
-);
+/** Runs `undo`. Returns what to say about it. */
+async function undo() {
+  const { label } = await api.undo();
+  if (label !== null) chosen = label;
+  return label === null ? "There is nothing to take back." : `Taken back: ${label}.`;
+}
+
+elements.undo.addEventListener("click", () => attempt(async () => setStatus(await undo())));
 
 /** Tells whether the server can be reached, and how many recordings wait for it. */
 function showOffline(isOffline) {
@@ -174,7 +180,10 @@ function showOffline(isOffline) {
 }
 
 const outbox = new Outbox({
-  onChange: () => showOffline(!elements.offline.hidden),
+  onChange() {
+    showOffline(!elements.offline.hidden);
+    showControls();
+  },
   onOffline: () => showOffline(true),
   async onSent(item) {
     if (recording === null) setStatus(item.done);
@@ -184,27 +193,33 @@ const outbox = new Outbox({
 });
 
 function sendTake(label, blob, suffix, what) {
-  const { session } = state;
-  outbox.add({ send: () => api.sendTake(label, blob, session, suffix), what, done: `Saved a take of ${label}.` });
+  const name = session;
+  outbox.add({ send: () => api.sendTake(label, blob, name, suffix), what, done: `Saved a take of ${label}.` });
 }
 
-function sendFiles(files) {
+function sendFiles(label, files) {
   for (const file of files) {
     const suffix = file.name.includes(".") ? file.name.slice(file.name.lastIndexOf(".")) : "";
-    sendTake(chosen, file, suffix, file.name);
+    sendTake(label, file, suffix, file.name);
   }
 }
 
 elements.openFiles.addEventListener("click", () => elements.files.click());
 elements.files.addEventListener("change", () => {
-  sendFiles(elements.files.files);
+  sendFiles(chosen, elements.files.files);
   elements.files.value = "";
 });
 for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault(); // or the browser would leave the page for the file
-    elements.drop.classList.toggle("over", kind === "dragover");
-    if (kind === "drop" && chosen !== null && !elements.record.hidden) sendFiles(event.dataTransfer.files);
+    // Onto a gesture of the list, or else anywhere for the chosen one.
+    const row = event.target.closest?.("#gestures label") ?? null;
+    const isOver = kind === "dragover";
+    elements.drop.classList.toggle("over", isOver && row === null);
+    for (const other of elements.gestures.querySelectorAll("label")) other.classList.toggle("over", isOver && other === row);
+    if (kind !== "drop" || elements.record.hidden || chosen === null) return;
+    if (row !== null) choose(row.querySelector("input").value);
+    sendFiles(chosen, event.dataTransfer.files);
   });
 }
 addEventListener("beforeunload", (event) => {
@@ -295,7 +310,6 @@ elements.stop.addEventListener("click", () => recording?.abort());
 elements.long.addEventListener("click", () =>
   record(async (signal) => {
     const labels = state.gestures.map(({ label }) => label).filter((label) => label !== BACKGROUND);
-    const { session } = state;
     const { blob, suffix, truth } = await recordLong(
       camera,
       labels,
@@ -305,7 +319,8 @@ elements.long.addEventListener("click", () =>
     );
     if (!truth.length) return "Stopped before the first gesture: nothing was recorded.";
     const done = `Saved a long take of ${truth.length} gestures, with its truth.`;
-    outbox.add({ send: () => api.sendStream(blob, truth, session, suffix), what: "The long take", done });
+    const name = session;
+    outbox.add({ send: () => api.sendStream(blob, truth, name, suffix), what: "The long take", done });
     return `Recorded a long take of ${truth.length} gestures.`;
   }),
 );
@@ -335,13 +350,30 @@ addEventListener("keydown", (event) => {
 
 // === Training ===
 
+const setResultStatus = (text) => {
+  elements.resultStatus.textContent = text;
+  elements.undoPart.hidden = false;
+};
+
 const trainingView = new TrainingView(elements, {
-  onDelete: removeTake,
-  onRecord(label) {
-    chosen = label;
-    location.hash = "#record";
-  },
+  onDelete: (label, name) =>
+    attempt(async () => {
+      await api.deleteTake(label, name);
+      setResultStatus(`Deleted ${name} of ${label}.`);
+      elements.undoResult.disabled = false;
+      elements.undoResult.focus();
+    }),
+  onRecord: (label, name) =>
+    attempt(async () => {
+      await api.deleteTake(label, name);
+      chosen = label;
+      elements.count.value = 1;
+      setStatus(`Deleted ${name}. Press Record to record a take of ${label} in its place. Undo takes it back.`);
+      location.hash = "#record";
+    }),
 });
+
+elements.undoResult.addEventListener("click", () => attempt(async () => setResultStatus(await undo())));
 
 function showTraining() {
   const takes = state.gestures.reduce((sum, gesture) => sum + gesture.takes.length, 0);

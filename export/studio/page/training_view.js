@@ -23,7 +23,7 @@ function duration(seconds) {
 }
 
 export class TrainingView {
-  /** `handlers`: onDelete(label, name), onRecord(label). */
+  /** `handlers`: onDelete(label, name), onRecord(label, name). */
   constructor(elements, handlers) {
     this._elements = elements;
     this._handlers = handlers;
@@ -77,7 +77,7 @@ export class TrainingView {
       ...mistakes.map(({ label, name, predicted, probability }) =>
         takeCard(label, { name }, [`${label}, recognised as ${predicted} (${percent(probability)})`], [
           ["Delete", `Delete this take of ${label}`, () => this._handlers.onDelete(label, name)],
-          ["Record again", `Record ${label} again`, () => this._handlers.onRecord(label)],
+          ["Record again", `Record this take of ${label} again`, () => this._handlers.onRecord(label, name)],
         ]),
       ),
     );

@@ -90,8 +90,7 @@ async function loadModel(index) {
     elements.about.textContent = `${description.name}: ${labels.length} classes, ${kind}, ${size}`;
     elements.threads.textContent = threads;
     setState("ready");
-    const where = recognition instanceof ServerRecognition ? " The server recognises: this browser has no runtime." : "";
-    view.setStatus(`Ready. Start the camera, or open a video.${where}`);
+    view.setStatus(`Ready. Start the camera, or open a video.${showPlace()}`);
   } catch (error) {
     setState("failed");
     view.setStatus("The model does not run in this browser.");
@@ -112,6 +111,18 @@ async function loadRecognition(description) {
     }
   }
   throw new Error("No recogniser is available.");
+}
+
+/** Shows where the model runs. Returns a sentence if that is not the browser. */
+function showPlace() {
+  const isOnServer = recognition instanceof ServerRecognition;
+  elements.hint.textContent = isOnServer
+    ? "The server recognises: pictures go to it, and nowhere else."
+    : "The model runs in your browser. No data leaves this device.";
+  if (!isOnServer) return "";
+  return recognizers.includes("browser")
+    ? " The server recognises, as this browser can't run the model."
+    : " The server recognises, as the browser's runtime could not be downloaded.";
 }
 
 const failed = new Set();
