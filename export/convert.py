@@ -16,24 +16,18 @@ fails or the file does not agree with the model, and 2 for wrong arguments.
 
 import argparse
 import itertools
-import json
-import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS
+from keras_action.litert.requirements import INTEGER, QUANTIZATIONS
+from keras_action.programs.arguments import DATA_FORMS, exit_on_errors, program_parser
 from keras_action.utils.signature import returns_sequences
 
 from .inputs import add_model_arguments
 
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
-INTEGER = ("int8", "int16x8")
-
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("convert", __doc__)
     parser.add_argument(
         "model", metavar="RUN", nargs="?", help="a training run's folder, a .keras file, or a PyTorch checkpoint"
     )
@@ -53,7 +47,7 @@ def make_parser():
     )
     formats.add_argument(
         "--average-over",
-        type=_frames,
+        type=_number_or("T", "T"),
         metavar="N",
         help="number of frames over which a streaming file averages its logits, or T for those of a clip (default: 1)",
     )
@@ -75,7 +69,7 @@ def make_parser():
     )
     formats.add_argument(
         "--max-partitions",
-        type=_partitions,
+        type=_number_or("any", None),
         default=1,
         metavar="N",
         help="allowed number of XNNPACK's partitions, or any (default: 1)",
@@ -128,27 +122,15 @@ def main(argv=None):
         value, option = getattr(arguments, name), name.replace("_", "-")
         if value is not None and not 0 < value < float("inf"):
             parser.error(f"--{option} must be positive. Received: --{option} {value}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if arguments.describe is not None:
-        _describe(arguments.describe)
-        return
-    import tensorflow as tf
+    with exit_on_errors(RuntimeError):
+        if arguments.describe is not None:
+            from keras_action import litert
 
-    try:
+            print(litert.describe(arguments.describe))
+            return
         failures = _convert(arguments)
-    except (ImportError, OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-        sys.exit(f"error: {error}")
     if failures:
-        sys.exit("".join(f"error: {failure}\n" for failure in failures).rstrip())
-
-
-def _describe(path):
-    from keras_action import litert
-
-    try:
-        print(litert.describe(path))
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit("\n".join(f"error: {failure}" for failure in failures))
 
 
 def _convert(arguments):
@@ -209,11 +191,11 @@ def _metadata(arguments, opened):
 
 def _write_error_report(path, report):
     from keras_action import plots
-    from keras_action.utils.files import write_whole
+    from keras_action.utils.files import write_json
 
     print(report)
     if Path(path).suffix == ".json":
-        write_whole(path, json.dumps(report.to_dict(), indent=2) + "\n")
+        write_json(path, report.to_dict())
     else:
         plots.save_figure(plots.quantization_error_figure(report), path)
     print(f"error report      {path}")
@@ -229,20 +211,17 @@ def _model(arguments, opened):
     return streaming_model(opened.model, average_over=average_over)
 
 
-def _frames(text):
-    if text == "T":
-        return text
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"expected a positive number, or T. Received: {text!r}")
-    return int(text)
+def _number_or(word, value):
+    """The type of an argument: a positive integer, or a word that stands for a value."""
 
+    def parse(text):
+        if text == word:
+            return value
+        if not text.isdecimal() or not int(text):
+            raise argparse.ArgumentTypeError(f"expected a positive number, or {word}. Received: {text!r}")
+        return int(text)
 
-def _partitions(text):
-    if text == "any":
-        return None
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"expected a positive number, or any. Received: {text!r}")
-    return int(text)
+    return parse
 
 
 if __name__ == "__main__":

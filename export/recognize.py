@@ -20,9 +20,7 @@ import collections
 import contextlib
 import dataclasses
 import itertools
-import json
 import math
-import os
 import signal
 import sys
 import time
@@ -33,14 +31,16 @@ from keras_action.programs.arguments import (
     add_matching_argument,
     add_recognizer_arguments,
     add_settings_arguments,
+    exit_on_errors,
     make_recognizer,
+    print_or_write_json,
+    program_parser,
 )
+from keras_action.utils.text import counted
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action recognize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("recognize", __doc__)
     parser.add_argument("model", metavar="MODEL", help="a .tflite file, a training run's folder, or a .keras file")
     source = parser.add_argument_group("source").add_mutually_exclusive_group(required=True)
     source.add_argument("--video", metavar="FILE", help="a video file")
@@ -104,12 +104,9 @@ def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
     _check(parser, arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        _recognize(arguments)
-    except (ImportError, OSError, ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        with exit_on_errors(RuntimeError, status=2):
+            _recognize(arguments)
     except KeyboardInterrupt:  # before the first frame or after the last one
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -250,13 +247,13 @@ class _Session:
     def summary(self, events):
         """A line about the run."""
         took = time.perf_counter() - self._start
-        text = f"{_count(events, 'event')} in {_count(self.count, 'frame')}, {self.seconds:.1f} s; took {took:.1f} s"
+        text = f"{counted(events, 'event')} in {counted(self.count, 'frame')}, {self.seconds:.1f} s; took {took:.1f} s"
         times = sorted(self.monitor.milliseconds)
         if times:
             text += (
                 f"; inference {times[len(times) // 2]:.1f} ms (95th percentile {times[len(times) * 95 // 100]:.1f} ms)"
             )
-        return f"{text}; {_count(self.dropped, 'frame')} dropped" if self.dropped else text
+        return f"{text}; {counted(self.dropped, 'frame')} dropped" if self.dropped else text
 
 
 @contextlib.contextmanager
@@ -272,10 +269,6 @@ def _interrupts_stop(session):
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _count(number, noun):
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _recognizer_with_settings(arguments, clock):
@@ -338,16 +331,10 @@ def _json_lines(path):
 
 
 def _write_json(arguments, source, events, report):
-    from keras_action.utils.files import write_whole
-
     document = {"model": arguments.model, "source": source, "events": [event.to_dict() for event in events]}
     if report is not None:
         document["truth"] = report.to_dict()
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    if arguments.json == "-":
-        sys.stdout.write(text)
-    else:
-        write_whole(arguments.json, text)
+    print_or_write_json(arguments.json, document)
 
 
 def _write_labelled(arguments, events, seconds):

@@ -11,20 +11,15 @@ operators, ranks, XNNPACK's partitions, size and latency. Without --data the cli
 1 if a threshold is exceeded, and 2 if the file, the model or the clips can't be read or do not fit each other.
 """
 
-import argparse
-import json
-import os
 import sys
 
-from keras_action.programs.arguments import DATA_FORMS
+from keras_action.programs.arguments import DATA_FORMS, exit_on_errors, print_or_write_json, program_parser
 
 from .inputs import add_model_arguments
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("verify", __doc__)
     parser.add_argument("file", metavar="FILE", help="a .tflite file")
     parser.add_argument(
         "--model",
@@ -65,14 +60,8 @@ def main(argv=None):
         parser.error("--max-latency-ms needs --runs")
     if arguments.data is None and (arguments.min_accuracy, arguments.max_accuracy_drop) != (None, None):
         parser.error("--min-accuracy and --max-accuracy-drop need --data")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
-    try:
+    with exit_on_errors(RuntimeError, status=2):
         failures = _verify(arguments)
-    except (ImportError, OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     sys.exit(1 if failures else 0)
@@ -109,26 +98,16 @@ def _verify(arguments):
     if arguments.json != "-":
         print(f"{report}\n" + (f"latency           {latency}" if latency else ""))
     if arguments.json is not None:
-        _write_json(arguments, report, latency, failures)
+        document = {
+            "file": arguments.file,
+            "model": arguments.model,
+            "data": arguments.data,
+            **report.to_dict(),
+            "latency": None if latency is None else vars(latency),
+            "failures": failures,
+        }
+        print_or_write_json(arguments.json, document)
     return failures
-
-
-def _write_json(arguments, report, latency, failures):
-    from keras_action.utils.files import write_whole
-
-    document = {
-        "file": arguments.file,
-        "model": arguments.model,
-        "data": arguments.data,
-        **report.to_dict(),
-        "latency": None if latency is None else vars(latency),
-        "failures": failures,
-    }
-    text = json.dumps(document, indent=2) + "\n"
-    if arguments.json == "-":
-        sys.stdout.write(text)
-    else:
-        write_whole(arguments.json, text)
 
 
 if __name__ == "__main__":

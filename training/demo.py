@@ -10,11 +10,12 @@ a memory learns from streams to report gestures as they end. An interrupted demo
 output folder gets report.html, the videos, the runs and the LiteRT files.
 """
 
-import argparse
 import os
 import sys
 import time
 from pathlib import Path
+
+from keras_action.programs.arguments import program_parser
 
 # The truth of the long video: each gesture, in an order in which opposites follow each other as well as others.
 STREAM = (
@@ -26,9 +27,7 @@ NUM_STREAMS = 12
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("demo", __doc__)
     parser.add_argument("--output", default="demo", help="folder for everything (default: demo)")
     parser.add_argument("--clips-per-class", type=int, default=48, help="synthetic clips of each class (default: 48)")
     parser.add_argument("--seed", type=int, default=0, help="of the videos and the training (default: 0)")

@@ -15,7 +15,6 @@ With --stream the events of a recogniser in whole videos are compared with the g
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -23,7 +22,9 @@ from keras_action.programs.arguments import (
     DATA_FORMS,
     add_checkpoint_arguments,
     add_settings_arguments,
+    exit_on_errors,
     make_recognizer,
+    program_parser,
     read_labels,
 )
 
@@ -34,9 +35,7 @@ MAX_CLASSES = 30  # of a printed table
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("evaluate", __doc__)
     parser.add_argument(
         "model",
         metavar="MODEL",
@@ -113,14 +112,13 @@ def make_parser():
 
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if arguments.stream:
         _evaluate_streams(arguments)
         return
-    import keras_action
-    from keras_action.data import FailureLog, read_data_set
+    with exit_on_errors(RuntimeError):
+        import keras_action
+        from keras_action.data import FailureLog, read_data_set
 
-    try:
         labels = read_labels(arguments.labels)
         opened = keras_action.load_model(
             arguments.model, num_segments=arguments.num_segments, labels=labels, kind=arguments.kind
@@ -136,8 +134,6 @@ def main(argv=None):
             failures=FailureLog(max_share=arguments.max_failed_share),
             progress=sys.stdout.isatty(),
         )
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"error: {error}")
     print(report if len(report.labels) <= MAX_CLASSES else report.summary())
     wrong = report.misclassified()
     for clip in wrong[:MAX_WRONG]:
@@ -148,10 +144,8 @@ def main(argv=None):
         print(f"not decoded: {path}")
 
     folder = Path(arguments.output or _default_output(opened.path))
-    try:
+    with exit_on_errors(RuntimeError):
         written = [_write_report(report, folder), *_draw(report, annotations, folder, opened.path, arguments.data)]
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"error: {error}")
     print(f"Written: {', '.join(map(str, written))}")
 
 
@@ -209,20 +203,15 @@ def _default_output(path):
 
 
 def _evaluate_streams(arguments):
-    import json
+    with exit_on_errors(RuntimeError):
+        from keras_action import plots
+        from keras_action.recognition import evaluate_streams, operating_curve
+        from keras_action.recognition.matching import MATCHINGS
+        from keras_action.utils.files import write_json
 
-    from keras_action import plots
-    from keras_action.recognition import evaluate_streams, operating_curve
-    from keras_action.recognition.matching import MATCHINGS
-    from keras_action.utils.files import write_whole
-
-    match = MATCHINGS[arguments.matching]
-    try:
         recognizer = make_recognizer(arguments)
         streams = read_streams(recognizer, arguments.model, arguments.stream, arguments.cache)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"error: {error}")
-    settings = recognizer.settings
+    settings, match = recognizer.settings, MATCHINGS[arguments.matching]
     report = evaluate_streams(streams, settings, match)
     print(report)
     content = {
@@ -234,8 +223,7 @@ def _evaluate_streams(arguments):
     for name, stream in zip(arguments.stream, content["streams"], strict=True):
         stream["video"] = name
     folder = Path(arguments.output or _default_output(Path(arguments.model)))
-    written = [folder / "stream.json"]
-    write_whole(written[0], json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    written = [write_json(folder / "stream.json", content)]
     try:
         curve = operating_curve(streams, settings, match=match)
         figure = plots.operating_curve_figure({"streams": curve}, {"streams": settings.on_threshold})

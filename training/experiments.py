@@ -15,15 +15,19 @@ An interrupted experiment resumes with the same command. OUTPUT gets the table, 
 with Matplotlib the curves, table1.png. Several experiments can share an OUTPUT: rows of the same name are trained once.
 """
 
-import argparse
 import dataclasses
 import json
 import math
-import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS, add_recipe_arguments, add_strategy_argument
+from keras_action.programs.arguments import (
+    DATA_FORMS,
+    add_recipe_arguments,
+    add_strategy_argument,
+    exit_on_errors,
+    program_parser,
+)
 
 # Experiment → row → fields of the recipe. The other rows are compared with the first.
 EXPERIMENTS = {
@@ -51,9 +55,7 @@ EXPERIMENTS = {
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action experiments", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("experiments", __doc__)
     parser.add_argument("experiment", choices=EXPERIMENTS, help="the comparison")
     parser.add_argument("--train", required=True, help=DATA_FORMS)
     parser.add_argument("--val", required=True, help="validation clips, in the same forms")
@@ -204,15 +206,14 @@ def main(argv=None):
     rows = {name: fields for name, fields in rows.items() if name in (arguments.rows or rows)}
     if arguments.start_seeds and arguments.start_from is None:
         parser.error("--start-seeds are seeds of --start-from, which is missing")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from keras_action.data import TooManyFailuresError, read_data_set
-    from keras_action.evaluation.comparison import compare
-    from keras_action.training.distribution import is_main_process
-
-    from .recipes import load_recipe
-
     output = Path(arguments.output)
-    try:
+    with exit_on_errors(FloatingPointError, interrupted=f"Interrupted. The same command resumes in {output}."):
+        from keras_action.data import read_data_set
+        from keras_action.evaluation.comparison import compare
+        from keras_action.training.distribution import is_main_process
+
+        from .recipes import load_recipe
+
         trainings = plan(rows, arguments.seeds, arguments.start_from, arguments.start_seeds)
         training_set = read_data_set(arguments.train)
         recipe = load_recipe(arguments.recipe, arguments.set, num_clips=len(training_set))
@@ -237,10 +238,6 @@ def main(argv=None):
                 )
         if not is_main_process():
             return
-    except (FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"Interrupted. The same command resumes in {output}.")
     print(f"\n{text}\n\nWritten: {', '.join(map(str, written))}")
 
 

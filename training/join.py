@@ -11,18 +11,14 @@ examples:
 their surroundings, and background.
 """
 
-import argparse
 import os
-import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS
+from keras_action.programs.arguments import DATA_FORMS, exit_on_errors, program_parser
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action join", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("join", __doc__)
     parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--output", required=True, help="the video to write; its ground truth is written to OUTPUT.csv")
     parser.add_argument(
@@ -59,14 +55,13 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if bool(arguments.windows) != bool(arguments.window_seconds):
         parser.error("--windows and --window-seconds belong together")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from keras_action import data
     from keras_action.utils.intervals import IGNORED_LABELS
 
     output = Path(arguments.output)
     ignore = IGNORED_LABELS if arguments.ignore is None else tuple(arguments.ignore)
     rows = []
-    try:
+    with exit_on_errors():
         parts = data.stratified_parts(data.read_data_set(arguments.data), arguments.parts, arguments.seed)
         for number, annotations in enumerate(parts):
             video = output if len(parts) == 1 else output.with_name(f"{output.stem}_{number}{output.suffix}")
@@ -85,8 +80,6 @@ def main(argv=None):
             print(f"{len(annotations)} clips, {len(truth)} of them gestures, {seconds:.1f} s: {video}, {video}.csv")
             if arguments.windows:
                 rows += _window_rows(arguments, video, truth, seconds, arguments.seed + number)
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
     if arguments.windows:
         from keras_action.utils.files import write_csv
 

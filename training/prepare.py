@@ -12,19 +12,18 @@ val and test.
 """
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS
+from keras_action.programs.arguments import DATA_FORMS, exit_on_errors, program_parser
 
 _PARTS = ("train", "val", "test")
+# Arguments of `keras_action.data.write_shards`.
+_OPTIONS = ("short_side", "quality", "clips_per_shard", "seed")
+_OPTIONS += ("workers", "beam", "max_failed_share", "retry_failures")
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("prepare", __doc__)
     parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument(
@@ -79,41 +78,23 @@ def _shares(text):
 
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
-    from keras_action import data
-
     output = Path(arguments.output)
-    try:
+    with exit_on_errors(RuntimeError, interrupted=f"Interrupted. The same command resumes in {output}."):
+        from keras_action import data
+
         annotations = data.read_data_set(arguments.data, allow_empty_classes=arguments.allow_empty_classes)
         sets = {output: annotations}
         if arguments.split:
             parts = data.split_annotations(annotations, arguments.split, seed=arguments.seed)
             sets = {output / name: part for name, part in zip(_PARTS, parts, strict=False)}
         for folder, part in sets.items():
-            report = data.write_shards(
-                part,
-                folder,
-                short_side=arguments.short_side,
-                quality=arguments.quality,
-                clips_per_shard=arguments.clips_per_shard,
-                seed=arguments.seed,
-                workers=arguments.workers,
-                beam=arguments.beam,
-                max_failed_share=arguments.max_failed_share,
-                retry_failures=arguments.retry_failures,
-            )
-            print(report)
-    except data.TooManyFailuresError as error:
-        sys.exit(
-            f"error: {error}\nFinished shards are kept. To leave out these clips, raise --max-failed-share; to read "
-            "them again, add --retry-failures."
-        )
-    except (ImportError, OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"Interrupted. The same command resumes in {output}.")
+            try:
+                print(data.write_shards(part, folder, **{name: getattr(arguments, name) for name in _OPTIONS}))
+            except data.TooManyFailuresError as error:
+                raise data.TooManyFailuresError(
+                    f"{error}\nFinished shards are kept. To leave out these clips, raise --max-failed-share; to read "
+                    "them again, add --retry-failures."
+                ) from error
 
 
 if __name__ == "__main__":

@@ -13,15 +13,12 @@ the classifier in float16: of clips, about 4 MB, and of streams, about 7 MB. No 
 keras_action.data.render_path). docs/motion_weights.md has the results.
 """
 
-import argparse
 import math
-import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_action.programs.arguments import add_set_argument
+from keras_action.programs.arguments import add_set_argument, exit_on_errors, program_parser
 
 _SIZE = (88, 116)
 _VAL_SHARE = 0.1
@@ -57,9 +54,7 @@ _MEMORY_SHARE = 0.28  # sequences for the first training of the memory, as a sha
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action pretrain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("pretrain", __doc__)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of runs, videos and weights")
     parser.add_argument("--model", choices=("action_net", "tsm"), default="action_net", help="default: action_net")
     parser.add_argument(
@@ -122,6 +117,7 @@ def begin_memory(recipe, training, path):
 
     from keras_action.training.build import build_model, training_batches
     from keras_action.training.memory import train_memory
+    from keras_action.training.run import save_keras_file
 
     if not path.is_file():
         keras.utils.set_random_seed(recipe.seed)
@@ -129,9 +125,7 @@ def begin_memory(recipe, training, path):
         # Other sequences than those of the training that follows.
         batches = training_batches(recipe.replace(seed=recipe.seed + 1000), training)
         train_memory(model, batches, steps=math.ceil(_MEMORY_SHARE * len(training) / recipe.batch_size))
-        partial = path.with_name(f".{path.name}")
-        model.save(partial)
-        os.replace(partial, path)
+        save_keras_file(model, path)
     return path
 
 
@@ -189,10 +183,11 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
 
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from .recipes import load_recipe
+    with exit_on_errors(
+        FloatingPointError, interrupted=f"Interrupted. The same command resumes in {arguments.output}."
+    ):
+        from .recipes import load_recipe
 
-    try:
         fields = [f"model={arguments.model}", f"weights={arguments.weights}", f"seed={arguments.seed}"]
         recipe = load_recipe("drawing", [*fields, *arguments.set])
         paths = pretrain(
@@ -202,10 +197,6 @@ def main(argv=None):
             clips_share=arguments.clips_share,
             workers=arguments.workers,
         )
-    except (ConnectionError, FloatingPointError, ImportError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"Interrupted. The same command resumes in {arguments.output}.")
     for path in paths:
         print(f"Motion weights: {path}, {path.stat().st_size / 1e6:.2f} MB")
 

@@ -11,15 +11,13 @@ has swipes and shapes that a finger draws in the air, as in first-person videos;
 none of them similar to such a shape. OUTPUT gets train.csv, val.csv and the videos.
 """
 
-import argparse
-import os
 import sys
+
+from keras_action.programs.arguments import exit_on_errors, program_parser
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action synthesize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("synthesize", __doc__)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument("--kind", choices=("hand", "drawing", "path"), default="hand", help="default: hand")
     parser.add_argument(
@@ -40,14 +38,14 @@ def make_parser():
 
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from keras_action import data
 
     def progress(done, total):
         if sys.stdout.isatty() or done == total:
             print(f"\r{done} of {total} videos", end="" if done < total else "\n", flush=True)
 
-    try:
+    with exit_on_errors(interrupted="Interrupted: nothing was written."):
+        from keras_action import data
+
         paths = data.write_synthetic_dataset(
             arguments.output,
             arguments.clips_per_class,
@@ -62,10 +60,6 @@ def main(argv=None):
             labels=arguments.labels,
             num_paths=arguments.num_paths,
         )
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("Interrupted: nothing was written.")
     print("Written: " + ", ".join(map(str, paths)))
 
 

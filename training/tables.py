@@ -8,11 +8,11 @@ examples:
 The tables are printed as Markdown. docs/cost.md explains their columns.
 """
 
-import argparse
 import gc
-import os
 import sys
 from pathlib import Path
+
+from keras_action.programs.arguments import exit_on_errors, program_parser
 
 from .cost_tables import BACKBONES, FORMS, Cost, tables
 from .counting import convolution_macs, operations_as_the_paper
@@ -67,9 +67,7 @@ def save_csv(path, costs, paper):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("tables", __doc__)
     parser.add_argument(
         "--backbones",
         nargs="+",
@@ -97,13 +95,12 @@ def main(argv=None):
     for option, path in (("--figure", arguments.figure), ("--figure-4", arguments.figure_4)):
         if path and Path(path).suffix.lower() not in (".png", ".svg", ".pdf"):
             parser.error(f"{option} must end in .png, .svg or .pdf. Received: {path}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     setting = {name: getattr(arguments, name) for name in SETTING}
     paper = PAPER if setting == SETTING else {}
     if arguments.figure_4 and not paper:
         parser.error(f"--figure-4 is of the paper's setting, {SETTING}. Received: {setting}")
     titles = {name: BACKBONES[name] for name in arguments.backbones}
-    try:
+    with exit_on_errors():
         if arguments.figure or arguments.figure_4:
             from .cost_figure import accuracy_figure, cost_figure  # fails early without Matplotlib
         costs = []
@@ -118,8 +115,6 @@ def main(argv=None):
             _save(cost_figure(costs, titles), arguments.figure)
         if arguments.figure_4:
             _save(accuracy_figure(costs, titles, paper), arguments.figure_4)
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
 
 
 def _save(figure, path):

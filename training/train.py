@@ -13,18 +13,20 @@ The output folder holds best.keras, last.keras, run.json, log.csv, curves.png an
 nothing, and needs no output folder.
 """
 
-import argparse
-import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS, add_recipe_arguments, add_strategy_argument
+from keras_action.programs.arguments import (
+    DATA_FORMS,
+    add_recipe_arguments,
+    add_strategy_argument,
+    exit_on_errors,
+    program_parser,
+)
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("train", __doc__)
     parser.add_argument("--train", required=True, metavar="DATA", help=DATA_FORMS)
     parser.add_argument("--val", metavar="DATA", help="validation clips, in the same forms")
     parser.add_argument("--output", metavar="FOLDER", help="the run's folder")
@@ -49,21 +51,18 @@ def make_parser():
 def preview(recipe, annotations, num_clips):
     """A contact sheet of the first training clips of a recipe, as the model takes them; a Matplotlib figure."""
     import numpy as np
-    import tensorflow as tf
 
     from keras_action import plots
     from keras_action.data import FailureLog
+    from keras_action.data.failures import plain_failures
     from keras_action.training.build import training_batches
 
     if num_clips < 1:
         raise ValueError(f"A preview must have at least one clip. Received: --preview-clips {num_clips}")
     failures = FailureLog(max_share=recipe.max_failed_share)
     batches = training_batches(recipe, annotations, failures=failures).take(-(-num_clips // recipe.clips_per_step))
-    try:
+    with plain_failures(failures):
         clips, labels = (np.concatenate(parts)[:num_clips] for parts in zip(*batches.as_numpy_iterator(), strict=True))
-    except tf.errors.OpError:
-        failures.raise_if_too_many()
-        raise
     return plots.contact_sheet_figure(clips, [describe_label(row, annotations.labels) for row in labels])
 
 
@@ -93,15 +92,15 @@ def main(argv=None):
         parser.error("one of --output and --preview is required")
     if arguments.cross_validate is not None and arguments.val:
         parser.error("--cross-validate is for sets without --val")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras_action
-    from keras_action import plots
-    from keras_action.data import TooManyFailuresError, check_few_clips, read_data_set
-    from keras_action.training.distribution import is_main_process
+    interrupted = f"Interrupted. The same command resumes after the last whole epoch in {arguments.output}."
+    with exit_on_errors(FloatingPointError, interrupted="Interrupted." if arguments.preview else interrupted):
+        import keras_action
+        from keras_action import plots
+        from keras_action.data import check_few_clips, read_data_set
+        from keras_action.training.distribution import is_main_process
 
-    from .recipes import default_recipe, load_recipe
+        from .recipes import default_recipe, load_recipe
 
-    try:
         training = read_data_set(arguments.train)
         name = arguments.recipe or default_recipe(len(training))
         recipe = load_recipe(name, arguments.set, num_clips=len(training))
@@ -128,12 +127,6 @@ def main(argv=None):
             tensorboard=not arguments.no_tensorboard,
             strategy=arguments.strategy,
         )
-    except (FloatingPointError, ImportError, OSError, TooManyFailuresError, ValueError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        if arguments.preview:
-            sys.exit("Interrupted.")
-        sys.exit(f"Interrupted. The same command resumes after the last whole epoch in {arguments.output}.")
     if not is_main_process():
         return
     print(f"Best checkpoint: {run.checkpoint}")

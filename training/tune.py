@@ -14,21 +14,23 @@ reports in time detect a gesture. A picture shows the detection rate over the fa
 also evaluated with settings tuned on the others: the result to expect on new videos, unless they show training clips.
 """
 
-import argparse
 import dataclasses
-import os
 import sys
 from pathlib import Path
 
-from keras_action.programs.arguments import add_labels_argument, make_recognizer, parse_lengths
+from keras_action.programs.arguments import (
+    add_labels_argument,
+    exit_on_errors,
+    make_recognizer,
+    parse_lengths,
+    program_parser,
+)
 
 from .streams import add_stream_arguments, read_streams
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("tune", __doc__)
     parser.add_argument("model", metavar="MODEL", help="a .tflite file, a run's folder or a .keras file")
     parser.add_argument(
         "--streams", nargs="+", required=True, metavar="VIDEO", help="videos with VIDEO.csv beside them"
@@ -63,19 +65,16 @@ def make_parser():
 
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from keras_action import plots
-    from keras_action.recognition.loading import store_settings
-
     if arguments.store and Path(arguments.model).suffix != ".tflite":
         sys.exit(f"error: --store needs a .tflite file. Received: MODEL {arguments.model}")
-    try:
+    with exit_on_errors(RuntimeError):
+        from keras_action import plots
+        from keras_action.recognition.loading import store_settings
+
         settings, curves, chosen = _tune(arguments)
         settings.save(arguments.output)
         if arguments.store:
             store_settings(arguments.model, settings)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"error: {error}")
     picture = Path(arguments.curve) if arguments.curve else Path(arguments.output).with_suffix(".png")
     written = [arguments.output, *([arguments.model] if arguments.store else [])]
     try:

@@ -13,19 +13,15 @@ logit of the class. Grad-CAM is for any layer and any head. The masks of an ACTI
 channels over time (CE, ME).
 """
 
-import argparse
 import os
-import sys
 
-from keras_action.programs.arguments import add_checkpoint_arguments, read_labels
+from keras_action.programs.arguments import add_checkpoint_arguments, exit_on_errors, program_parser, read_labels
 
 METHODS = ("cam", "grad-cam", "masks")
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action visualize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("visualize", __doc__)
     parser.add_argument(
         "models",
         nargs="+",
@@ -63,10 +59,9 @@ def make_parser():
 
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras_action
+    with exit_on_errors():
+        import keras_action
 
-    try:
         labels = read_labels(arguments.labels)
         options = {"num_segments": arguments.num_segments, "labels": labels, "kind": arguments.kind}
         models = {name: keras_action.load_model(path, **options) for name, path in named_models(arguments.models)}
@@ -81,8 +76,6 @@ def main(argv=None):
             end=arguments.end,
         )
         activations.save(arguments.output, arguments.columns, arguments.dpi)
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
     for title, values in activations.maps.items():
         print(f"{title}: {values.min():.3g} to {values.max():.3g}")
     print(f"Written: {arguments.output}")

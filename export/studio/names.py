@@ -1,4 +1,4 @@
-"""Names of gestures and takes, as files on every system can have them."""
+"""Names of gestures and takes, which are valid names of files on all systems."""
 
 import re
 import unicodedata
@@ -15,10 +15,10 @@ _SESSION = re.compile(r"\d{8}-\d{6}")
 
 
 def check_label(label):
-    """The name of a gesture in Unicode NFC, if a folder can have it.
+    """The name of a gesture in Unicode NFC. It must be a valid name of a folder.
 
     Raises:
-        ValueError: If not; the message is a sentence for the page.
+        ValueError: If it is not. The page shows the message.
     """
     if not isinstance(label, str):
         raise ValueError("The name of a gesture must be text.")
@@ -47,12 +47,12 @@ def is_take_name(name):
 
 
 def is_video_name(name):
-    """Whether the ending of a file's name is that of a video."""
+    """Whether a file has the suffix of a video."""
     return name[name.rfind(".") :].lower() in VIDEO_SUFFIXES if "." in name else False
 
 
 def is_session(text):
-    """Whether a text names a recording session: when it began, as `20261129-101500`."""
+    """Whether a text is the name of a recording session: the time at which it began, as `20261129-101500`."""
     return isinstance(text, str) and _SESSION.fullmatch(text) is not None
 
 

@@ -4,22 +4,20 @@ examples:
   keras-action studio my_gestures
   keras-action studio my_gestures --host 0.0.0.0 --certificate cert.pem --key key.pem
 
-The takes are ordinary files, my_gestures/clips/GESTURE/take_…, which every other program takes too; a folder that was
-filled by hand opens as well. No picture leaves this machine. See docs/studio.md.
+The takes are ordinary files, my_gestures/clips/GESTURE/take_…, which the other programs read; a folder that was filled
+by hand can be opened too. No video leaves this machine. See docs/studio.md.
 """
 
-import argparse
 import contextlib
 import socket
-import sys
+
+from keras_action.programs.arguments import exit_on_errors, program_parser
 
 from ..web.serving import add_serving_arguments, address_error, announce, check_serving_arguments
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action studio", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("studio", __doc__)
     parser.add_argument("folder", metavar="FOLDER", help="folder of the gestures; created if needed")
     add_serving_arguments(parser)
     return parser
@@ -29,11 +27,8 @@ def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
     check_serving_arguments(parser, arguments)
-    try:
+    with exit_on_errors(RuntimeError, status=2):
         _run(arguments)
-    except (ImportError, OSError, ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 def _run(arguments):

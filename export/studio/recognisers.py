@@ -15,7 +15,7 @@ _MAX_PAGES = 4
 
 
 class Recognisers:
-    """A `GestureRecognizer` for each page that asks. The least recently used one is given up for a new page."""
+    """The `GestureRecognizer`s of the open pages. The least recently used one is removed for a new page."""
 
     def __init__(self):
         self._pages = OrderedDict()
@@ -31,7 +31,7 @@ class Recognisers:
                 self._pages.popitem(last=False)
 
     def push(self, page, pixels, timestamp):
-        """Adds a frame of the model's size. Returns what the page shows, as its own recogniser does.
+        """Adds a frame of the model's size. Returns the same values as the page's own recogniser.
 
         Args:
             page: Name of the page.
@@ -62,7 +62,7 @@ class Recognisers:
             recognizer.reset()
 
     def use(self, page, settings):
-        """Other event settings for a page, as a dictionary."""
+        """Sets the event settings of a page, a dictionary."""
         recognizer, lock = self._get(page)
         with lock:
             recognizer.settings = settings_from_dict(settings)

@@ -1,4 +1,4 @@
-"""Who may talk to the studio: pages of its own address, with its token."""
+"""Access to the studio: only from its own page, with its token."""
 
 import hmac
 import ipaddress
@@ -27,9 +27,9 @@ class Guard:
     """ASGI middleware that lets a request pass only if it comes from the studio's own page.
 
     - `Host` must be an address of this server, so that a foreign name that resolves to it (DNS rebinding) is refused.
-    - `Origin`, if the request has it, must be that address too. Without `Origin`, a cookie allows reading only.
-    - The token must be in the cookie, or as `Authorization: Bearer`. The address that the program prints has it, which
-      sets the cookie.
+    - `Origin`, if the request has it, must be the same address. Without `Origin`, a cookie allows reading only.
+    - The token must be in the cookie, or in the header `Authorization: Bearer`. The printed address contains the token
+      and sets the cookie.
 
     Args:
         app: The ASGI application.
@@ -63,7 +63,7 @@ class Guard:
             scope["method"] not in _SAFE
             and (fetched not in ("none", "same-origin") or (origin is None and not is_bearer))
         ):
-            await _answer(send, 403, "Only the studio's own page may ask for this.")
+            await _answer(send, 403, "Only the studio's own page may send this request.")
             return
         query = parse_qs(scope["query_string"].decode("latin-1"))
         if scope["path"] == "/" and scope["method"] == "GET" and self._is_token(query.get("token", [""])[0]):
@@ -72,7 +72,7 @@ class Guard:
             await _answer(send, 303, "", [(b"location", b"/"), (b"set-cookie", value.encode())])
             return
         if not is_bearer and not self._is_token(_cookie(headers.get(b"cookie", ""), cookie)):
-            await _answer(send, 401, "Open the address that keras-action studio printed: it has a token.")
+            await _answer(send, 401, "Open the address that keras-action studio printed: it contains a token.")
             return
 
         async def send_with_headers(message):
@@ -117,7 +117,7 @@ async def _answer(send, status, text, headers=()):
     body = text.encode()
     length = (b"content-length", str(len(body)).encode())
     kind = (b"content-type", b"text/plain; charset=utf-8")
-    # What is left of the request's body is not read: the connection ends.
+    # The rest of the request's body is not read: the connection is closed.
     headers = [kind, length, (b"connection", b"close"), *headers, *_HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

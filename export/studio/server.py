@@ -36,12 +36,12 @@ class BodyTooLargeError(ValueError):
 
 
 class Studio:
-    """The requests of a studio's page.
+    """The requests of a studio's page. Starlette runs the methods that are not asynchronous in threads.
 
     Args:
         project: The `Project`.
-        runtime: Folder of the browser's runtime, of `export.web.runtime.find_runtime`; `None` if it is not there: the
-            server then recognises.
+        runtime: Folder of the browser's runtime, of `export.web.runtime.find_runtime`; `None` if it is not available:
+            the server then recognises.
     """
 
     def __init__(self, project, runtime=None):
@@ -53,7 +53,7 @@ class Studio:
         self._uploads = asyncio.Semaphore(_MAX_UPLOADS)
 
     def routes(self):
-        """The routes of the page and of what it asks for."""
+        """The routes of the page and of its requests."""
         return [
             Route("/", self.page),
             Route("/api/state", self.state),
@@ -76,34 +76,33 @@ class Studio:
 
     # === The page ===
 
-    async def page(self, request):
+    def page(self, request):
         name = request.path_params.get("name", "index.html")
         path = {path.name: path for path in _PAGE.iterdir()}.get(name) or page_files().get(name)
         if path is None:
             raise HTTPException(404)
         return FileResponse(path, media_type=media_type(name))
 
-    async def state(self, request):
-        return JSONResponse(await run_in_threadpool(self._state))
-
-    def _state(self):
+    def state(self, request):
         project = self.project
-        return {
+        gestures = [
+            {
+                "label": label,
+                "takes": [{"name": take.name, "session": take.session} for take in project.takes(label)],
+            }
+            for label in project.labels()
+        ]
+        values = {
             "name": project.name,
             "folder": str(project.folder.resolve()),
             "session": project.session(),
-            "gestures": [
-                {
-                    "label": label,
-                    "takes": [{"name": take.name, "session": take.session} for take in project.takes(label)],
-                }
-                for label in project.labels()
-            ],
+            "gestures": gestures,
             "longTakes": len(project.long_takes()),
             "canUndo": project.can_undo(),
             "training": self.trainer.status(),
             "result": read_json(project.model / RESULT),
         }
+        return JSONResponse(values)
 
     # === Gestures and takes ===
 
@@ -117,8 +116,8 @@ class Studio:
         label = await run_in_threadpool(self.project.rename_gesture, request.path_params["label"], values.get("label"))
         return JSONResponse({"label": label})
 
-    async def remove_gesture(self, request):
-        await run_in_threadpool(self.project.remove_gesture, request.path_params["label"])
+    def remove_gesture(self, request):
+        self.project.remove_gesture(request.path_params["label"])
         return Response(status_code=204)
 
     async def add_take(self, request):
@@ -129,17 +128,15 @@ class Studio:
             )
         return JSONResponse({"name": take.name}, 201)
 
-    async def delete_take(self, request):
-        await run_in_threadpool(self.project.delete_take, request.path_params["label"], request.path_params["name"])
+    def delete_take(self, request):
+        self.project.delete_take(request.path_params["label"], request.path_params["name"])
         return Response(status_code=204)
 
-    async def undo(self, request):
-        return JSONResponse({"label": await run_in_threadpool(self.project.undo)})
+    def undo(self, request):
+        return JSONResponse({"label": self.project.undo()})
 
-    async def take(self, request):
-        path = await run_in_threadpool(
-            self.project.take_path, request.path_params["label"], request.path_params["name"]
-        )
+    def take(self, request):
+        path = self.project.take_path(request.path_params["label"], request.path_params["name"])
         if not path.is_file():
             raise HTTPException(404)
         return FileResponse(path, media_type=media_type(path.name))
@@ -158,7 +155,7 @@ class Studio:
 
     @contextlib.asynccontextmanager
     async def _upload(self, request, limit):
-        """The path of a file with the body of a request, which is removed at the end unless it was moved."""
+        """Writes the body of a request to a file, and yields its path; the file is removed at the end if not moved."""
         _check_length(request, limit)
         path = self.project.new_upload()
         try:
@@ -172,19 +169,19 @@ class Studio:
 
     # === Training and the result ===
 
-    async def training(self, request):
-        return JSONResponse(await run_in_threadpool(self.trainer.status))
+    def training(self, request):
+        return JSONResponse(self.trainer.status())
 
     async def start_training(self, request):
         values = await _json(request)
         await run_in_threadpool(self.trainer.start, values.get("resume") is True)
         return JSONResponse(self.trainer.status(), 202)
 
-    async def stop_training(self, request):
-        await run_in_threadpool(self.trainer.stop)
+    def stop_training(self, request):
+        self.trainer.stop()
         return JSONResponse(self.trainer.status())
 
-    async def download(self, request):
+    def download(self, request):
         path = self._model()
         return FileResponse(path, media_type="application/octet-stream", filename=f"{self.project.name}.tflite")
 
@@ -197,10 +194,10 @@ class Studio:
 
     # === Recognition ===
 
-    async def try_page(self, request):
+    def try_page(self, request):
         """A file of the page of `keras-action serve`, for the model of the last training."""
         name = request.path_params["name"] or "index.html"
-        content = (await run_in_threadpool(self._site)).get(name)
+        content = self._site().get(name)
         if content is None:
             raise HTTPException(404)
         if isinstance(content, bytes):
@@ -252,7 +249,7 @@ def make_app(project, *, runtime=None, hosts=(), any_address=False):
 
     def refuse(status):
         async def answer(request, error):
-            # What is left of a body that was not read whole is not read any more.
+            # The rest of a body that was not read completely is not read.
             headers = {"Connection": "close"} if status in (408, 413) else None
             return JSONResponse({"error": str(error) or "This is not possible."}, status, headers)
 
@@ -271,7 +268,11 @@ def make_app(project, *, runtime=None, hosts=(), any_address=False):
 
 
 def find_runtime_or_none(folder):
-    """The browser's runtime, or `None` and why it can't be fetched. A folder that was given must have it."""
+    """The browser's runtime and `None`; or `None` and the reason why it can't be downloaded.
+
+    Raises:
+        FileNotFoundError: If the runtime is not in a folder that is given.
+    """
     try:
         return find_runtime(folder), None
     except (RuntimeError, OSError) as error:

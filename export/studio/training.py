@@ -29,9 +29,9 @@ def read_json(path):
 
 
 class Trainer:
-    """Starts, stops and resumes the training of a `Project`, and says how far it is.
+    """Starts, stops and resumes the training of a `Project`, and reports its progress.
 
-    The process ends when this one ends, however that happens: it reads from a pipe whose other end is here.
+    The process ends when this one ends, even if it is killed: it reads from a pipe whose other end is here.
 
     Args:
         project: The `Project`.
@@ -43,14 +43,14 @@ class Trainer:
         self._lock = threading.Lock()
 
     def status(self):
-        """The state of the training: a dictionary with `phase`, and more that depends on it.
+        """The state of the training: a dictionary with `phase`, and other values that depend on it.
 
         `phase` is `"none"`, `"running"`, `"stopped"`, `"failed"` or `"done"`. A training that was interrupted is
         stopped, and can be resumed.
         """
         status = read_json(self._project.training / STATUS) or {"phase": "none"}
         if status["phase"] == "running" and not self._is_running():
-            # It may have ended between the two looks.
+            # It may have ended between the two checks.
             status = read_json(self._project.training / STATUS) or {"phase": "none"}
             if status["phase"] == "running":
                 status = {**status, "phase": "stopped"}
@@ -68,7 +68,7 @@ class Trainer:
                 raise ValueError("A training is running already.")
             folder = self._project.training
             if resume and phase not in ("stopped", "failed"):
-                raise ValueError("There is no training that was stopped.")
+                raise ValueError("There is no stopped training to resume.")
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)

@@ -11,17 +11,16 @@ npm registry and cached; --runtime takes it from a folder. --output writes the p
 docs/web.md for headsets and phones.
 """
 
-import argparse
 import json
 import sys
+
+from keras_action.programs.arguments import exit_on_errors, program_parser
 
 from .serving import add_serving_arguments, announce, check_serving_arguments
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="keras-action serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program_parser("serve", __doc__)
     parser.add_argument("models", metavar="MODEL", nargs="+", help="a .tflite file of clips or of frames")
     parser.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
     parser.add_argument("--output", metavar="FOLDER", help="write the page there and exit")
@@ -33,11 +32,8 @@ def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
     check_serving_arguments(parser, arguments)
-    try:
+    with exit_on_errors(RuntimeError, status=2):
         _run(arguments)
-    except (ImportError, OSError, ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 def _run(arguments):

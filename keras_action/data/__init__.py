@@ -10,14 +10,7 @@ from keras_action.data.datasets.egogesture import read_egogesture
 from keras_action.data.datasets.jester import read_jester
 from keras_action.data.datasets.something_something import read_something_something
 from keras_action.data.decoders import DECODERS, frame_decoder
-from keras_action.data.decoding import (
-    DecodingError,
-    VideoInfo,
-    count_frames,
-    iter_frames,
-    read_frames,
-    video_info,
-)
+from keras_action.data.decoding import DecodingError, VideoInfo, count_frames, iter_frames, read_frames, video_info
 from keras_action.data.failures import FailureLog, TooManyFailuresError
 from keras_action.data.flips import (
     FLIP_PAIRS,
@@ -30,11 +23,7 @@ from keras_action.data.flips import (
 from keras_action.data.folds import check_few_clips, cross_validation_folds
 from keras_action.data.frame_folders import list_frames
 from keras_action.data.mixing import cutmix, mixup
-from keras_action.data.pipeline import (
-    evaluation_dataset,
-    steps_per_epoch,
-    training_dataset,
-)
+from keras_action.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
 from keras_action.data.randaugment import rand_augment
 from keras_action.data.sampling import (
     SAMPLING_METHODS,

@@ -6,13 +6,14 @@ import os
 import warnings
 from pathlib import Path
 
-from keras_action.data.clips import AnnotationError, Annotations, Clip
+from keras_action.data.clips import AnnotationError, Annotations, Clip, check_label, normalize_labels
 from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError, video_info
 from keras_action.data.frame_folders import frame_part, has_frames, sorted_frames
 from keras_action.data.shards.format import is_shard_set
 from keras_action.data.shards.manifest import read_shards
 from keras_action.data.stream_folders import read_streams, stream_videos
 from keras_action.utils.labels import normalize_label
+from keras_action.utils.text import listed
 
 _GROUPS = ("group", "subject", "session")
 _COLUMNS = ("path", "label", "start", "end", "first_frame", "last_frame", *_GROUPS)
@@ -61,10 +62,7 @@ def read_annotations(path, labels=None, allow_empty_classes=False, check_ends=Tr
     ```
     """
     path = Path(path)
-    if labels is not None:
-        labels = tuple(map(normalize_label, labels))
-        if not labels or len(set(labels)) < len(labels):
-            raise ValueError(f"`labels` must be names, each once. Received: labels={labels}")
+    labels = None if labels is None else normalize_labels(labels)
     if path.is_dir():
         if is_shard_set(path):
             annotations = read_shards(path, labels)
@@ -111,10 +109,10 @@ def _read_folder(folder, labels):
     sets = [p.name for p in class_folders if is_shard_set(p)]
     if sets:
         raise AnnotationError(f"{folder}: the shards are in folders of it; name one: {', '.join(sets)}")
-    clips, names, passed_over = [], [], []
+    clips, names, others = [], [], []
     for class_folder in class_folders:
         label = _folder_label(class_folder)
-        _check_label(label, labels, class_folder)
+        check_label(label, labels, class_folder)
         names.append(label)
         with os.scandir(class_folder) as scan:
             entries = sorted((entry for entry in scan if not entry.name.startswith(".")), key=lambda e: e.name)
@@ -126,12 +124,11 @@ def _read_folder(folder, labels):
             if entry.is_dir() or os.path.splitext(entry.name)[1].lower() in VIDEO_SUFFIXES:
                 clips.append(Clip(entry.path, label))
             else:
-                passed_over.append(os.path.join(class_folder.name, entry.name))
-    if passed_over:
-        more = ", …" if len(passed_over) > 5 else ""
+                others.append(os.path.join(class_folder.name, entry.name))
+    if others:
         warnings.warn(
-            f"{folder}: files passed over, as their names do not end as those of videos do: {len(passed_over)}: "
-            f"{', '.join(passed_over[:5])}{more}. Videos end in {', '.join(sorted(VIDEO_SUFFIXES))}.",
+            f"{folder}: {len(others)} files are left out, as they have no suffix of a video "
+            f"({', '.join(sorted(VIDEO_SUFFIXES))}): {listed(others, 5)}.",
             stacklevel=3,
         )
     return Annotations(tuple(clips), labels or tuple(sorted(set(names))))
@@ -195,7 +192,7 @@ def _read_row(row, folder, labels, numbers, line):
     if not row["path"]:
         raise AnnotationError(f"{line}: the path is missing. Received: {row}")
     row["label"] = normalize_label(row["label"])
-    _check_label(row["label"], labels, line)
+    check_label(row["label"], labels, line)
     times = {}
     for name in ("start", "end"):
         text = row.get(name, "")
@@ -240,13 +237,6 @@ def _read_frames(row, path, numbers, line):
             f"to last_frame. Received: first_frame={texts['first_frame']}, last_frame={texts['last_frame']}"
         )
     return part
-
-
-def _check_label(label, labels, where):
-    if not label:
-        raise AnnotationError(f"{where}: the label is missing.")
-    if labels is not None and label not in labels:
-        raise AnnotationError(f"{where}: unknown label; known are {', '.join(labels)}. Received: {label!r}")
 
 
 def _check_repetition(clip, lines, number, line):

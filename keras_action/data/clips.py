@@ -4,9 +4,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_action.utils.labels import normalize_label
+
 
 class AnnotationError(ValueError):
     """An annotation is wrong. The message names the file and, of a CSV, the line."""
+
+
+def check_label(label, labels, where):
+    """Raises an `AnnotationError` unless a label is a known name.
+
+    Args:
+        label: The label, in Unicode NFC.
+        labels: The known names, with a fast `in`, in order; `None` for any name.
+        where: The file and the line, for the message.
+    """
+    if not label:
+        raise AnnotationError(f"{where}: the label is missing.")
+    if labels is not None and label not in labels:
+        raise AnnotationError(f"{where}: unknown label; known are {', '.join(labels)}. Received: {label!r}")
+
+
+def normalize_labels(labels):
+    """Names of classes as a tuple in Unicode NFC; a `ValueError` unless there is one, and each once."""
+    labels = tuple(map(normalize_label, labels))
+    if not labels or len(set(labels)) < len(labels):
+        raise ValueError(f"`labels` must be names, each once. Received: labels={labels}")
+    return labels
 
 
 @dataclass(frozen=True)

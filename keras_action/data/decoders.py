@@ -2,6 +2,7 @@
 
 from keras_action.data.decoding import read_frames
 from keras_action.data.tensorflow_io import load_tensorflow_io, read_frames_by_tensorflow_io
+from keras_action.utils.fields import check_choice
 
 DECODERS = {"pyav": read_frames, "tensorflow-io": read_frames_by_tensorflow_io}
 
@@ -25,8 +26,7 @@ def frame_decoder(name):
     >>> frame_decoder("pyav")("clip.mp4").shape
     (24, 120, 160, 3)
     """
-    if name not in DECODERS:
-        raise ValueError(f"`decoder` must be one of {tuple(DECODERS)}. Received: decoder={name!r}")
+    check_choice("decoder", name, DECODERS)
     if name == "tensorflow-io":
         load_tensorflow_io()
     return DECODERS[name]

@@ -4,6 +4,7 @@ import warnings
 
 from keras_action.data.clips import AnnotationError
 from keras_action.data.splits import select_clips, split_sides
+from keras_action.utils.text import listed
 
 MIN_CLIPS = 3
 
@@ -62,12 +63,12 @@ def check_few_clips(annotations, min_clips=MIN_CLIPS):
     if small:
         raise AnnotationError(
             f"Each class needs at least {min_clips} clips, better ten. Received: {len(small)} classes with fewer: "
-            f"{', '.join(small[:10])}"
+            f"{listed(small)}"
         )
     single = [label for label, own in clips.items() if len({clip.group or clip.path for clip in own}) == 1]
     if single:
         warnings.warn(
-            f"All clips of {', '.join(single[:10])}{' and others' if len(single) > 10 else ''} are of one recording. "
+            f"All clips of {listed(single)} are of one recording. "
             "The model may learn the recording instead of the gesture, and its accuracy on such clips says little: "
             "add clips of another day, place or person.",
             stacklevel=2,

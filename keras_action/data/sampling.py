@@ -5,6 +5,8 @@ Random sampling draws from a NumPy generator, an argument of each function.
 
 import numpy as np
 
+from keras_action.utils.fields import check_choice
+
 DENSE_WINDOW = 64  # frames, of TSM's dense sampling
 
 
@@ -179,8 +181,7 @@ SAMPLING_METHODS = {
 
 def sampling_method(name):
     """The function `(num_frames, num_segments, rng=None)` of a name in `SAMPLING_METHODS`."""
-    if name not in SAMPLING_METHODS:
-        raise ValueError(f"`method` must be one of {tuple(SAMPLING_METHODS)}. Received: method={name!r}")
+    check_choice("method", name, SAMPLING_METHODS)
     return SAMPLING_METHODS[name]
 
 

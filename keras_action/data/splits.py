@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from keras_action.data.clips import Annotations
+from keras_action.utils.text import listed
 
 _MAX_SWEEPS = 20
 _MAX_SWAPPED = 2000  # groups up to which swaps are tried: their number grows quadratically
@@ -151,9 +152,7 @@ def _warn_of_small_classes(labels, label_ids, sides, num_sides, min_clips):
     np.add.at(counts, (label_ids, sides), 1)
     small = [f"{labels[i]} ({', '.join(map(str, counts[i]))})" for i in np.flatnonzero(counts.min(1) < min_clips)]
     if small:
-        more = ", …" if len(small) > 10 else ""
         warnings.warn(
-            f"{len(small)} of {len(labels)} classes have fewer than {min_clips} clips on a side: "
-            f"{', '.join(small[:10])}{more}",
+            f"{len(small)} of {len(labels)} classes have fewer than {min_clips} clips on a side: {listed(small)}",
             stacklevel=3,
         )

@@ -1,9 +1,8 @@
 """Folders of streams: long videos, each with the ground truth beside it."""
 
-from keras_action.data.clips import AnnotationError, Annotations, Clip
+from keras_action.data.clips import AnnotationError, Annotations, Clip, check_label
 from keras_action.data.decoding import VIDEO_SUFFIXES, video_info
 from keras_action.utils.intervals import intervals_path, is_ignored, read_intervals
-from keras_action.utils.labels import normalize_label
 
 _BACKGROUND = "none"
 _MIN_SECONDS = 0.5  # a shorter pause is no clip
@@ -39,12 +38,10 @@ def read_streams(videos, labels=None):
             truth = read_intervals(path)
         except ValueError as error:
             raise AnnotationError(str(error)) from error
-        truth = [(normalize_label(interval.label), interval.start, interval.end) for interval in truth]
-        unknown = sorted({label for label, *_ in truth if labels and label not in labels and not is_ignored(label)})
-        if unknown:
-            raise AnnotationError(f"{path}: unknown labels {unknown}. Expected: {', '.join(labels)}")
-        background = next(filter(is_ignored, labels or [label for label, *_ in truth]), _BACKGROUND)
-        gestures = sorted((interval for interval in truth if not is_ignored(interval[0])), key=lambda item: item[1])
+        gestures = sorted((item for item in truth if not is_ignored(item.label)), key=lambda item: item.start)
+        for gesture in gestures:
+            check_label(gesture.label, labels, path)
+        background = next(filter(is_ignored, labels or [item.label for item in truth]), _BACKGROUND)
         clips += _clips(str(video), gestures, video_info(video).duration, background)
     return Annotations(tuple(clips), labels or tuple(sorted({clip.label for clip in clips} | {_BACKGROUND})))
 
@@ -52,10 +49,11 @@ def read_streams(videos, labels=None):
 def _clips(video, gestures, duration, background):
     """The clips of a video: its gestures, and the pauses between them."""
     clips, now = [], 0.0
-    for label, start, end in [*gestures, (None, duration, duration)]:
-        if start - now >= _MIN_SECONDS:
-            clips.append(Clip(video, background, now, start))
-        if label is not None:
-            clips.append(Clip(video, label, start, end))
-        now = max(now, end)
+    for gesture in gestures:
+        if gesture.start - now >= _MIN_SECONDS:
+            clips.append(Clip(video, background, now, gesture.start))
+        clips.append(Clip(video, gesture.label, gesture.start, gesture.end))
+        now = max(now, gesture.end)
+    if duration - now >= _MIN_SECONDS:
+        clips.append(Clip(video, background, now, duration))
     return clips

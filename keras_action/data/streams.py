@@ -7,6 +7,7 @@ import numpy as np
 from keras_action.data.clips import Annotations
 from keras_action.data.sources import open_clip
 from keras_action.data.video_writing import write_video
+from keras_action.utils.fields import check_choice
 from keras_action.utils.intervals import IGNORED_LABELS, Interval, intervals_path, is_ignored, write_intervals
 
 PAUSES = ("hold", "background")
@@ -63,8 +64,7 @@ def join_clips(
             "Pauses must be 0 <= min_pause <= max_pause seconds. "
             f"Received: min_pause={min_pause}, max_pause={max_pause}"
         )
-    if pauses not in PAUSES:
-        raise ValueError(f"`pauses` must be one of {PAUSES}. Received: pauses={pauses!r}")
+    check_choice("pauses", pauses, PAUSES)
     rng = np.random.default_rng(seed)
     order = np.arange(len(annotations)) if seed is None else rng.permutation(len(annotations))
     clips = [annotations.clips[i] for i in order]

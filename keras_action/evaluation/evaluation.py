@@ -48,9 +48,8 @@ def evaluate(model, annotations, protocol, *, batch_size=8, reversed_pairs=None,
     ```
     """
     # Imported here, as `evaluate_batches` does not need the data pipeline.
-    import tensorflow as tf
-
     from keras_action.data import Cropping, FailureLog, evaluation_dataset, reversal_label_map
+    from keras_action.data.failures import plain_failures
 
     # Before the first video is decoded.
     if not isinstance(protocol, Protocol):
@@ -75,7 +74,7 @@ def evaluate(model, annotations, protocol, *, batch_size=8, reversed_pairs=None,
         seed=protocol.seed,
         failures=failures,
     )
-    try:
+    with plain_failures(failures):
         report = evaluate_batches(
             model,
             batches,
@@ -84,10 +83,6 @@ def evaluate(model, annotations, protocol, *, batch_size=8, reversed_pairs=None,
             batch_size=batch_size,
             progress=progress,
         )
-    except tf.errors.OpError:
-        # tf.data wraps the error that the log raised.
-        failures.raise_if_too_many()
-        raise
     groups = [clip.group for clip in annotations.clips]
     return dataclasses.replace(report, groups=groups, reversed_pairs=reversed_pairs, protocol=protocol)
 

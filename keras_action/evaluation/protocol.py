@@ -3,7 +3,7 @@
 import operator
 from dataclasses import dataclass
 
-import numpy as np
+from keras_action.utils.fields import check_ranges, normalise
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,10 @@ class Protocol:
         return cls.paper(num_segments, input_size, **{"sampling": "reference", **changes})
 
     def __post_init__(self):
-        for name in ("num_segments", "num_clips", "num_crops"):
-            value = operator.index(getattr(self, name))  # integers of NumPy are no JSON values
-            object.__setattr__(self, name, value)
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
-        size = self.input_size
-        size = operator.index(size) if np.ndim(size) == 0 else tuple(map(operator.index, size))
-        object.__setattr__(self, "input_size", size)
-        if min(self.size) < 1:
-            raise ValueError(f"`input_size` must be at least 1. Received: input_size={size}")
+        normalise(self)
+        if not isinstance(self.input_size, int):
+            object.__setattr__(self, "input_size", tuple(map(operator.index, self.input_size)))
+        check_ranges(self, {"num_segments num_clips num_crops input_size": (lambda x: x >= 1, "at least 1")})
 
     @property
     def size(self):

@@ -5,12 +5,12 @@ import json
 
 from keras_action.litert.metadata import Metadata, check_labels
 from keras_action.litert.requirements import INTEGER, QUANTIZATIONS
+from keras_action.utils.fields import check_choice
 
 
 def check_arguments(form, path, quantization, representative_clips, labels, clip_seconds, max_partitions):
     """Raises a `ValueError` for a wrong argument of `convert`."""
-    if quantization not in QUANTIZATIONS:
-        raise ValueError(f"`quantization` must be one of {QUANTIZATIONS}. Received: quantization={quantization!r}")
+    check_choice("quantization", quantization, QUANTIZATIONS)
     if path.suffix != ".tflite":
         raise ValueError(f"The name of a LiteRT file must end in .tflite. Received: path={str(path)!r}")
     if quantization in INTEGER and representative_clips is None:

@@ -10,7 +10,7 @@ from keras_action.litert.model import LiteRTModel
 from keras_action.litert.requirements import ConversionError
 from keras_action.litert.silence import silenced_output
 from keras_action.litert.stream import LiteRTStream
-from keras_action.utils.signature import CLIP, FRAME, LOGITS, is_state, returns_sequences
+from keras_action.utils.signature import CLIP, FRAME, LOGITS, clip_shape, is_state, returns_sequences
 
 # Limits for iterables that may be endless, as a training pipeline. More clips hardly change the ranges.
 MAX_REPRESENTATIVE_CLIPS = 128
@@ -58,12 +58,7 @@ class ClipForm:
         if not isinstance(model, keras.Model):
             raise ValueError(f"Expected a Keras model. Received: model={model!r}")
         _check_backend()
-        shape = getattr(model, "input_shape", None)
-        if not isinstance(shape, tuple) or len(shape) != 5 or None in shape[1:] or shape[4] != 3:
-            raise ValueError(
-                "Expected a model with one input, clips of shape (B, T, H, W, 3) with T, H and W known. "
-                f"Received: input_shape={shape}"
-            )
+        self.clip_shape = clip_shape(model)
         output_shape = model.output_shape
         if returns_sequences(model):
             raise ValueError(
@@ -74,8 +69,7 @@ class ClipForm:
             raise ValueError(
                 f"Expected a model with one output, logits of shape (B, classes). Received: output_shape={output_shape}"
             )
-        self.model, self.clip_shape, self.num_classes = model, shape[1:], output_shape[-1]
-        self.names = LayerNames(model)
+        self.model, self.num_classes, self.names = model, output_shape[-1], LayerNames(model)
 
     def recordings(self, clips):
         """The clips for calibration and checks, uint8 `(1, T, H, W, 3)`; random pixels for `None`."""

@@ -4,13 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_action.layers import (
-    Action,
-    ChannelExcitation,
-    MotionExcitation,
-    SpatioTemporalExcitation,
-    TemporalShift,
-)
+from keras_action.layers import Action, ChannelExcitation, MotionExcitation, SpatioTemporalExcitation, TemporalShift
 from keras_action.layers.action import PATHS
 from keras_action.layers.fold_time import check_frames_shape, check_num_segments
 from keras_action.layers.motion_excitation import mean_of_depthwise_conv, pixel_shares

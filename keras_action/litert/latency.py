@@ -8,6 +8,7 @@ import numpy as np
 from keras_action.litert.file import LiteRTFile
 from keras_action.litert.model import LiteRTModel
 from keras_action.litert.stream import LiteRTStream
+from keras_action.utils.text import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +32,10 @@ class LatencyReport:
     unit: str = "clip"
 
     def __str__(self):
-        threads = f"{self.num_threads} thread{'' if self.num_threads == 1 else 's'}"
         spread = f"{self.low_ms:.1f} – {self.high_ms:.1f}"
-        return f"{self.median_ms:.1f} ms a {self.unit} ({spread}, {self.runs} runs, {threads})"
+        return (
+            f"{self.median_ms:.1f} ms a {self.unit} ({spread}, {self.runs} runs, {counted(self.num_threads, 'thread')})"
+        )
 
 
 def benchmark(path, num_threads=1, runs=50, warmup=5):

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_action.litert.extras import require
 from keras_action.litert.silence import silenced_output
+from keras_action.utils.fields import check_choice
 from keras_action.utils.signature import SIGNATURE
 
 # Types of tensors that `CompiledModel` can read and write.
@@ -135,8 +136,7 @@ def open_runtime(file, num_threads=1, runtime=None):
             return CompiledRuntime(file, num_threads)
         except Exception:  # in another version, on another machine, for another type
             runtime = "interpreter"
-    if runtime not in RUNTIMES:
-        raise ValueError(f"`runtime` must be one of {tuple(RUNTIMES)}, or None. Received: runtime={runtime!r}")
+    check_choice("runtime", runtime, RUNTIMES)
     try:
         return RUNTIMES[runtime](file, num_threads)
     except (ValueError, RuntimeError) as error:

@@ -12,6 +12,7 @@ from keras_action.litert.inspection import FileSummary, summarize
 from keras_action.litert.model import LiteRTModel
 from keras_action.litert.stream import LiteRTStream
 from keras_action.utils.signature import FRAME, LOGITS, returns_sequences
+from keras_action.utils.text import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +116,7 @@ class VerificationReport:
 
     def error_table(self):
         """The differences as text."""
-        clips = f"{self.num_clips} clip{'' if self.num_clips == 1 else 's'}"
+        clips = counted(self.num_clips, "clip")
         lines = [
             f"error of logits   maximum {self.max_abs_error:.2g} ({self.relative_error:.2%} of their range), "
             f"mean {self.mean_abs_error:.2g}",

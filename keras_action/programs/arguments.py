@@ -1,11 +1,60 @@
-"""Arguments that several programs take."""
+"""Arguments that several programs take, and how programs end."""
 
 import argparse
+import contextlib
+import json
+import os
+import sys
 
 DATA_FORMS = (
     "annotation CSV (path,label[,start,end]), folder of classes, folder of shards, or NAME:SPLIT:ROOT, where NAME is "
     "jester, something_something or egogesture, and SPLIT train, validation or test"
 )
+
+
+def program_parser(name, description):
+    """The parser of `keras-action NAME`. The description is printed as it is."""
+    return argparse.ArgumentParser(
+        prog=f"keras-action {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+@contextlib.contextmanager
+def exit_on_errors(*others, status=1, interrupted=None):
+    """A context for the work of a program, which ends it with a message, without a traceback, if its input is wrong.
+
+    Args:
+        *others: Exceptions to end with besides `ImportError`, `OSError`, `ValueError`, and those of this package;
+            with `RuntimeError` also those of TensorFlow's operations.
+        status: The exit status.
+        interrupted: The message after Ctrl-C; `None` to raise `KeyboardInterrupt`.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        yield
+    except KeyboardInterrupt:
+        if interrupted is None:
+            raise
+        sys.exit(interrupted)
+    except Exception as error:
+        package = type(error).__module__.partition(".")[0]
+        is_known = package == "keras_action" or (package == "tensorflow" and RuntimeError in others)
+        if not is_known and not isinstance(error, (ImportError, OSError, ValueError, *others)):
+            raise
+        if status == 1:
+            sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(status)
+
+
+def print_or_write_json(path, values):
+    """Writes values to a JSON file, whole or not at all, or prints them if `path` is `-`."""
+    from keras_action.utils.files import write_json
+
+    if path == "-":
+        print(json.dumps(values, indent=2, ensure_ascii=False))
+    else:
+        write_json(path, values)
 
 
 def add_labels_argument(parser, default="the model's"):

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from keras_action.utils.text import counted
+
 
 @dataclasses.dataclass(frozen=True)
 class MatchReport:
@@ -52,9 +54,9 @@ class MatchReport:
         """The counts, in one line."""
         text = (
             f"{len(self.detected)} of {len(self.truth)} gestures detected, {len(self.missed)} missed, "
-            f"{_count(self.false_alarms, 'false alarm')}"
+            f"{counted(len(self.false_alarms), 'false alarm')}"
         )
-        return f"{text}, {_count(self.duplicates, 'duplicate')}" if self.duplicates else text
+        return f"{text}, {counted(len(self.duplicates), 'duplicate')}" if self.duplicates else text
 
     def table(self):
         """One line for each gesture and each unmatched event, in order of time, and the counts."""
@@ -110,7 +112,3 @@ def fraction(part, whole):
 
 def _span(item):
     return f"{item.start:.2f} – {item.end:.2f}" if item else ""
-
-
-def _count(items, noun):
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

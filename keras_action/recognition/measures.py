@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_action.recognition.match_report import MatchReport, fraction, latency_percentiles, latency_summary
 from keras_action.utils.statistics import bootstrap_intervals
+from keras_action.utils.text import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +150,7 @@ class StreamReport:
         text = (
             f"{self.detected} of {self.gestures} gestures detected ({self.detection_rate:.0%}), "
             f"{self.false_alarms_per_minute:.2f} false alarms per minute, "
-            f"{self.duplicates} duplicate{'' if self.duplicates == 1 else 's'}"
+            f"{counted(self.duplicates, 'duplicate')}"
         )
         return f"{text}, {latency_summary(self.latencies)}" if self.detected else text
 
@@ -187,8 +188,7 @@ class StreamReport:
         interval = self.detection_interval
         between = "" if interval is None else f"   95 % confidence interval {interval[0]:.1%} to {interval[1]:.1%}"
         lines = [
-            f"{len(self.matches)} stream{'' if len(self.matches) == 1 else 's'}, {sum(self.durations):.0f} s, "
-            f"{self.gestures} gestures",
+            f"{counted(len(self.matches), 'stream')}, {sum(self.durations):.0f} s, {self.gestures} gestures",
             f"detection rate            {self.detection_rate:8.1%}{between}",
             f"precision                 {self.precision:8.1%}",
             f"false alarms per minute   {self.false_alarms_per_minute:8.2f}   {self.false_alarms} in total",

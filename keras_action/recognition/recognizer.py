@@ -11,6 +11,7 @@ from keras_action.recognition.loading import is_streaming, load_recognition_mode
 from keras_action.recognition.settings import window_lengths
 from keras_action.recognition.sliding_windows import SlidingWindows
 from keras_action.recognition.stream_pipeline import StreamPipeline
+from keras_action.utils.signature import clip_shape
 
 _TUNED_STEPS = 8
 
@@ -245,7 +246,8 @@ class GestureRecognizer:
 
     def _make_windows(self, stride, window_seconds, settings):
         """The `SlidingWindows` of a model of clips."""
-        self.num_segments, self.input_size = _clip_shape(self.model)
+        self.num_segments, *size, _ = clip_shape(self.model)
+        self.input_size = tuple(size)
         _check_labels(self.labels, getattr(self.model, "output_shape", (None,))[-1])
         if window_seconds is None:
             window_seconds = (settings and settings.window_seconds) or self.clip_seconds
@@ -286,17 +288,6 @@ class GestureRecognizer:
 
 def _load_settings(settings):
     return load_settings(settings) if isinstance(settings, (str, os.PathLike)) else settings
-
-
-def _clip_shape(model):
-    """Returns T and `(height, width)` of the model's clips."""
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 5 or None in shape[1:] or shape[4] != 3:
-        raise ValueError(
-            "The model must take clips of shape (B, T, H, W, 3) with T, H and W known. "
-            f"Received: model={model}, input_shape={shape}"
-        )
-    return shape[1], shape[2:4]
 
 
 def _check_seconds(name, seconds):

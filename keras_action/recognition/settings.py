@@ -1,13 +1,19 @@
-"""Settings of the event detectors, and their JSON file. Standard library only."""
+"""Settings of the event detectors, and their JSON file. NumPy only."""
 
 import dataclasses
 import json
 import math
 from pathlib import Path
 
-from keras_action.utils.files import write_whole
+import numpy as np
+
+from keras_action.utils.fields import check_choice, check_ranges, normalise
+from keras_action.utils.files import write_json
 from keras_action.utils.intervals import IGNORED_LABELS
 
+SECONDS = (lambda x: 0 <= x < math.inf, "0 or more seconds")
+SHARE = (lambda x: 0 <= x <= 1, "from 0 to 1")
+_POSITIVE = (lambda x: 0 < x < math.inf, "a positive number of seconds")
 _CHOICES = {"smoothing_kind": ("mean", "exponential"), "firing": ("late", "early")}
 
 
@@ -49,22 +55,14 @@ class DetectorSettings:
     stride: float | None = None
 
     def __post_init__(self):
-        ignore = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
-        if not all(isinstance(label, str) for label in ignore):
+        normalise(self)
+        if not all(isinstance(label, str) for label in self.ignore):
             raise ValueError(f"`ignore` must contain names of labels. Received: ignore={self.ignore}")
-        self._set("ignore", tuple(map(str, ignore)))
-        self._check_numbers(("smoothing", "refractory"), math.inf)
-        self._check_numbers(("on_threshold", "margin"), 1)
         for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}")
-            self._set(name, str(getattr(self, name)))
+            check_choice(name, getattr(self, name), choices)
+        check_ranges(self, {"smoothing refractory": SECONDS, "on_threshold margin": SHARE, "stride": _POSITIVE})
         if self.window_seconds is not None:
-            self._set("window_seconds", window_lengths(self.window_seconds))
-        if self.stride is not None:
-            self._set("stride", _number("stride", self.stride))
-            if not 0 < self.stride < math.inf:
-                raise ValueError(f"`stride` must be a positive number of seconds. Received: stride={self.stride}")
+            object.__setattr__(self, "window_seconds", window_lengths(self.window_seconds))
 
     def with_on_threshold(self, threshold):
         """The settings with another `on_threshold`."""
@@ -97,19 +95,7 @@ class DetectorSettings:
 
     def save(self, path):
         """Writes the settings as JSON, whole or not at all."""
-        return write_whole(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
-
-    def _set(self, name, value):
-        object.__setattr__(self, name, value)
-
-    def _check_numbers(self, names, maximum):
-        """Converts fields to floats from 0 to the maximum."""
-        for name in names:
-            value = _number(name, getattr(self, name))
-            if not (0 <= value <= maximum and value < math.inf):
-                limits = "0 or more seconds" if maximum == math.inf else "from 0 to 1"
-                raise ValueError(f"`{name}` must be {limits}. Received: {name}={value}")
-            self._set(name, value)
+        return write_json(path, self.to_dict())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +127,7 @@ class EventSettings(DetectorSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        self._check_numbers(("min_duration", "merge_gap"), math.inf)
-        self._check_numbers(("off_threshold",), 1)
+        check_ranges(self, {"min_duration merge_gap": SECONDS, "off_threshold": SHARE})
         if self.off_threshold > self.on_threshold:
             raise ValueError(
                 "`off_threshold` must be at most `on_threshold`. "
@@ -196,19 +181,9 @@ def read_settings(path, from_dict):
 
 def window_lengths(window_seconds):
     """The lengths of windows, a number or several, as a sorted tuple of floats."""
-    try:
-        lengths = tuple(float(length) for length in window_seconds)
-    except TypeError:
-        lengths = (_number("window_seconds", window_seconds),)
+    lengths = tuple(map(float, np.ravel(window_seconds)))
     if not lengths or not all(0 < length < math.inf for length in lengths):
         raise ValueError(
             f"`window_seconds` must be positive numbers of seconds, at least one. Received: {window_seconds}"
         )
     return tuple(sorted(set(lengths)))
-
-
-def _number(name, value):
-    """A number of any kind as Python's float."""
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}")
-    return float(value)

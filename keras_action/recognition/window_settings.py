@@ -1,9 +1,9 @@
-"""Settings of the detector for windows of several lengths. Standard library only."""
+"""Settings of the detector for windows of several lengths. NumPy only."""
 
 import dataclasses
-import math
 
-from keras_action.recognition.settings import DetectorSettings, window_lengths
+from keras_action.recognition.settings import SECONDS, SHARE, DetectorSettings, window_lengths
+from keras_action.utils.fields import check_ranges
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +35,7 @@ class WindowEventSettings(DetectorSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        self._check_numbers(("max_overlap",), 1)
-        if self.wait is not None:
-            self._check_numbers(("wait",), math.inf)
+        check_ranges(self, {"wait": SECONDS, "max_overlap": SHARE})
 
     @classmethod
     def for_windows(cls, window_seconds, **changes):

@@ -1,6 +1,5 @@
 """Callbacks of a training run, which can be interrupted at any time and resumed."""
 
-import os
 import time
 import zipfile
 from pathlib import Path
@@ -9,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_action.training.distribution import undistributed
-from keras_action.training.run import BEST, LAST, LOG, damaged_message
+from keras_action.training.run import BEST, LAST, LOG, damaged_message, save_keras_file
 from keras_action.utils.epoch_log import read_epochs
 from keras_action.utils.files import write_csv
 
@@ -77,15 +76,11 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self, name, epochs=None):
         if not self.writes:
             return
-        part = self.folder / f"part-{name}"  # Keras requires the suffix
+        # In the same file, so that an interruption can't separate the two. The optimiser's iterations are no
+        # substitute: with float16 they do not include skipped steps.
+        texts = None if epochs is None else {_EPOCHS: str(epochs)}
         with undistributed():  # saving creates an optimiser
-            self.model.save(part)
-        if epochs is not None:
-            # In the same file, so that an interruption can't separate the two. The optimiser's iterations are no
-            # substitute: with float16 they do not include skipped steps.
-            with zipfile.ZipFile(part, "a") as archive:
-                archive.writestr(_EPOCHS, str(epochs))
-        os.replace(part, self.folder / name)
+            save_keras_file(self.model, self.folder / name, texts)
 
 
 class EpochLog(keras.callbacks.Callback):

@@ -19,14 +19,7 @@ from keras_action.training.build import (
     training_batches,
     validation_batches,
 )
-from keras_action.training.callbacks import (
-    Checkpoints,
-    EpochLog,
-    SeedEpochs,
-    StopOnBadLoss,
-    finished_epochs,
-    read_log,
-)
+from keras_action.training.callbacks import Checkpoints, EpochLog, SeedEpochs, StopOnBadLoss, finished_epochs, read_log
 from keras_action.training.distribution import start
 from keras_action.training.resume import restore
 from keras_action.training.run import (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_action.data.datasets.official import class_names
 from keras_action.training.recipe import Recipe
+from keras_action.utils.signature import clip_shape
 
 TORCH_SUFFIXES = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".tar")
 
@@ -96,18 +97,19 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
             "A model must be a training run's folder, a .keras file, a .tflite file, or a PyTorch checkpoint "
             f"({', '.join(TORCH_SUFFIXES)}). Received: {path}"
         )
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 5 or None in shape[1:]:
-        raise ValueError(f"The model must take clips (B, T, H, W, 3). Received: {path}, which takes {shape}")
-    if num_segments not in (None, shape[1]):
-        raise ValueError(f"The model takes clips of {shape[1]} frames. Received: num_segments={num_segments}, {path}")
+    try:
+        frames, *size, _ = clip_shape(model)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if num_segments not in (None, frames):
+        raise ValueError(f"The model takes clips of {frames} frames. Received: num_segments={num_segments}, {path}")
     labels = known if labels is None else tuple(labels)
     if labels is not None and len(labels) != model.output_shape[-1]:
         raise ValueError(
             f"The model has {model.output_shape[-1]} classes, so it needs as many labels. "
             f"Received: {len(labels)} labels, {path}"
         )
-    return ModelFile(path, model, shape[1], shape[2:4], labels, recipe, clip_seconds, trained_on_streams)
+    return ModelFile(path, model, frames, tuple(size), labels, recipe, clip_seconds, trained_on_streams)
 
 
 def _recipe_of(path, metadata):

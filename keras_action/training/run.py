@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_action.training.recipe import Recipe
-from keras_action.utils.files import write_whole
+from keras_action.utils.files import write_json
 from keras_action.version import __version__
 
 BEST = "best.keras"
@@ -72,6 +72,24 @@ def load_keras_file(path):
         return keras.saving.load_model(path, compile=False)
     except (zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(damaged_message(path)) from error
+
+
+def save_keras_file(model, path, texts=None):
+    """Writes a model as a `.keras` file, whole or not at all.
+
+    Args:
+        model: The model.
+        path: Path of the file.
+        texts: Dict from names to texts, which are added to the archive, or `None`.
+    """
+    path = Path(path)
+    part = path.with_name(f"part-{path.name}")  # Keras requires the suffix
+    model.save(part)
+    if texts:
+        with zipfile.ZipFile(part, "a") as archive:
+            for name, text in texts.items():
+                archive.writestr(name, text)
+    os.replace(part, path)
 
 
 def damaged_message(path):
@@ -149,4 +167,4 @@ def write_run(
         "training_set": training_set,
         "validation_set": validation_set,
     }
-    write_whole(os.path.join(folder, DESCRIPTION), json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    write_json(Path(folder) / DESCRIPTION, values)

@@ -2,9 +2,12 @@
 
 import dataclasses
 import difflib
-import operator
+import numbers
 import types
 import typing
+
+# The type of a field → the kind of number that it takes, and its words.
+_NUMBERS = {int: (numbers.Integral, "an integer"), float: (numbers.Real, "a number")}
 
 
 def did_you_mean(name, known):
@@ -36,22 +39,23 @@ def check_ranges(settings, ranges):
 
 
 def normalise(settings):
-    """Makes the fields of a frozen dataclass plain Python: numbers of NumPy would not go into JSON, lists not hash."""
+    """Makes the fields of a frozen dataclass plain Python: numbers of NumPy would not go into JSON, lists not hash.
+
+    Raises:
+        ValueError: If a value is not of the type of its field.
+    """
     for field in dataclasses.fields(settings):
-        value = _plain(getattr(settings, field.name))
-        if value is not None and field.type is int:
-            value = operator.index(value)
-        elif value is not None and "tuple" in str(field.type):
-            value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        value, kinds = _plain(getattr(settings, field.name)), _kinds(field)
+        if value is not None and len(kinds) == 1:
+            value = _converted(field.name, value, kinds[0])
         object.__setattr__(settings, field.name, value)
 
 
 def parse_field(field, text):
     """The value of a dataclass' field from a command line's text: `none`, `true`, `3`, `a,b`."""
-    kinds = typing.get_args(field.type) if isinstance(field.type, types.UnionType) else (field.type,)
-    if types.NoneType in kinds and text.lower() == "none":
+    kinds = _kinds(field)
+    if text.lower() == "none" and types.NoneType in typing.get_args(field.type):
         return None
-    kinds = [kind for kind in kinds if kind is not types.NoneType]
     for kind in kinds:
         try:
             return _parse(kind, text)
@@ -67,6 +71,25 @@ def _parse(kind, text):
     if kind is bool:
         return {"true": True, "false": False}[text.lower()]
     return kind(text)
+
+
+def _kinds(field):
+    """The types of a field, without that of `None`."""
+    kinds = typing.get_args(field.type) if isinstance(field.type, types.UnionType) else (field.type,)
+    return [kind for kind in kinds if kind is not types.NoneType]
+
+
+def _converted(name, value, kind):
+    if typing.get_origin(kind) is tuple:
+        return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if kind is bool and not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    if kind in _NUMBERS:
+        number, words = _NUMBERS[kind]
+        if isinstance(value, bool) or not isinstance(value, number):
+            raise ValueError(f"`{name}` must be {words}. Received: {name}={value!r}")
+        return kind(value)
+    return value
 
 
 def _plain(value):

@@ -1,18 +1,34 @@
 """Files that are written whole or not at all."""
 
+import contextlib
 import csv
 import io
+import json
 import os
 import uuid
 from pathlib import Path
 
 
-def write_whole(path, data):
-    """Write `data` to `path`, so that nobody ever finds half of it there.
+@contextlib.contextmanager
+def whole_file(path):
+    """A context for writing a file whole or not at all.
 
-    The data goes to a temporary file beside `path`, which then takes its name
-    in one step. If anything fails, a file that was there before is untouched
-    and no temporary file is left. Missing parent folders are made.
+    The context's value is the path of a temporary file beside `path`, which takes its name at the end of the context.
+    After an error it is removed, and an earlier file at `path` is untouched. Missing parent folders are created.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not `tempfile`: its files are readable by their owner only, and would stay so.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path, data):
+    """Writes a file whole or not at all; see `whole_file`.
 
     Args:
         path: The file to write.
@@ -21,24 +37,21 @@ def write_whole(path, data):
     Returns:
         `path` as a `pathlib.Path`.
     """
-    path = Path(path)
     if isinstance(data, str):
-        # File names may hold bytes that are not UTF-8; they must not cost a whole report.
+        # Names of files may have bytes that are not UTF-8: a report with them must be written all the same.
         data = data.encode("utf-8", errors="replace")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not `tempfile`: its files are readable by their owner only, and would stay so.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
+    with whole_file(path) as temporary:
         temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return path
+    return Path(path)
+
+
+def write_json(path, values):
+    """Writes values as a JSON file, whole or not at all. Returns `path` as a `pathlib.Path`."""
+    return write_whole(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_csv(path, header, rows):
-    """Write a CSV file, whole or not at all.
+    """Writes a CSV file, whole or not at all.
 
     Args:
         path: The file to write.

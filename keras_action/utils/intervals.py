@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_action.utils.files import write_csv
+from keras_action.utils.labels import normalize_label
 
 # Names of the class without a gesture in data sets, regardless of case.
 IGNORED_LABELS = ("none", "no gesture", "doing other things")
@@ -29,7 +30,7 @@ def read_intervals(path):
         path: The CSV file.
 
     Returns:
-        A tuple of `Interval`.
+        A tuple of `Interval`, labels in Unicode NFC.
 
     Raises:
         ValueError: If a column is missing or a line can't be read; the message
@@ -67,7 +68,7 @@ def intervals_path(video):
 
 
 def _read_row(row, where):
-    label = (row["label"] or "").strip()
+    label = normalize_label(row["label"] or "")
     try:
         start, end = float(row["start"]), float(row["end"])
     except (TypeError, ValueError):

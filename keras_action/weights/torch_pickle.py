@@ -1,4 +1,4 @@
-"""Pickles of PyTorch without PyTorch: an unpickler that knows an allowlist of names and instructions."""
+"""Reads pickles of PyTorch without PyTorch, by an unpickler with an allowlist of names and instructions."""
 
 import math
 import pickle

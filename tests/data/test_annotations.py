@@ -258,11 +258,11 @@ def test_videos_of_all_endings_are_in_class_folders(tmp_path, suffix):
     assert len(read_annotations(tmp_path)) == 1
 
 
-def test_files_that_are_passed_over_are_named_and_counted(tmp_path):
+def test_files_that_are_left_out_are_named_and_counted(tmp_path):
     (tmp_path / "wave").mkdir()
     for name in ("1.mp4", "notes.txt", "thumb.db"):
         (tmp_path / "wave" / name).touch()
-    with pytest.warns(UserWarning, match=r"files passed over, .* do: 2: wave.notes\.txt, wave.thumb\.db\."):
+    with pytest.warns(UserWarning, match=r"2 files are left out, .*: wave.notes\.txt, wave.thumb\.db\."):
         assert len(read_annotations(tmp_path)) == 1
 
 

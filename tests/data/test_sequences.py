@@ -174,7 +174,7 @@ def test_a_folder_of_streams_is_read_as_gestures_and_pauses(stream_folder):
     pauses = [("none", 0.0, 1.0), ("none", 3.0, 4.5), ("none", 5.5, 16.0)]
     assert first == sorted([*pauses, ("red", 1, 3), ("blue", 4.5, 5.5), ("blue", 16, 20)], key=lambda clip: clip[1])
     assert read_annotations(stream_folder, labels=LABELS).labels == LABELS
-    with pytest.raises(ValueError, match=r"stream_0.mp4.csv: unknown labels \['blue'\]. Expected: none, red"):
+    with pytest.raises(ValueError, match=r"stream_0.mp4.csv: unknown label; known are none, red. Received: 'blue'"):
         read_annotations(stream_folder, labels=("none", "red"))
 
 

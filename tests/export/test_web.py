@@ -472,7 +472,7 @@ def test_sensitivity_is_an_operating_point():
     names = ("on_threshold", "detection_rate", "false_alarms_per_minute")
     points = [dict(zip(names, row, strict=True)) for row in rows]
     texts, chosen = run_javascript(SENSITIVITY, {"points": points})
-    assert texts[0] == ["Sensitivity", 0, 2, 1, "90 % found, 0.5 false a minute"]
+    assert texts[0] == ["Sensitivity", 0, 2, 1, "90 % detected, 0.5 false alarms/min"]
     assert texts[1] == ["Threshold", 0.3, 0.99, 0.55, "55 %"]
     assert chosen == [0.3, 0.99]
 

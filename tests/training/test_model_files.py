@@ -163,7 +163,7 @@ def test_errors_of_a_checkpoint(checkpoint):
         ("", {}, FileNotFoundError, r"holds run\.json"),
         ("model.keras", {"num_segments": 8}, ValueError, "clips of 2 frames. Received: num_segments=8"),
         ("model.keras", {"kind": "tsm"}, ValueError, "Received: kind='tsm'"),
-        ("image.keras", {}, ValueError, r"must take clips.*which takes \(None, 4\)"),
+        ("image.keras", {}, ValueError, r"image\.keras: .*must take clips.*input_shape=\(None, 4\)"),
     ],
 )
 def test_errors(tmp_path, monkeypatch, name, options, error, message):

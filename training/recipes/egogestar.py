@@ -4,9 +4,9 @@
         --set start_from=runs/drawing
 
 `start_from` is a run of the recipe `drawing`: with 186 clips of pure motion, a model from ImageNet's weights alone
-overfits. The statistics of batch normalisation stay those of the start: in eleven steps an epoch, running means of
-momentum 0.999 could not follow. Flipped and reversed clips made the result worse, even with correct labels: shapes
-are told apart by the direction in which people draw them, too. Results and commands are in docs/results.md.
+overfits. The statistics of batch normalisation stay those of the start: with eleven steps an epoch, moving averages of
+momentum 0.999 would lag behind. Flipped and reversed clips lowered the accuracy, even with correct labels: the
+direction in which people draw a shape helps to recognise it. Results and commands are in docs/results.md.
 """
 
 import dataclasses

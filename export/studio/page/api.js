@@ -1,4 +1,4 @@
-// The studio's server: each call returns a promise of its answer, or fails with a sentence.
+// Requests to the studio's server. Each function returns a promise of the answer; errors have a message for the page.
 
 /** The server can't be reached: it may come back. */
 export class OfflineError extends Error {}

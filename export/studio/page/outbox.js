@@ -1,4 +1,4 @@
-// Recordings on their way to the server: one after the other, and again while the server can't be reached.
+// Sends recordings to the server, one after the other. A request is repeated while the server can't be reached.
 
 import { OfflineError } from "./api.js";
 

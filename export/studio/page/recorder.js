@@ -1,4 +1,4 @@
-// Recording: takes in a row with a countdown, and long takes whose gestures are named in turn.
+// Records takes in a row with a countdown, and long takes, in which the page names one gesture after the other.
 
 const TYPES = ["video/webm;codecs=vp8", "video/webm", "video/mp4"];
 const BITS_PER_SECOND = 2_500_000;
@@ -51,8 +51,8 @@ async function begin(stream) {
 }
 
 /**
- * Records takes in a row. `onState(state, text)` tells countdown, recording and pause; `onTake(take, number)` gets each
- * take as soon as it ends. Rejects with an AbortError when the signal is aborted: a take that was not over is dropped.
+ * Records takes in a row. `onState(state, text)` is called at countdown, recording and pause, `onTake(take, number)` after
+ * each take. Rejects with an AbortError when the signal is aborted: an unfinished take is dropped.
  */
 export async function recordTakes(stream, { count, seconds, pause }, { onState, onTake }, signal) {
   for (let left = COUNTDOWN; left > 0; left--) {
@@ -76,7 +76,7 @@ export async function recordTakes(stream, { count, seconds, pause }, { onState, 
   }
 }
 
-/** The gestures in the order of a long take: each several times, none twice in a row where that can be. */
+/** The gestures in the order of a long take: each several times, if possible none twice in a row. */
 export function cueOrder(labels, random = Math.random) {
   const left = labels.flatMap((label) => Array(CUES_PER_GESTURE).fill(label));
   const order = [];
@@ -91,8 +91,8 @@ export function cueOrder(labels, random = Math.random) {
 }
 
 /**
- * Records a long take. Returns {blob, suffix, truth}: of the gestures that were named, label, start and end in seconds.
- * When the signal is aborted, the take ends after the last gesture that was over.
+ * Records a long take. Returns {blob, suffix, truth}: label, start and end, in seconds, of the gestures that were named.
+ * When the signal is aborted, the truth ends with the last finished gesture.
  */
 export async function recordLong(stream, labels, seconds, { onState }, signal) {
   const order = cueOrder(labels);

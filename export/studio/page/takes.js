@@ -1,4 +1,4 @@
-// Takes as small moving pictures.
+// Takes as small looping videos.
 
 import { takeUrl } from "./api.js";
 import { makeElement } from "./slides.js";
@@ -6,7 +6,7 @@ import { makeElement } from "./slides.js";
 const PLAYABLE = /\.(webm|mp4|m4v|mov|ogv)$/i;
 
 const isStill = matchMedia("(prefers-reduced-motion: reduce)");
-// Only pictures in view move: hundreds of players would slow the page down.
+// Only videos in view are played: hundreds of players would slow the page down.
 const watcher = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (isIntersecting && !isStill.matches) target.play().catch(() => {});
@@ -37,14 +37,14 @@ function picture(url, name, description) {
   Object.assign(video, { src: url, muted: true, loop: true, playsInline: true, preload: "metadata" });
   video.setAttribute("aria-label", description);
   if (isStill.matches) video.controls = true;
-  // The page's own takes are shown as the mirror showed them.
+  // Takes recorded here are shown mirrored, as in the recording.
   if (name.startsWith("take_")) video.classList.add("own");
   video.addEventListener("error", () => video.replaceWith(makeElement("p", `${name}: this browser can't show it`, "picture")));
   watcher.observe(video);
   return video;
 }
 
-/** Shows takes in a list. Cards of takes that are shown already stay, so that their pictures go on. */
+/** Shows takes in a list. Existing cards are kept, so that their videos keep playing. */
 export function showTakes(list, label, takes, makeCard) {
   const known = new Map([...list.children].filter((card) => card.dataset.label === label).map((card) => [card.dataset.name, card]));
   const cards = takes.map((take, index) => known.get(take.name) ?? makeCard(take, index));

@@ -1,7 +1,7 @@
 // The slider of the threshold; with operating points of a tuning, that of the sensitivity.
 
 export class Sensitivity {
-  /** `onChange(onThreshold)` is called when a person moves the slider. */
+  /** `onChange(onThreshold)` is called when the slider is moved. */
   constructor(elements, onChange) {
     this._elements = elements;
     this._points = null;
@@ -32,7 +32,7 @@ export class Sensitivity {
     const { threshold, thresholdValue } = this._elements;
     const point = this._points?.[Number(threshold.value)];
     const text = point
-      ? `${Math.round(100 * point.detection_rate)} % found, ${point.false_alarms_per_minute.toFixed(1)} false a minute`
+      ? `${Math.round(100 * point.detection_rate)} % detected, ${point.false_alarms_per_minute.toFixed(1)} false alarms/min`
       : `${Math.round(100 * this.onThreshold)} %`;
     thresholdValue.textContent = text;
     threshold.setAttribute("aria-valuetext", text);

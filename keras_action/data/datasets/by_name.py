@@ -1,4 +1,4 @@
-"""Where a program's clips come from, in one text."""
+"""Data sets by the text that programs take."""
 
 import difflib
 import os
@@ -22,14 +22,14 @@ def read_data_set(source, labels=None, allow_empty_classes=False):
         source: An annotation CSV, a folder with a folder of clips for each class, or a folder of shards (see
             `read_annotations`); or a split of an official data set as `NAME:SPLIT:ROOT`, where the name is
             `jester`, `something_something` or `egogesture`, and the split `train`, `validation` or `test`.
-        labels: Names of the classes in the order of their ids, as in training, or None for those of the source.
-        allow_empty_classes: Whether a class may be without clips.
+        labels: Names of the classes in the order of their ids, as in training; `None` for those of the source.
+        allow_empty_classes: Whether a class may have no clips.
 
     Returns:
         An `Annotations`.
 
     Raises:
-        AnnotationError: If something is wrong in the source.
+        AnnotationError: If the annotations are wrong.
         FileNotFoundError: If there is no such file or folder.
         ValueError: If there is no such data set or split.
 

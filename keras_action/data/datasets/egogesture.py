@@ -1,4 +1,4 @@
-"""EgoGesture: 24,161 clips of 83 gestures seen from the head of who makes them, as they are handed out."""
+"""EgoGesture: 24,161 first-person clips of 83 gestures."""
 
 import csv
 import math
@@ -6,10 +6,11 @@ import os
 import re
 from pathlib import Path
 
-from keras_action.data.clips import AnnotationError, Annotations, Clip
-from keras_action.data.datasets.official import check_split, choose_labels, class_names, contents, find
+from keras_action.data.clips import AnnotationError, Annotations, Clip, check_label
+from keras_action.data.datasets.official import SPLITS, choose_labels, class_names, contents, find
 from keras_action.data.decoding import DecodingError
 from keras_action.data.frame_folders import frame_part, sorted_frames
+from keras_action.utils.fields import check_choice
 
 FPS = 30
 VALIDATION_SUBJECTS = (1, 7, 12, 13, 24, 29, 33, 34, 35, 37)
@@ -20,34 +21,35 @@ _SUBJECTS = {"train": TRAINING_SUBJECTS, "validation": VALIDATION_SUBJECTS, "tes
 
 
 def read_egogesture(root, split, labels=None, allow_missing=False, drop_last_frames=0):
-    """Reads a split of EgoGesture, colour only, from the unpacked files. Depth is out of scope.
+    """Reads a split of EgoGesture from the unpacked files: colour only, without depth.
 
     ```
     root/frames/Subject01/Scene1/Color/rgb1/000001.jpg …            30 frames a second, 640x480 or 320x240
     root/labels-final-revised1/subject01/Scene1/Group1.csv          lines class,start,end, no header
     ```
 
-    Names may be in capitals or not, `Group1.csv` or `group1.csv`. The subjects' folders may be in `images` in
-    place of `frames`, in several `images…` folders as they are unpacked, or in `root` itself. Classes are numbered
-    from 1, start and end are numbers of frames, both included. Lines without start and end ("NaN" or nothing)
-    mean nothing and are passed over. The split is by subject, and each clip's `group` is its subject.
+    The case of names is ignored, `Group1.csv` or `group1.csv`. The subjects' folders may be in `frames`, in `images`,
+    in several `images…` folders as they are unpacked, or in `root` itself. Classes are numbered from 1; start and end
+    are numbers of frames, both included. Lines without start and end ("NaN" or empty) are skipped. The split is by
+    subject, and each clip's `group` is its subject.
 
-    The classes' names are in the package. The released code of ACTION-Net leaves out the last two frames of each
-    clip, of which the paper says nothing: `drop_last_frames=2` does the same, the default keeps what was annotated.
+    The names of the classes are in the package. The released code of ACTION-Net leaves out the last two frames of each
+    clip, which the paper does not mention: `drop_last_frames=2` does the same. By default all annotated frames are
+    used.
 
     Args:
         root: The folder.
         split: "train", "validation" or "test".
-        labels: Names of the classes in the order of their ids, as in training, or None for the data set's.
-        allow_missing: Whether to leave out subjects and recordings that are not there; else they are an error.
+        labels: Names of the classes in the order of their ids, as in training; `None` for those of the data set.
+        allow_missing: Whether to leave out missing subjects and recordings. If False, they are an error.
         drop_last_frames: Frames to leave out at the end of each clip.
 
     Returns:
         An `Annotations`; the clips are parts of frame folders.
 
     Raises:
-        FileNotFoundError: If files are missing. The message says what was expected, and what is there.
-        AnnotationError: If a line is wrong. The message names file and line.
+        FileNotFoundError: If files are missing. The message lists what was expected and what was found.
+        AnnotationError: If a line is wrong. The message names the file and the line.
 
     Example:
 
@@ -59,7 +61,7 @@ def read_egogesture(root, split, labels=None, allow_missing=False, drop_last_fra
 
     - [EgoGesture](http://www.nlpr.ia.ac.cn/iva/yfzhang/datasets/egogesture.html)
     """
-    check_split(split)
+    check_choice("split", split, SPLITS)
     if drop_last_frames < 0:
         raise ValueError(f"`drop_last_frames` must not be negative. Received: drop_last_frames={drop_last_frames}")
     names = class_names("egogesture")
@@ -69,8 +71,7 @@ def read_egogesture(root, split, labels=None, allow_missing=False, drop_last_fra
     for subject, table, folder in recordings:
         numbers = _frame_numbers(folder)
         for line, number, first, last in _read_table(table, len(names)):
-            if names[number - 1] not in labels:
-                raise AnnotationError(f"{line}: `labels` has no such class. Received: {names[number - 1]!r}")
+            check_label(names[number - 1], labels, line)
             if not 1 <= first <= last - drop_last_frames:
                 raise AnnotationError(
                     f"{line}: start must be from 1 to the end, less the {drop_last_frames} frames to drop. "
@@ -85,7 +86,7 @@ def read_egogesture(root, split, labels=None, allow_missing=False, drop_last_fra
 
 
 def _frame_numbers(folder):
-    """Numbers of the frames; empty if the folder can't be read, which shows when its clips are."""
+    """Numbers of the frames; empty if the folder can't be read, which is an error when its clips are read."""
     try:
         return sorted_frames(folder)[1]
     except DecodingError:
@@ -93,7 +94,7 @@ def _frame_numbers(folder):
 
 
 def _recordings(root, subjects, allow_missing):
-    """Triples of a subject's number, a table and the folder of frames that it speaks of."""
+    """For each recording the number of the subject, the table of annotations, and the folder of frames."""
     all_tables = find(root, ["labels-final-revised1"])
     folders = sorted(path for path in Path(root).iterdir() if path.is_dir())
     places = [Path(root), *(path for path in folders if path.name.lower().startswith(("frames", "images")))]
@@ -121,12 +122,12 @@ def _recordings(root, subjects, allow_missing):
                 if folder is not None:
                     recordings.append((subject, table, folder))
     if not recordings:
-        raise FileNotFoundError(f"{root}: none of the subjects {', '.join(map(str, subjects))} are there")
+        raise FileNotFoundError(f"{root}: none of the subjects {', '.join(map(str, subjects))} was found")
     return recordings
 
 
 def _numbered(folder, word, suffix=""):
-    """Number → path of what is called by the word and a number, in the order of the numbers."""
+    """Number → path of the files and folders named by the word and a number, in the order of the numbers."""
     pattern = re.compile(rf"{word}(\d+){re.escape(suffix)}", re.IGNORECASE)
     found = {}
     for name in sorted(os.listdir(folder)):
@@ -147,22 +148,21 @@ def _find_color(scene, allow_missing):
 def _get(paths, number, folder, name, allow_missing):
     if number not in paths and not allow_missing:
         raise FileNotFoundError(
-            f"{folder}: expected {name}. Received: {contents(folder)}. With allow_missing=True, what is missing is "
-            "left out."
+            f"{folder}: expected {name}. Received: {contents(folder)}. With allow_missing=True it is left out."
         )
     return paths.get(number)
 
 
 def _read_table(path, num_classes):
-    """Quadruples of a line's name, a class, and the numbers of the first and the last frame."""
+    """Yields the place of each line, the class, and the numbers of the first and the last frame."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             for number, row in enumerate(csv.reader(file), start=1):
                 row = [field.strip() for field in row] + [""] * 3
-                if _is_nothing(row[1]) and _is_nothing(row[2]):
+                if _is_empty(row[1]) and _is_empty(row[2]):
                     continue
                 line = f"{path}, line {number}"
-                values = [_whole(field) for field in row[:3]]
+                values = [_integer(field) for field in row[:3]]
                 if None in values or any(row[3:]):
                     raise AnnotationError(f"{line}: expected class,start,end. Received: {','.join(row).rstrip(',')}")
                 if not 1 <= values[0] <= num_classes:
@@ -172,12 +172,12 @@ def _read_table(path, num_classes):
         raise AnnotationError(f"{path}: not a text file in UTF-8: {error}") from error
 
 
-def _is_nothing(text):
+def _is_empty(text):
     return not text or text.lower() == "nan"
 
 
-def _whole(text):
-    """A whole number, be it written as 5 or 5.0; None: not one."""
+def _integer(text):
+    """The integer in a text, "5" or "5.0"; `None` if it is none."""
     try:
         value = float(text)
     except ValueError:

@@ -1,11 +1,11 @@
-"""Jester: 148,092 clips of 27 gestures in front of a webcam, as they are handed out."""
+"""Jester: 148,092 clips of 27 gestures in front of a webcam."""
 
 import os
 
-from keras_action.data.clips import AnnotationError, Annotations, Clip
+from keras_action.data.clips import AnnotationError, Annotations, Clip, check_label
 from keras_action.data.datasets.official import (
+    SPLITS,
     TABLE_FOLDERS,
-    check_split,
     check_there,
     choose_labels,
     class_names,
@@ -13,20 +13,21 @@ from keras_action.data.datasets.official import (
     read_columns,
     read_rows,
 )
+from keras_action.utils.fields import check_choice
 from keras_action.utils.labels import normalize_label
 
 FPS = 12
 
 
 def read_jester(root, split, labels=None, allow_missing=False):
-    """Reads a split of Jester from the unpacked files, be they of the first or of the present distribution.
+    """Reads a split of Jester from the unpacked files of the first or the present distribution.
 
     ```
     root/20bn-jester-v1/1/00001.jpg …           12 frames a second, 100 pixels high
     root/jester-v1-train.csv                    lines id;label, no header; or train.csv
     root/jester-v1-validation.csv               or validation.csv
     root/jester-v1-test.csv                     ids only; or test.csv, with test-answers.csv beside it
-    root/jester-v1-labels.csv                   or labels.csv; need not be there
+    root/jester-v1-labels.csv                   or labels.csv; optional
     ```
 
     Kaggle's copy has other tables and folders, which are read too:
@@ -36,24 +37,24 @@ def read_jester(root, split, labels=None, allow_missing=False):
     root/Train.csv                              video_id,label,frames,label_id,shape,format
     ```
 
-    The tables may be in a folder `labels` or `annotations` of `root` too. Ids of classes are those of the
-    package's list, so that they are the same for all copies of the data set; if the labels file has
-    other names than these 27, its names are used.
+    The tables may also be in a folder `labels` or `annotations` of `root`. The ids of the classes are those of the
+    package's list, so that they are the same for all copies of the data set. If the names in the labels file are not
+    these 27, they replace them.
 
     Args:
         root: The folder.
-        split: "train", "validation" or "test"; the latter only where its answers are there.
-        labels: Names of the classes in the order of their ids, as in training, or None for the data set's.
-        allow_missing: Whether to leave out clips that are not there, as of a part of the archive; else they are
-            an error.
+        split: "train", "validation", or "test", which needs the answers.
+        labels: Names of the classes in the order of their ids, as in training; `None` for those of the data set.
+        allow_missing: Whether to leave out clips that are not in the folder, as with a part of the archive. If False,
+            they are an error.
 
     Returns:
         An `Annotations`; the clips are frame folders.
 
     Raises:
-        FileNotFoundError: If files are missing. The message says what was expected, and what is there.
-        AnnotationError: If a line is wrong, or a label unknown, or missing as in the test split. The message
-            names file and line.
+        FileNotFoundError: If files are missing. The message lists what was expected and what was found.
+        AnnotationError: If a line is wrong, or a label is unknown, or missing as in the test split. The message names
+            the file and the line.
 
     Example:
 
@@ -66,47 +67,49 @@ def read_jester(root, split, labels=None, allow_missing=False):
 
     - [The Jester Dataset](https://openaccess.thecvf.com/content_ICCVW_2019/html/HANDS/Materzynska_The_Jester_Dataset_A_Large-Scale_Video_Dataset_of_Human_Gestures_ICCVW_2019_paper.html)
     """
-    check_split(split)
-    if find(root, [f"{split.capitalize()}.csv"], required=False) and find(root, [split.capitalize()], required=False):
-        return _read_kaggle(root, split, choose_labels(_data_set_labels(root), labels), allow_missing)
-    folder = find(root, ["20bn-jester-v1"])
+    check_choice("split", split, SPLITS)
+    name = split.capitalize()
+    table = find(root, [f"{name}.csv"], required=False)
+    folder = find(root, [name], required=False)
+    if table and folder:
+        rows = _kaggle_rows(table)
+    else:
+        folder = find(root, ["20bn-jester-v1"])
+        rows, table = _rows(root, split)
+    labels = choose_labels(_data_set_labels(root), labels)
+    known, clips = dict.fromkeys(labels), []
+    for line, clip, label, frames in rows:
+        check_label(label, known, line)
+        clips.append((clip, Clip(os.path.join(folder, clip), label, frames=frames, fps=FPS)))
+    if not clips:
+        raise AnnotationError(f"{table}: there are no clips.")
+    # The folder is listed once, which is faster than a look-up of each clip.
+    return Annotations(check_there(clips, frozenset(os.listdir(folder)), folder, allow_missing), labels)
+
+
+def _rows(root, split):
+    """The place, id, label and frames (`None`, for all) of each clip; and the path of their table."""
     table = find(root, ["test-answers.csv", "jester-v1-test-answers.csv"], TABLE_FOLDERS, required=False)
     if split != "test" or table is None:
         table = find(root, [f"jester-v1-{split}.csv", f"{split}.csv"], TABLE_FOLDERS)
-    labels = choose_labels(_data_set_labels(root), labels)
-    known, clips = frozenset(labels), []
-    for number, name, label in read_rows(table):
-        if label is None:
-            hint = " The answers of the test split are expected in test-answers.csv beside it." * (split == "test")
-            raise AnnotationError(f"{table}, line {number}: the label is missing.{hint} Received: {name!r}")
-        if label not in known:
-            raise AnnotationError(
-                f"{table}, line {number}: unknown label; known are {', '.join(labels)}. Received: {label!r}"
-            )
-        clips.append((name, Clip(os.path.join(folder, name), label, fps=FPS)))
-    if not clips:
-        raise AnnotationError(f"{table}: there are no clips.")
-    # One look at the folder, not one at each of its clips.
-    return Annotations(check_there(clips, frozenset(os.listdir(folder)), folder, allow_missing), labels)
+
+    def rows():
+        for number, clip, label in read_rows(table):
+            if label is None:
+                hint = " The answers of the test split are expected in test-answers.csv beside it." * (split == "test")
+                raise AnnotationError(f"{table}, line {number}: the label is missing.{hint} Received: {clip!r}")
+            yield f"{table}, line {number}", clip, label, None
+
+    return rows(), table
 
 
-def _read_kaggle(root, split, labels, allow_missing):
-    table, folder = find(root, [f"{split.capitalize()}.csv"]), find(root, [split.capitalize()])
-    clips = []
+def _kaggle_rows(table):
+    """The same as the rows of `_rows`, from a table of Kaggle's copy. The numbers of the frames may have gaps."""
     for number, row in read_columns(table, ("video_id", "label", "frames")):
-        label, count = normalize_label(row["label"]), row["frames"]
-        if label not in labels:
-            raise AnnotationError(
-                f"{table}, line {number}: unknown label; known are {', '.join(labels)}. Received: {label!r}"
-            )
+        line, count = f"{table}, line {number}", row["frames"]
         if not count.isdecimal() or not int(count):
-            raise AnnotationError(f"{table}, line {number}: the number of frames is missing. Received: {count!r}")
-        # All frames of the folder: their numbers may have gaps.
-        clip = Clip(os.path.join(folder, row["video_id"]), label, frames=(0, int(count)), fps=FPS)
-        clips.append((row["video_id"], clip))
-    if not clips:
-        raise AnnotationError(f"{table}: there are no clips.")
-    return Annotations(check_there(clips, frozenset(os.listdir(folder)), folder, allow_missing), labels)
+            raise AnnotationError(f"{line}: the number of frames is missing. Received: {count!r}")
+        yield line, row["video_id"], normalize_label(row["label"]), (0, int(count))
 
 
 def _data_set_labels(root):

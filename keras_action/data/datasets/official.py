@@ -1,4 +1,4 @@
-"""What the readers of the official data sets share: finding their files, and class names that come with the package."""
+"""Helpers of the readers of the official data sets: their files, tables and class names."""
 
 import csv
 import io
@@ -6,17 +6,12 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from keras_action.data.clips import AnnotationError
+from keras_action.data.clips import AnnotationError, normalize_labels
 from keras_action.utils.labels import normalize_label, read_text
+from keras_action.utils.text import listed
 
 SPLITS = ("train", "validation", "test")
 TABLE_FOLDERS = ("", "labels", "annotations")  # in which 20BN's tables are found
-
-
-def check_split(split):
-    """Raises a `ValueError` if `split` is none of `SPLITS`."""
-    if split not in SPLITS:
-        raise ValueError(f"`split` must be one of {', '.join(SPLITS)}. Received: split={split!r}")
 
 
 def class_names(name):
@@ -28,20 +23,15 @@ def class_names(name):
 
 
 def choose_labels(found, labels):
-    """`labels` as given by the caller, or else those of the data set, `found`."""
-    if labels is None:
-        return tuple(found)
-    labels = tuple(labels)
-    if not labels or len(set(labels)) < len(labels):
-        raise ValueError(f"`labels` must be names, each once. Received: labels={labels}")
-    return labels
+    """The labels given by the caller; for `None` those of the data set, `found`."""
+    return tuple(found) if labels is None else normalize_labels(labels)
 
 
 def find(root, names, folders=("",), required=True):
-    """The first path `root/folder/name` that exists, of several folders and names under which it is handed out.
+    """The first path `root/folder/name` that exists; distributions differ in these folders and names.
 
     Raises:
-        FileNotFoundError: If there is none, unless `required` is False: then None.
+        FileNotFoundError: If there is none and `required` is True; otherwise the result is `None`.
     """
     root = Path(root)
     for folder in folders:
@@ -58,7 +48,7 @@ def find(root, names, folders=("",), required=True):
 
 
 def contents(folder, limit=12):
-    """What is in a folder, for a message."""
+    """The names in a folder, for a message."""
     names = sorted(os.listdir(folder))
     shown = [name + "/" * os.path.isdir(os.path.join(folder, name)) for name in names[:limit]]
     more = [f"and {len(names) - limit} more"] if len(names) > limit else []
@@ -66,10 +56,10 @@ def contents(folder, limit=12):
 
 
 def read_rows(path):
-    """Lines `id;label` of a file without a header, the label None where it is missing; blank lines are skipped.
+    """Reads lines `id;label` of a file without a header. Blank lines are skipped.
 
     Yields:
-        Numbers of lines, ids and labels.
+        The number of the line, the id, and the label, `None` if it is missing.
     """
     for number, line in enumerate(_text_of(path).splitlines(), start=1):
         name, _, label = line.partition(";")
@@ -80,10 +70,10 @@ def read_rows(path):
 
 
 def read_columns(path, columns):
-    """Rows of a CSV file with a header, as dicts of the named columns, whose names may be in any case.
+    """Reads columns of a CSV file with a header; the case of their names is ignored.
 
     Yields:
-        Numbers of lines, and dicts.
+        The number of the line, and a dict from the name of each column to its text.
     """
     reader = csv.DictReader(io.StringIO(_text_of(path)))
     found = {name.strip().lower(): name for name in reader.fieldnames or ()}
@@ -102,21 +92,23 @@ def _text_of(path):
 
 
 def check_there(clips, files, folder, allow_missing):
-    """Leaves out the clips that are not in the folder, or raises.
+    """The clips that are in the folder.
 
     Args:
         clips: Pairs of a clip's id and a `Clip`.
-        files: The ids that are there: anything with `in`.
-        folder: Where they should be, for the message.
-        allow_missing: Whether some may be missing; never all.
+        files: A collection of the ids in the folder.
+        folder: The folder, for the message.
+        allow_missing: Whether some clips may be missing. All missing is always an error.
+
+    Raises:
+        FileNotFoundError: If clips are missing and may not be.
     """
     missing = [name for name, _ in clips if name not in files]
     if not missing:
         return tuple(clip for _, clip in clips)
     if not allow_missing or len(missing) == len(clips):
-        few = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
         raise FileNotFoundError(
-            f"{folder}: {len(missing)} of {len(clips)} clips are not there ({few}). Are all parts of the archive "
-            f"unpacked? With allow_missing=True, those that are missing are left out, but not all."
+            f"{folder}: {len(missing)} of {len(clips)} clips are missing ({listed(missing, 5)}). Are all parts of the "
+            "archive unpacked? With allow_missing=True missing clips are left out, unless all are missing."
         )
     return tuple(clip for name, clip in clips if name in files)

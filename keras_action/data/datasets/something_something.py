@@ -1,18 +1,20 @@
-"""Something-Something V2: 220,847 clips of 174 actions with things, as they are handed out."""
+"""Something-Something V2: 220,847 clips of 174 actions with objects."""
 
 import json
 import os
 import re
 
-from keras_action.data.clips import AnnotationError, Annotations, Clip
-from keras_action.data.datasets.official import TABLE_FOLDERS, check_split, check_there, choose_labels, find, read_rows
+from keras_action.data.clips import AnnotationError, Annotations, Clip, check_label
+from keras_action.data.datasets.official import SPLITS, TABLE_FOLDERS, check_there, choose_labels, find, read_rows
 from keras_action.data.decoding import VIDEO_SUFFIXES
+from keras_action.utils.fields import check_choice
 
 _PREFIX = "something-something-v2-"
 
 
 def read_something_something(root, split, labels=None, allow_missing=False):
-    """Reads a split of Something-Something V2 from the unpacked files, of the first or the present distribution.
+    """Reads a split of Something-Something V2 from the unpacked files of the first or the present
+    distribution.
 
     ```
     root/20bn-something-something-v2/1.webm …
@@ -22,24 +24,24 @@ def read_something_something(root, split, labels=None, allow_missing=False):
     root/something-something-v2-labels.json            {name: number, …}; or labels.json
     ```
 
-    The tables may be in a folder `labels` or `annotations` of `root` too. The class of a clip is its template
-    without brackets: "Putting [something] on a surface" is "Putting something on a surface". In place of the
-    videos there may be frame folders made of them, `root/20bn-something-something-v2-frames/1/…`.
+    The tables may also be in a folder `labels` or `annotations` of `root`. The class of a clip is its template
+    without brackets: "Putting [something] on a surface" is "Putting something on a surface". Instead of videos there
+    may be frame folders, `root/20bn-something-something-v2-frames/1/…`.
 
     Args:
         root: The folder.
-        split: "train", "validation" or "test"; the latter only where its answers are there.
-        labels: Names of the classes in the order of their ids, as in training, or None for the data set's.
-        allow_missing: Whether to leave out clips that are not there, as of a part of the archive; else they are
-            an error.
+        split: "train", "validation", or "test", which needs the answers.
+        labels: Names of the classes in the order of their ids, as in training; `None` for those of the data set.
+        allow_missing: Whether to leave out clips that are not in the folder, as with a part of the archive. If False,
+            they are an error.
 
     Returns:
         An `Annotations`; the clips are videos or frame folders.
 
     Raises:
-        FileNotFoundError: If files are missing. The message says what was expected, and what is there.
-        AnnotationError: If an entry is wrong, or its class unknown, or missing as in the test split. The
-            message names file and entry.
+        FileNotFoundError: If files are missing. The message lists what was expected and what was found.
+        AnnotationError: If an entry is wrong, or its class is unknown, or missing as in the test split. The message
+            names the file and the entry.
 
     Example:
 
@@ -51,7 +53,7 @@ def read_something_something(root, split, labels=None, allow_missing=False):
 
     - [The "Something Something" Video Database](https://arxiv.org/abs/1706.04261)
     """
-    check_split(split)
+    check_choice("split", split, SPLITS)
     folder = find(root, ["20bn-something-something-v2", "20bn-something-something-v2-frames"])
     answers = find(root, ["test-answers.csv", f"{_PREFIX}test-answers.csv"], TABLE_FOLDERS, required=False)
     if split == "test" and answers is not None:
@@ -59,14 +61,13 @@ def read_something_something(root, split, labels=None, allow_missing=False):
     else:
         rows = _read_entries(find(root, [f"{_PREFIX}{split}.json", f"{split}.json"], TABLE_FOLDERS))
     labels = choose_labels(_read_labels(find(root, [f"{_PREFIX}labels.json", "labels.json"], TABLE_FOLDERS)), labels)
-    known, clips, files = frozenset(labels), [], _files(folder)
+    known, clips, files = dict.fromkeys(labels), [], _files(folder)
     for place, name, label in rows:
         if label is None:
             hint = " The answers of the test split are expected in test-answers.csv beside it." * (split == "test")
             raise AnnotationError(f"{place}: the template is missing.{hint} Received: id={name!r}")
         label = re.sub(r"[\[\]]", "", label)
-        if label not in known:
-            raise AnnotationError(f"{place}: the labels file has no such class. Received: {label!r}")
+        check_label(label, known, place)
         clips.append((name, Clip(os.path.join(folder, files.get(name, name)), label)))
     if not clips:
         raise AnnotationError(f"{folder}: there are no clips in the {split} split.")
@@ -74,7 +75,7 @@ def read_something_something(root, split, labels=None, allow_missing=False):
 
 
 def _files(folder):
-    """Names of the files by id; one look at the folder, not one at each of its clips."""
+    """The name of each clip's file by id. The folder is listed once, which is faster than a look-up of each clip."""
     parts = ((name, *os.path.splitext(name)) for name in os.listdir(folder) if not name.startswith("."))
     return {stem: name for name, stem, suffix in parts if not suffix or suffix.lower() in VIDEO_SUFFIXES}
 
@@ -91,7 +92,7 @@ def _read_json(path, kind, form):
 
 
 def _read_entries(path):
-    """Places, ids and templates; the template None where it is missing."""
+    """Yields the place, the id and the template of each entry; the template is `None` if it is missing."""
     for number, entry in enumerate(_read_json(path, list, 'a list of {"id", "template", …}'), start=1):
         if not isinstance(entry, dict) or not str(entry.get("id", "")).strip():
             raise AnnotationError(f"{path}, entry {number}: the id is missing. Received: {entry}")
@@ -99,7 +100,7 @@ def _read_entries(path):
 
 
 def _read_labels(path):
-    """Names in the order of their numbers."""
+    """The names in the order of their numbers."""
     values = _read_json(path, dict, "a dictionary of name → number")
     try:
         numbers = {int(number): name for name, number in values.items()}

@@ -1,7 +1,7 @@
 """Shards: TFRecord files of clips whose frames are JPEGs, each of which can be read alone.
 
-Beside `shard-00003-of-00012.tfrecord` lies an index of its JPEGs, `shard-00003-of-00012.npy`, and a list of its clips,
-`shard-00003-of-00012.json`. See `write_shards` for what is in them.
+Beside `shard-00003-of-00012.tfrecord` are an index of its JPEGs, `shard-00003-of-00012.npy`, and a list of its clips,
+`shard-00003-of-00012.json`. `write_shards` describes their content.
 """
 
 import functools
@@ -16,16 +16,16 @@ import numpy as np
 from keras_action.data.decoding import DecodingError
 
 SHARD_SUFFIX, INDEX_SUFFIX, CLIPS_SUFFIX = ".tfrecord", ".npy", ".json"
-MANIFEST = "manifest.json"  # of a folder of shards; written last: where it is, all is there
-PREPARATION = "preparation.json"  # written first: what is to be done
-# A JPEG's place in the TFRecord file, bytes, checksum (`zlib.crc32`) and size: what it takes to read and crop it.
+MANIFEST = "manifest.json"  # of a folder of shards; written last, so that it marks a finished preparation
+PREPARATION = "preparation.json"  # the plan, written first
+# Of a JPEG: its offset in the TFRecord file, length in bytes, checksum (`zlib.crc32`), height and width.
 INDEX_ROW = np.dtype([("offset", "<u8"), ("length", "<u4"), ("crc32", "<u4"), ("height", "<u2"), ("width", "<u2")])
 
-_MAX_OPEN = 64  # each takes two file descriptors, of which a process may have no more than 256 on some systems
+_MAX_OPEN = 64  # each has two file descriptors, and some systems allow a process 256
 
 
 def shard_name(number, num_shards):
-    """What the files of a shard are called, without their endings."""
+    """The name of the files of a shard, without suffix."""
     return f"shard-{number:05}-of-{num_shards:05}"
 
 
@@ -39,7 +39,7 @@ def read_shard_jpegs(path, rows):
 
     Args:
         path: The shard, a `.tfrecord` file.
-        rows: Rows of the shard's index, an integer array or a list; in any order, repeated if wished.
+        rows: Rows of the shard's index, an integer array or a list, in any order, with repetitions.
 
     Returns:
         The JPEGs, a list of bytes, and (height, width), which is the same for all frames of a clip.
@@ -53,7 +53,7 @@ def read_shard_jpegs(path, rows):
     """
     try:
         state = os.stat(path)
-        # A shard that was written anew is another one.
+        # A shard that was rewritten is opened again.
         shard = _open(path, state.st_size, state.st_mtime_ns)
         entries = shard.index[rows].tolist()
         jpegs = []
@@ -72,7 +72,7 @@ def read_shard_jpegs(path, rows):
 
 
 class _Shard:
-    """An open shard: the number of the file, and the index. Closed when nobody uses it any more."""
+    """An open shard: its file descriptor and its index. It is closed when it is no longer referenced."""
 
     def __init__(self, path):
         index = path.removesuffix(SHARD_SUFFIX) + INDEX_SUFFIX
@@ -94,7 +94,7 @@ def _open(path, size, modified):
 
 
 def _name(path, row):
-    """A frame of a shard for a message, with its clip's name if that can be found."""
+    """A frame of a shard for a message, with the name of its clip if it is known."""
     try:
         clips = json.loads(Path(path).with_suffix(CLIPS_SUFFIX).read_text(encoding="utf-8"))["clips"]
         clip = next(clip for clip in clips if clip["first"] <= row < clip["stop"])

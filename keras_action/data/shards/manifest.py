@@ -1,10 +1,10 @@
-"""Folders of shards, as `write_shards` leaves them: what is in them, and reading them as annotations."""
+"""Reads folders of shards as annotations."""
 
 import hashlib
 import json
 from pathlib import Path
 
-from keras_action.data.clips import AnnotationError, Annotations, Clip
+from keras_action.data.clips import AnnotationError, Annotations, Clip, check_label, normalize_labels
 from keras_action.data.decoding import DecodingError
 from keras_action.data.shards.format import CLIPS_SUFFIX, MANIFEST, SHARD_SUFFIX, is_shard_set
 
@@ -12,17 +12,16 @@ FORMAT = 1
 
 
 def read_shards(folder, labels=None, verify=False):
-    """Reads a folder of shards, as `write_shards` made it.
+    """Reads a folder of shards, written by `write_shards`.
 
     Args:
         folder: The folder.
-        labels: Names of the classes in the order of their ids, as in training, or None for those that the shards
-            were made with.
-        verify: Whether to read all files through and compare their checksums. Otherwise a damaged frame shows when
-            it is read, as that of a video does, and costs one clip.
+        labels: Names of the classes in the order of their ids, as in training; `None` for those in the manifest.
+        verify: Whether to read all files and compare their checksums. Otherwise a damaged frame is found when it is
+            read, as in a video, and only its clip is left out.
 
     Returns:
-        An `Annotations`; each clip is a part of a shard and has the `name` of what it was made from.
+        An `Annotations`. Each clip is a part of a shard; its `name` is that of the original clip.
 
     Raises:
         AnnotationError: If the preparation is not finished, the lists are damaged or of another format, or a label
@@ -41,15 +40,12 @@ def read_shards(folder, labels=None, verify=False):
     manifest = _read_manifest(folder)
     if verify:
         _verify(folder, manifest["shards"])
-    labels = tuple(manifest["labels"] if labels is None else labels)
-    known, clips = frozenset(labels), []
+    labels = tuple(manifest["labels"]) if labels is None else normalize_labels(labels)
+    known, clips = dict.fromkeys(labels), []
     for shard in manifest["shards"]:
         path = str(folder / (shard["name"] + SHARD_SUFFIX))
         for row in _read_clips(folder / (shard["name"] + CLIPS_SUFFIX), shard):
-            if row["label"] not in known:
-                raise AnnotationError(
-                    f"{path}: unknown label; known are {', '.join(labels)}. Received: {row['label']!r}"
-                )
+            check_label(row["label"], known, path)
             frames = row["first"], row["stop"]
             clips.append(Clip(path, row["label"], None, None, frames, row["group"], row["fps"], row["name"]))
     return Annotations(tuple(clips), labels)
@@ -66,8 +62,8 @@ def _read_manifest(folder):
     if not path.exists():
         if is_shard_set(folder):
             raise AnnotationError(
-                f"{folder}: the preparation of these shards is not finished: there is no {MANIFEST}. The command "
-                "that began it goes on where it was."
+                f"{folder}: the preparation of these shards is not finished: there is no {MANIFEST}. The same command "
+                "resumes it."
             )
         raise FileNotFoundError(f"{folder}: there are no shards ({MANIFEST}) in the folder")
     try:

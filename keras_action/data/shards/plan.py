@@ -1,4 +1,4 @@
-"""What is to be done to make shards: which clips go where. It is written to their folder first."""
+"""The plan of a folder of shards: which clip goes into which shard. It is written first."""
 
 import json
 import os
@@ -9,15 +9,15 @@ from keras_action.data.shards.format import MANIFEST, PREPARATION
 from keras_action.data.shards.manifest import FORMAT
 from keras_action.utils.files import write_whole
 
-_MOST_CLIPS, _LEAST_SHARDS = 256, 16
+_MAX_CLIPS, _MIN_SHARDS = 256, 16
 _CLIP_FIELDS = ("label", "start", "end", "frames", "group", "fps")
 
 
 def make_plan(annotations, short_side, quality, clips_per_shard, seed):
-    """What is to be done, as it is written to the folder."""
+    """The plan, as it is written to the folder."""
     clips = annotations.clips
     if clips_per_shard is None:
-        clips_per_shard = max(1, min(_MOST_CLIPS, len(clips) // _LEAST_SHARDS))
+        clips_per_shard = max(1, min(_MAX_CLIPS, len(clips) // _MIN_SHARDS))
     paths = [os.path.abspath(clip.path) for clip in clips]
     root = os.path.commonpath({os.path.dirname(path) for path in paths})
     rows = [
@@ -43,7 +43,7 @@ def make_plan(annotations, short_side, quality, clips_per_shard, seed):
 
 
 def _name(path, clip):
-    """A clip's name: its path in the data set, and its part as a media fragment."""
+    """The name of a clip: its path in the data set, with its part as a media fragment."""
     if clip.frames is not None:
         return f"{path}#frames={clip.frames[0]},{clip.frames[1]}"
     if clip.start is None and clip.end is None:
@@ -52,7 +52,7 @@ def _name(path, clip):
 
 
 def begin(folder, plan):
-    """Writes what is to be done, or makes sure that it is what was begun."""
+    """Writes the plan, or checks that it is the one that was begun in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PREPARATION
     begun = None
@@ -60,11 +60,11 @@ def begin(folder, plan):
         try:
             begun = json.loads(path.read_bytes())
         except ValueError as error:
-            raise ValueError(f"{path}: not a list of what is to be done: {error}") from error
+            raise ValueError(f"{path}: not a plan of shards: {error}") from error
         for key in ("format", "short_side", "quality", "seed", "labels", "clips", "num_shards"):
             if begun.get(key) != plan[key]:
                 raise ValueError(
-                    f"{folder}: these shards were begun with other clips or settings. Take another folder, or remove "
+                    f"{folder}: these shards were begun with other clips or settings. Choose another folder, or delete "
                     f"this one. Received: {_difference(key, begun.get(key), plan[key])}"
                 )
     if begun != plan:
@@ -80,7 +80,7 @@ def _difference(key, old, new):
 
 
 def remove_partial(folder):
-    """Removes temporary files, as a kill leaves them."""
+    """Removes temporary files of a process that was killed."""
     for pattern in (".shard-*.tmp", f".{MANIFEST}.*.tmp", f".{PREPARATION}.*.tmp"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)

@@ -1,10 +1,9 @@
-"""Making one shard: the unit of work, the same for the processes of one machine and for Apache Beam."""
+"""Writes one shard, in a process of this machine or with Apache Beam."""
 
 import functools
 import io
 import json
 import os
-import uuid
 import zlib
 from pathlib import Path
 
@@ -13,29 +12,22 @@ import numpy as np
 from keras_action.data.clips import Clip
 from keras_action.data.decoding import DecodingError
 from keras_action.data.jpeg import JpegHeads
-from keras_action.data.shards.format import (
-    CLIPS_SUFFIX,
-    INDEX_ROW,
-    INDEX_SUFFIX,
-    PREPARATION,
-    SHARD_SUFFIX,
-    shard_name,
-)
+from keras_action.data.shards.format import CLIPS_SUFFIX, INDEX_ROW, INDEX_SUFFIX, PREPARATION, SHARD_SUFFIX, shard_name
 from keras_action.data.shards.manifest import checksum
 from keras_action.data.sources import open_clip
-from keras_action.utils.files import write_whole
+from keras_action.utils.files import whole_file, write_whole
 
-_CHUNK = 128  # frames that are decoded at a time: those of a long clip would fill the memory
+_CHUNK = 128  # frames decoded at a time: all frames of a long clip would fill the memory
 _MAX_BYTES = 2_000_000_000  # of a clip: a record must stay below 2 GiB
-_RECORD_HEAD, _RECORD_TAIL = 12, 4  # bytes that TFRecord puts before and after what a record holds
+_RECORD_HEAD, _RECORD_TAIL = 12, 4  # bytes of TFRecord before and after the content of a record
 
 
 def make_shard(folder, number):
     """Writes the files of a shard, each whole or not at all, the list of its clips last.
 
     Args:
-        folder: The folder of the shards, which holds the list of what is to be done.
-        number: The shard.
+        folder: The folder of the shards, which contains the plan.
+        number: Number of the shard.
 
     Returns:
         `number`.
@@ -46,15 +38,11 @@ def make_shard(folder, number):
     total = len(plan["clips"])
     rows = plan["clips"][number * total // plan["num_shards"] : (number + 1) * total // plan["num_shards"]]
     records, index, list_of_clips = (folder / (name + suffix) for suffix in (SHARD_SUFFIX, INDEX_SUFFIX, CLIPS_SUFFIX))
-    list_of_clips.unlink(missing_ok=True)  # where a shard is made again
-    partial = folder / f".{records.name}.{uuid.uuid4().hex[:8]}.tmp"
-    try:
+    list_of_clips.unlink(missing_ok=True)  # of a shard that is rewritten
+    with whole_file(records) as partial:
         entries, clips, failures = _write_records(partial, rows, plan)
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
-        os.replace(partial, records)
-    finally:
-        partial.unlink(missing_ok=True)
     content = io.BytesIO()
     np.save(content, np.array(entries, INDEX_ROW))
     write_whole(index, content.getvalue())
@@ -100,7 +88,7 @@ def _write_records(path, rows, plan):
 
 
 def _example(tf, jpegs, facts):
-    """A `tf.train.Example`, the same bytes for the same values; what is not known is left out."""
+    """A serialised `tf.train.Example`, the same bytes for the same values. Values of `None` are left out."""
 
     def feature(value):
         if isinstance(value, str):
@@ -118,14 +106,14 @@ def _example(tf, jpegs, facts):
 def _read_frames(source, short_side, quality, heads):
     """All frames of a clip as JPEGs, and their (height, width).
 
-    JPEGs that are small enough, and of a kind that every decoder reads alike, are copied.
+    JPEGs that are small enough, and that all decoders decode alike, are copied.
     """
     import tensorflow as tf
 
     jpegs, size = [], None
     while len(jpegs) < source.num_frames:
         indices = range(len(jpegs), min(len(jpegs) + _CHUNK, source.num_frames))
-        pictures = source.read(indices, short_side)  # also those to be copied: it shows whether they are whole
+        pictures = source.read(indices, short_side)  # also of JPEGs that are copied, to find damaged ones
         size = size or pictures.shape[1:3]
         if pictures.shape[1:3] != size:
             raise DecodingError(

@@ -1,4 +1,4 @@
-"""Turning annotated clips into shards, once, so that training decodes no videos: in parallel, and resumable."""
+"""Writes clips as shards, in parallel and resumable, so that training decodes no videos."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ from keras_action.utils.processes import hide_gpus, run_on_beam, run_on_cores
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What `write_shards` wrote."""
+    """Totals of the shards that `write_shards` wrote."""
 
     folder: Path
     num_shards: int
@@ -50,48 +50,48 @@ def write_shards(
     retry_failures=False,
     progress=True,
 ):
-    """Turns clips into shards: TFRecord files of JPEG frames, from which any frame can be read alone.
+    """Writes clips as shards: TFRecord files of JPEG frames, from which single frames can be read.
 
     ```
     folder/shard-00000-of-00012.tfrecord   clips, each a `tf.train.Example`
-    folder/shard-00000-of-00012.npy        the place, length, checksum and size of each JPEG in that file
-    folder/shard-00000-of-00012.json       the clips, and the checksums of the other two; the shard is done
-    folder/manifest.json                   labels, settings, totals, checksums, failures; all is done
-    folder/preparation.json                what is to be done, written first
+    folder/shard-00000-of-00012.npy        offset, length, checksum and size of each JPEG in that file
+    folder/shard-00000-of-00012.json       the clips, and the checksums of the other two; written last
+    folder/manifest.json                   labels, settings, totals, checksums, failures; written last
+    folder/preparation.json                the plan, written first
     ```
 
-    An example has the features `frames` (JPEGs), `label` (text), `label_id`, `name`, `height`, `width`, and, where
-    they are known, `fps` and `group`. JPEGs of frame folders that are not larger than `short_side` are copied byte
-    for byte, unless they are progressive or otherwise unusual. Nothing is scaled up. The same arguments give the same
-    files, whatever the number of workers.
+    An example has the features `frames` (JPEGs), `label` (text), `label_id`, `name`, `height`, `width`, and, if they
+    are known, `fps` and `group`. JPEGs of frame folders that are not larger than `short_side` are copied byte for byte,
+    unless they are progressive or otherwise unusual. Frames are never enlarged. The same arguments give the same files,
+    with any number of workers.
 
-    Interrupted or killed, the same call goes on: shards that are done stay. A clip that can't be decoded is left out,
+    After an interruption the same call resumes: finished shards are kept. A clip that can't be decoded is left out,
     with a warning. All files appear whole or not at all.
 
-    A script that calls this with several workers must have its main part below `if __name__ == "__main__":`, as all
-    that start processes.
+    A script that calls this with several workers needs the usual `if __name__ == "__main__":`.
 
     Args:
         annotations: An `Annotations`.
-        folder: Where to write.
+        folder: The folder to write.
         short_side: Pixels to which the shorter side of larger frames is scaled.
-        quality: Of the JPEGs, from 1 to 100.
-        clips_per_shard: The unit of work; None for 256, or less where that makes less than 16 shards.
-        seed: Of the order of the clips, a whole number, 0 or more. Parts of one video stay together.
-        workers: Processes; None for one for each core. One alone is this process itself.
-        beam: Options of an Apache Beam pipeline that does the work in place of processes, a list as on a command
-            line: `["--runner=FlinkRunner", …]`, or `[]`. All its machines must see the clips and `folder` under the
-            same paths, and have keras_action.
+        quality: Quality of the JPEGs, from 1 to 100.
+        clips_per_shard: Clips in a shard; `None` for 256, or fewer if there would be fewer than 16 shards.
+        seed: Seed of the order of the clips, a whole number, 0 or more. Parts of one video stay together.
+        workers: Number of processes; `None` for one per core. With 1 no process is started.
+        beam: Options of an Apache Beam pipeline, which is run instead of processes: a list as on a command line,
+            `["--runner=FlinkRunner", …]`, or `[]`. All its machines must have keras_action, and the clips and `folder`
+            under the same paths.
         max_failed_share: Share of the clips, from 0 to 1, that may fail.
-        retry_failures: Whether to make shards again that are done, but lack clips that could not be decoded.
+        retry_failures: Whether to rewrite finished shards in which clips are missing that could not be decoded.
         progress: Whether to show a progress bar.
 
     Returns:
-        A `ShardReport`. The clips are then read by `read_shards`.
+        A `ShardReport`. `read_shards` reads the clips.
 
     Raises:
         ValueError: If `folder` was begun with other clips or settings.
-        TooManyFailuresError: As soon as more than `max_failed_share` of the clips have failed. What is done stays.
+        TooManyFailuresError: As soon as more than `max_failed_share` of the clips have failed. Finished shards are
+            kept.
         ImportError: If `beam` is given and Apache Beam is not installed.
 
     Example:
@@ -111,7 +111,8 @@ def write_shards(
             raise ValueError(f"`{name}` must be at least 1, or None. Received: {name}={value}")
     if beam is not None and workers is not None:
         raise ValueError(
-            f"`workers` are processes of this machine, Beam has its own. Received: workers={workers}, beam={beam}"
+            "`workers` are processes of this machine; they can't be combined with `beam`. "
+            f"Received: workers={workers}, beam={beam}"
         )
     failures = FailureLog(max_failed_share, total=len(annotations))
     folder = Path(folder)
@@ -150,7 +151,7 @@ def _make(folder, numbers, workers, beam):
 
 
 def _read_done(folder, name, retry_failures=False):
-    """The description of a shard that is done, or None."""
+    """The description of a finished shard, or `None`."""
     try:
         shard = json.loads((folder / (name + CLIPS_SUFFIX)).read_bytes())
         whole = all((folder / file).stat().st_size == facts["bytes"] for file, facts in shard["files"].items())

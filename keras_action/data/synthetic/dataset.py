@@ -22,6 +22,7 @@ from keras_action.data.synthetic.motion import random_motion
 from keras_action.data.synthetic.paths import random_paths
 from keras_action.data.synthetic.scene import Scene
 from keras_action.data.video_writing import write_video
+from keras_action.utils.fields import check_choice
 from keras_action.utils.files import write_csv
 from keras_action.utils.intervals import Interval, intervals_path, write_intervals
 from keras_action.utils.processes import run_on_cores
@@ -227,8 +228,7 @@ def write_synthetic_dataset(
         )
     if not 0 < val_share < 1:
         raise ValueError(f"`val_share` must be between 0 and 1. Received: val_share={val_share}")
-    if kind not in KINDS:
-        raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
+    check_choice("kind", kind, KINDS)
     _check_frames(num_frames, size)
     if kind == "path" and not 1 <= num_paths < 1000:
         raise ValueError(f"`num_paths` must be from 1 to 999. Received: num_paths={num_paths}")

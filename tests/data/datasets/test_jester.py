@@ -128,13 +128,13 @@ def test_missing_files(tmp_path):
         FileNotFoundError, match=r"expected jester-v1-validation\.csv or validation\.csv, in the folder"
     ):
         read_jester(tmp_path, "validation")
-    with pytest.raises(ValueError, match=r"one of train, validation, test\. Received: split='val'"):
+    with pytest.raises(ValueError, match=r"one of .*validation.*Received: split='val'"):
         read_jester(tmp_path, "val")
 
 
 def test_missing_clips(tmp_path):
     write_tree(tmp_path, ids=("1", "3"))
-    with pytest.raises(FileNotFoundError, match=r"20bn-jester-v1: 1 of 3 clips are not there \(2\)\. Are all parts"):
+    with pytest.raises(FileNotFoundError, match=r"20bn-jester-v1: 1 of 3 clips are missing \(2\)\. Are all parts"):
         read_jester(tmp_path, "train")
     assert len(read_jester(tmp_path, "train", allow_missing=True)) == 2
     (tmp_path / "jester-v1-train.csv").write_text("4;Thumb Up\n5;Thumb Up\n")

@@ -85,7 +85,9 @@ def test_test_split(tmp_path):
     annotations = read_something_something(tmp_path, "test")
     assert annotations.label_ids().tolist() == [2, 1]
     (folder / "test-answers.csv").write_text("3;Folding something\n78687;Melting something\n")
-    with pytest.raises(AnnotationError, match=r"test-answers\.csv, line 2: .* no such class\. Received: 'Melting some"):
+    with pytest.raises(
+        AnnotationError, match=r"test-answers\.csv, line 2: unknown label; known are .* Received: 'Melting some"
+    ):
         read_something_something(tmp_path, "test")
 
 
@@ -99,7 +101,7 @@ def test_test_split(tmp_path):
         ([ENTRIES[0], {"id": "3"}], r"train\.json, entry 2: the template is missing\. Received: id='3'"),
         (
             [{"id": "3", "template": "Melting [something]"}],
-            r"entry 1: the labels file has no such class\. Received: 'Melting something'",
+            r"entry 1: unknown label; known are .* Received: 'Melting something'",
         ),
     ],
 )
@@ -138,7 +140,7 @@ def test_missing_files(tmp_path):
     ):
         read_something_something(tmp_path, "train")
     folder = write_tree(tmp_path, ids=("3",))
-    with pytest.raises(FileNotFoundError, match=r"1 of 2 clips are not there \(78687\)"):
+    with pytest.raises(FileNotFoundError, match=r"1 of 2 clips are missing \(78687\)"):
         read_something_something(tmp_path, "train")
     assert len(read_something_something(tmp_path, "train", allow_missing=True)) == 1
     (folder / "something-something-v2-labels.json").unlink()

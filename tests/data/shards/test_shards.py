@@ -350,7 +350,7 @@ def test_killed_and_resumed(csv, tmp_path):
     assert len(list(killed.glob(".*.tmp"))) == 1
     kept = {path: path.stat() for path in killed.glob("shard-*")}
     assert len(kept) == 6
-    with pytest.raises(AnnotationError, match=r"not finished: there is no manifest\.json. The command that began it"):
+    with pytest.raises(AnnotationError, match=r"not finished: there is no manifest\.json. The same command resumes it"):
         read_annotations(killed)
     settings = {"short_side": 24, "clips_per_shard": 2, "workers": 1, "progress": False}
     report = write_shards(read_annotations(csv), killed, **settings)
