@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import inspect
 import os
 import re
 import shlex
@@ -122,12 +123,30 @@ def test_every_name_of_the_package_exists(path):
                 module = modules[node.value.id]
                 if importlib.util.find_spec(module.split(".")[0]) and _is_module(module):
                     assert hasattr(importlib.import_module(module), node.attr), f"{module}.{node.attr}"
+        for node in ast.walk(tree):
+            function = isinstance(node, ast.Call) and _function(node.func, modules)
+            if function:
+                known = inspect.signature(function).parameters.values()
+                if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known):
+                    names = {keyword.arg for keyword in node.keywords} - {None}
+                    assert names <= {parameter.name for parameter in known}, ast.unparse(node)
+
+
+def _function(node, modules):
+    """The function or class of the package that a call names by its module, as `plots.events_figure`; or `None`."""
+    if (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and _is_module(modules.get(node.value.id, ""))
+    ):
+        return getattr(importlib.import_module(modules[node.value.id]), node.attr)
+    return None
 
 
 def _is_module(name):
     try:
         return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, ValueError):
         return False
 
 
