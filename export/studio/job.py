@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import json
 import os
 import shutil
 import sys
@@ -11,9 +10,8 @@ import time
 import warnings
 from pathlib import Path
 
-from keras_action.utils.files import write_csv, write_whole
+from keras_action.utils.files import write_csv, write_json, write_whole
 from keras_action.utils.intervals import intervals_path, is_ignored, read_intervals
-from keras_action.utils.labels import normalize_label
 from keras_action.utils.statistics import share_interval
 
 from .project import Project
@@ -26,11 +24,11 @@ _FALSE_ALARMS = 1.0  # a minute, allowed in tuning
 
 
 def main(folder):
-    """Trains on the takes of a studio's folder, or resumes, and writes its state to `status.json` all the time."""
+    """Trains on the takes of a studio's folder, or resumes, and keeps its state in `status.json`."""
     project = Project(folder)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
-        os.nice(5)  # the page comes first
+        os.nice(5)  # the page has priority
     started = time.monotonic()
     try:
         result = run(project, lambda **values: write_status(project.training, phase="running", **values))
@@ -62,7 +60,7 @@ def run(project, report):
     model_run = keras_action.train(
         recipe,
         clips,
-        None,  # the kept-back takes choose nothing: their accuracy is that of new takes
+        None,  # the held-out takes choose no checkpoint, so that their accuracy is that of new takes
         project.training / "run",
         callbacks=[_progress(report, recipe.epochs)],
         tensorboard=False,
@@ -82,12 +80,12 @@ def run(project, report):
 
 
 def read_split(project):
-    """The takes to train on, those kept back, and how they were divided; as before where a training is resumed.
+    """The training takes, the held-out takes, and a description of the split. A resumed training has the same split.
 
     They are links in the folder of the training, so that takes can be deleted and renamed while it runs.
 
     Raises:
-        ValueError: If there are too few takes; the message is for the page.
+        ValueError: If there are too few takes. The page shows the message.
     """
     from keras_action.data import Annotations, Clip
 
@@ -126,7 +124,7 @@ def read_split(project):
 
 
 def check_takes(project):
-    """Raises a `ValueError` that says in words which gestures have too few takes."""
+    """Raises a `ValueError` that names the gestures with too few takes."""
     counts = {label: len(project.takes(label)) for label in project.labels()}
     gestures = [label for label in counts if not is_ignored(label)]
     if len(counts) < 2 or not gestures:
@@ -157,10 +155,10 @@ def link_take(take, link):
 
 
 def split_takes(annotations):
-    """Divides takes by recording session where there are several, else by take.
+    """Splits takes by recording session if there are several, otherwise by take.
 
     Returns:
-        The takes to train on, those kept back, and whether they are divided by session.
+        The training takes, the held-out takes, and whether they are split by session.
     """
     from keras_action.data import split_annotations
 
@@ -173,17 +171,17 @@ def split_takes(annotations):
             for count, part in zip(counts, parts, strict=True):
                 for clip in part.clips:
                     count[clip.label] += 1
-            # With a session for each gesture, a class would have no takes to learn from.
+            # With a session for each gesture, a class would have no training takes.
             if min(counts[0].values()) >= MIN_TAKES // 2 and min(counts[1].values()) >= 1:
                 return *parts, True
         return *split_annotations(annotations, shares, by_group=False), False
 
 
 def with_windows(project, training):
-    """Takes to train on, and windows of a stream joined from them.
+    """Training takes, and windows of a stream joined from them.
 
-    A recogniser's window shows the end of one thing and the beginning of another most of the time. A model that knows
-    whole takes only finds little in a stream.
+    Most windows of a stream show parts of gestures and pauses. A model trained on whole takes alone recognises few of
+    the gestures in a stream.
 
     Returns:
         An `Annotations`; without windows if there is no background.
@@ -236,10 +234,10 @@ def convert(project, model_run, training):
 
 
 def tune(project, file, validation):
-    """Event settings of a LiteRT file, found on long takes, or else on a stream joined from the kept-back takes.
+    """Tunes the event settings of a LiteRT file on long takes, or else on a stream joined from the held-out takes.
 
     Returns:
-        The settings, the `OperatingPoint`s, and `"long takes"` or `"kept-back takes"`.
+        The settings, the `OperatingPoint`s, and `"long takes"` or `"held-out takes"`.
     """
     from keras_action.data import iter_frames, join_clips
     from keras_action.recognition import GestureRecognizer, operating_curve, record_logits, tune_events
@@ -248,10 +246,10 @@ def tune(project, file, validation):
     videos, source = [], "long takes"
     for video in project.long_takes():
         truth = read_intervals(intervals_path(video))
-        if all(normalize_label(interval.label) in recognizer.labels for interval in truth):
+        if all(interval.label in recognizer.labels for interval in truth):
             videos.append((video, truth))
     if not videos:
-        source, video = "kept-back takes", project.training / "joined.mp4"
+        source, video = "held-out takes", project.training / "joined.mp4"
         has_background = any(is_ignored(clip.label) for clip in validation.clips)
         pauses = "background" if has_background else "hold"
         videos = [(video, join_clips(validation, video, min_pause=1, max_pause=3, pauses=pauses))]
@@ -261,9 +259,9 @@ def tune(project, file, validation):
 
 
 def write_result(project, file, settings, points, evaluation, split):
-    """Writes the file, with labels and settings inside, and what the page shows of it. Returns its number.
+    """Writes the LiteRT file, with its settings, and the result that the page shows. Returns its number.
 
-    The last file appears last: until then the page shows the result of the training before.
+    The result is written last: until then the page shows that of the training before.
     """
     from keras_action.recognition.loading import store_settings
 
@@ -294,7 +292,7 @@ def write_result(project, file, settings, points, evaluation, split):
         ],
         "split": split,
     }
-    write_whole(project.model / RESULT, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    write_json(project.model / RESULT, values)
     for old in project.model.iterdir():
         if old.name not in (name, f"evaluation_{number}.json", RESULT) and not old.name.startswith("."):
             old.unlink(missing_ok=True)
@@ -302,7 +300,7 @@ def write_result(project, file, settings, points, evaluation, split):
 
 
 def useful_points(points, on_threshold):
-    """Operating points of which none is better in both figures than another, from few detections to many.
+    """The Pareto-optimal operating points, from few detections to many.
 
     Args:
         points: `OperatingPoint`s by threshold.

@@ -29,7 +29,7 @@ SESSION_PAUSE = 1800  # seconds
 
 
 class NotFoundError(LookupError):
-    """There is no such gesture or take. The message is a sentence for the page."""
+    """There is no such gesture or take. The page shows the message."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Take:
 class Project:
     """The files of a studio: `clips/<label>/<take>`, `streams/`, `model/`, and its own in `.studio/`.
 
-    `clips` is a folder of classes as all programs read it. Nothing is deleted: what a person deletes is moved to
-    `.studio/deleted`, from which `undo` takes it back. Every method can be called from any thread.
+    `clips` is a folder of classes, which all programs read. Deleted gestures and takes are moved to `.studio/deleted`,
+    from which `undo` restores them. The methods can be called from any thread.
 
     Args:
         folder: Path of the folder, which is created if needed.
@@ -76,7 +76,7 @@ class Project:
         return self.folder.resolve().name
 
     def token(self):
-        """A secret that only who can read the folder knows; the same after a restart, so that open pages go on."""
+        """The secret of the page's address, stored in the folder: after a restart, open pages still have access."""
         path = self.folder / ".studio" / "token"
         with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
             text = path.read_text().strip()
@@ -127,7 +127,7 @@ class Project:
         with self._lock:
             folder = self._gesture(label)
             if label == BACKGROUND:
-                raise ValueError(f"“{BACKGROUND}” keeps its name: recognisers go by it.")
+                raise ValueError(f"“{BACKGROUND}” can't be renamed: recognisers know it by this name.")
             if new == folder.name:
                 return new
             self._check_new(new, besides=folder.name)
@@ -139,32 +139,34 @@ class Project:
         with self._lock:
             folder = self._gesture(label)
             if label == BACKGROUND:
-                raise ValueError(f"“{BACKGROUND}” can't be removed: without it, everything would be some gesture.")
+                raise ValueError(
+                    f"“{BACKGROUND}” can't be removed: without it, every motion would be recognised as a gesture."
+                )
             os.rename(folder, self._bin("gesture") / folder.name)
 
     # === Takes ===
 
     def clear_uploads(self):
-        """Removes parts of takes, as a server that was killed leaves them."""
+        """Removes incomplete uploads of a server that was killed."""
         for part in self._uploads.iterdir():
             part.unlink(missing_ok=True)
 
     def new_upload(self):
-        """A path for a file that is not whole yet."""
+        """A path for a file that is being uploaded."""
         return self._uploads / f"{uuid.uuid4().hex}.part"
 
     def add_take(self, label, upload, session, suffix):
-        """Moves an uploaded file among the takes of a gesture, whole or not at all. Returns the `Take`.
+        """Moves an uploaded file to the takes of a gesture. Returns the `Take`.
 
         Args:
             label: Name of the gesture.
             upload: Path of the file, of `new_upload`.
             session: The recording session.
-            suffix: Ending of the file's name, as `.webm`.
+            suffix: Suffix of the file, such as `.webm`.
 
         Raises:
             NotFoundError: If there is no such gesture.
-            ValueError: If the file is no video, or too long or too short.
+            ValueError: If the file is not a video, or too long or too short.
         """
         check_video(upload, MAX_TAKE_SECONDS)
         if not is_session(session):
@@ -193,7 +195,7 @@ class Project:
             os.rename(path, folder / path.name)
 
     def session(self):
-        """The name of the recording session of a take that is made now: when it began.
+        """The name of the current recording session: the time at which it began.
 
         A session ends when nothing is recorded for half an hour.
         """
@@ -210,13 +212,13 @@ class Project:
     # === Undo ===
 
     def can_undo(self):
-        """Whether something was deleted that can be taken back."""
+        """Whether there is a deletion to undo."""
         return any(self._contents(entry) for entry in self._deletions())
 
     def undo(self):
-        """Takes back the last deletion. Returns the name of its gesture, or `None` if there is nothing to take back.
+        """Undoes the last deletion. Returns the name of its gesture, or `None` if there is nothing to undo.
 
-        A take whose name is in use again is kept under a new name.
+        A take whose name is in use again gets a new name.
         """
         with self._lock:
             for entry in self._deletions():
@@ -241,16 +243,16 @@ class Project:
     # === Long takes ===
 
     def add_stream(self, upload, truth, session, suffix):
-        """Moves a long take into `streams`, with its truth beside it. Returns its path.
+        """Moves a long take into `streams`, and writes its ground truth beside it. Returns its path.
 
         Args:
             upload: Path of the file, of `new_upload`.
             truth: List of dictionaries with `label`, `start` and `end`, in seconds.
             session: The recording session.
-            suffix: Ending of the file's name.
+            suffix: Suffix of the file.
 
         Raises:
-            ValueError: If the file is no video, or the truth does not fit it or the gestures.
+            ValueError: If the file is not a video, or the ground truth does not fit it or the gestures.
         """
         info = check_video(upload, MAX_STREAM_SECONDS)
         if not is_session(session):
@@ -261,9 +263,9 @@ class Project:
             try:
                 interval = Interval(row["label"], float(row["start"]), min(float(row["end"]), info.duration))
             except (KeyError, TypeError, ValueError):
-                raise ValueError("The truth of a long take must be gestures with start and end.") from None
+                raise ValueError("The ground truth of a long take must be gestures with start and end.") from None
             if interval.label not in labels or not 0 <= interval.start < interval.end:
-                raise ValueError("The truth of a long take must be known gestures, each with its end after its start.")
+                raise ValueError("The ground truth of a long take must be known gestures, each with end after start.")
             if interval.label != BACKGROUND:
                 intervals.append(interval)
         if not intervals:
@@ -272,12 +274,12 @@ class Project:
             self.streams.mkdir(exist_ok=True)
             start = f"stream_{session}_"
             path = self.streams / f"{start}{self._next(self.streams, start)}{_ending(suffix)}"
-            write_intervals(intervals_path(path), intervals)  # first: a video in the folder has its truth
+            write_intervals(intervals_path(path), intervals)  # first: no video is in the folder without it
             os.replace(upload, path)
         return path
 
     def long_takes(self):
-        """The paths of the long takes that have their truth beside them."""
+        """The paths of the long takes with ground truth."""
         if not self.streams.is_dir():
             return []
         return sorted(
@@ -294,7 +296,7 @@ class Project:
         return Annotations(tuple(clips), tuple(map(normalize_label, self.labels())))
 
     def _gesture(self, label):
-        """The folder of a gesture: one that is there, whatever the text."""
+        """The folder of a gesture. The name must be one of `labels()`, as it comes from a request."""
         if label not in self.labels():
             raise NotFoundError("There is no such gesture. It may have been renamed or removed.")
         return self.clips / label
@@ -309,14 +311,14 @@ class Project:
         return f"{1 + max((int(match[0]) for match in numbers if match), default=0):03}"
 
     def _bin(self, kind):
-        """A new folder for what is deleted now."""
+        """A new folder for a deletion."""
         last = max((int(entry.name.split("-")[0]) for entry in self._deletions()), default=0)
         folder = self._deleted / f"{last + 1:06}-{kind}"
         folder.mkdir()
         return folder
 
     def _deletions(self):
-        """The folders of what was deleted, the last one first."""
+        """The folders of the deletions, the last one first."""
         entries = (entry for entry in self._deleted.iterdir() if re.fullmatch(r"\d+-\w+", entry.name))
         return sorted(entries, key=lambda entry: int(entry.name.split("-")[0]), reverse=True)
 
@@ -330,16 +332,16 @@ class Project:
 
 
 def check_video(path, max_seconds) -> VideoInfo:
-    """What a video holds, if it can be a take.
+    """The properties of a video that can be a take.
 
     Raises:
-        ValueError: If not; the message is a sentence for the page.
+        ValueError: If it can't be one. The page shows the message.
     """
     try:
         info = video_info(path)
     except (OSError, ValueError) as error:
         reason = str(error).removeprefix(f"{path}: ")
-        raise ValueError(f"This is no video that can be read: {reason}.") from error
+        raise ValueError(f"The file can't be read as a video: {reason}.") from error
     if info.num_frames < MIN_TAKE_FRAMES or info.duration < MIN_TAKE_SECONDS:
         raise ValueError(f"The video is too short: {info.num_frames} frames, {info.duration:.1f} s.")
     if info.width * info.height > MAX_PIXELS:
@@ -350,7 +352,7 @@ def check_video(path, max_seconds) -> VideoInfo:
 
 
 def _ending(suffix):
-    """The ending of a video's name, in lower case."""
+    """The suffix of a video in lower case."""
     if not isinstance(suffix, str) or not is_video_name(f"take{suffix}") or not re.fullmatch(r"\.\w+", suffix):
-        raise ValueError("The name of the file does not end as that of a video.")
+        raise ValueError("The file must have the suffix of a video.")
     return suffix.lower()

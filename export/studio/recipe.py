@@ -1,4 +1,4 @@
-"""The settings of the studio's trainings: the one place that chooses them."""
+"""The recipe of the studio's trainings."""
 
 MIN_TAKES = 4  # of each gesture
 VALIDATION_SHARE = 0.25

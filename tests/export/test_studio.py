@@ -196,12 +196,12 @@ def test_only_takes_that_are_there_are_found(project, webm, name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda webm: {"content": b"no video"}, "no video that can be read"),
-        (lambda webm: {"content": b""}, "no video that can be read: the file is empty"),
-        (lambda webm: {"content": webm[:300]}, "no video that can be read"),
-        (lambda webm: {"content": webm, "suffix": ".txt"}, "name of the file"),
-        (lambda webm: {"content": webm, "suffix": "/../../x.webm"}, "name of the file"),
-        (lambda webm: {"content": webm, "suffix": None}, "name of the file"),
+        (lambda webm: {"content": b"no video"}, "read as a video"),
+        (lambda webm: {"content": b""}, "read as a video: the file is empty"),
+        (lambda webm: {"content": webm[:300]}, "read as a video"),
+        (lambda webm: {"content": webm, "suffix": ".txt"}, "suffix of a video"),
+        (lambda webm: {"content": webm, "suffix": "/../../x.webm"}, "suffix of a video"),
+        (lambda webm: {"content": webm, "suffix": None}, "suffix of a video"),
         (lambda webm: {"content": webm, "session": "../../x"}, "session"),
         (lambda webm: {"content": webm, "session": None}, "session"),
     ],

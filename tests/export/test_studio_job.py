@@ -40,7 +40,7 @@ def test_the_recipe_starts_from_the_motion_weights(count):
         ({FIRST: {"none": 8}, SECOND: {"wave": 8}}, False),
         # One gesture was added later.
         ({FIRST: {"none": 8, "wave": 8}, SECOND: {"clap": 8}}, False),
-        # The second session has too few takes left to learn from, whichever is kept back.
+        # The second session has too few takes left to learn from, whichever is held out.
         ({FIRST: {"none": 8, "wave": 1}, SECOND: {"none": 1, "wave": 8}}, False),
     ],
 )
@@ -144,10 +144,10 @@ def project(tmp_path_factory):
 
 
 def test_settings_are_found_on_long_takes(project, clip_file, stream):
-    """Each long take counts whose gestures the model knows; without any, a stream of the kept-back takes."""
+    """Each long take counts whose gestures the model knows; without any, a stream of the held-out takes."""
     _, validation, _ = read_split(project)
     settings, points, source = tune(project, clip_file, validation)
-    assert source == "kept-back takes"
+    assert source == "held-out takes"
     assert (project.training / "joined.mp4").is_file()
     assert len({point.on_threshold for point in points}) == len(points) > 10
 

@@ -180,7 +180,7 @@ def test_video_files_and_what_is_none(page, tmp_path):
     assert (server.folder / "clips" / "zoom" / name).read_bytes() == (tmp_path / "phone.mp4").read_bytes()
     browser.choose_file("#files", tmp_path / "notes.mp4")
     browser.wait_for("!error.hidden")
-    assert text(browser, "error").startswith("notes.mp4: This is no video that can be read")
+    assert text(browser, "error").startswith("notes.mp4: The file can't be read as a video")
     assert takes_of(server, "zoom") == [name]
     browser.messages.clear()
 

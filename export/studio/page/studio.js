@@ -13,8 +13,8 @@ const GOOD_COUNT = 10; // takes of a gesture
 const POLL_MILLISECONDS = 1000;
 const ADVICE = {
   [BACKGROUND]:
-    "“none” is everything that is no gesture: hands at rest, hands that come and go, an empty picture. " +
-    "Without it, an empty room would be some gesture.",
+    "“none” is everything else: hands at rest, hands that enter and leave, an empty picture. " +
+    "Without it, an empty room would be recognised as a gesture.",
   gesture: "Make the gesture once in each take, from just before it begins to just after it ends. Change place and speed.",
 };
 
@@ -41,7 +41,7 @@ function hideError() {
   elements.error.replaceChildren();
 }
 
-/** Runs an action of a person; what goes wrong is shown. */
+/** Runs an action of the user, and shows its error. */
 async function attempt(action) {
   hideError();
   try {
@@ -148,14 +148,14 @@ elements.remove.addEventListener("click", () => {
   const label = chosen;
   attempt(async () => {
     await api.removeGesture(label);
-    setStatus(`Removed ${label} with its takes. Undo takes it back.`);
+    setStatus(`Removed ${label} with its takes. Undo restores it.`);
   });
 });
 
 function removeTake(label, name) {
   return attempt(async () => {
     await api.deleteTake(label, name);
-    setStatus(`Deleted ${name}. Undo takes it back.`);
+    setStatus(`Deleted ${name}. Undo restores it.`);
     elements.undo.focus();
   });
 }
@@ -164,12 +164,12 @@ function removeTake(label, name) {
 async function undo() {
   const { label } = await api.undo();
   if (label !== null) chosen = label;
-  return label === null ? "There is nothing to take back." : `Taken back: ${label}.`;
+  return label === null ? "There is nothing to undo." : `Restored: ${label}.`;
 }
 
 elements.undo.addEventListener("click", () => attempt(async () => setStatus(await undo())));
 
-/** Tells whether the server can be reached, and how many recordings wait for it. */
+/** Shows whether the server can be reached, and how many recordings are waiting. */
 function showOffline(isOffline) {
   const { waiting } = outbox;
   document.body.dataset.waiting = waiting;
@@ -255,7 +255,7 @@ function stopCamera() {
   showControls();
 }
 
-/** Runs a recording, `run(signal)`, with the camera on and the page told that it records. */
+/** Runs a recording, `run(signal)`, with the camera on. */
 async function record(run) {
   if (recording !== null) return;
   hideError();
@@ -318,7 +318,7 @@ elements.long.addEventListener("click", () =>
       signal,
     );
     if (!truth.length) return "Stopped before the first gesture: nothing was recorded.";
-    const done = `Saved a long take of ${truth.length} gestures, with its truth.`;
+    const done = `Saved a long take of ${truth.length} gestures, with its ground truth.`;
     const name = session;
     outbox.add({ send: () => api.sendStream(blob, truth, name, suffix), what: "The long take", done });
     return `Recorded a long take of ${truth.length} gestures.`;
@@ -340,7 +340,7 @@ addEventListener("keydown", (event) => {
     event.preventDefault();
     recording.abort();
   }
-  // Elsewhere a space bar presses the button or writes the space that has the focus.
+  // Elsewhere the space bar presses the focused button or types a space.
   const isFree = event.target.matches("body, h2, input[type=radio], video, main");
   if (event.key === " " && isFree && recording === null && chosen !== null) {
     event.preventDefault();
@@ -368,7 +368,7 @@ const trainingView = new TrainingView(elements, {
       await api.deleteTake(label, name);
       chosen = label;
       elements.count.value = 1;
-      setStatus(`Deleted ${name}. Press Record to record a take of ${label} in its place. Undo takes it back.`);
+      setStatus(`Deleted ${name}. Press Record to record a take of ${label} in its place. Undo restores it.`);
       location.hash = "#record";
     }),
 });
@@ -392,7 +392,7 @@ elements.startTraining.addEventListener("click", () => attempt(() => api.startTr
 elements.resumeTraining.addEventListener("click", () => attempt(() => api.startTraining(true)));
 elements.stopTraining.addEventListener("click", () => attempt(() => api.stopTraining()));
 
-/** Looks at a training that runs, and for a server that comes back. */
+/** Polls the training, also while the server can't be reached. */
 async function poll() {
   try {
     if (state === null) {

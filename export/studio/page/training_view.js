@@ -1,4 +1,4 @@
-// The state of the training, and its result.
+// Shows the progress of the training and its result.
 
 import { takeCard } from "./takes.js";
 import { makeElement } from "./slides.js";
@@ -7,9 +7,9 @@ const STEPS = {
   starting: "Starting …",
   reading: "Reading the takes …",
   training: "Training",
-  evaluating: "Recognising the takes that were kept back …",
+  evaluating: "Evaluating on the held-out takes …",
   converting: "Converting to an int8 file …",
-  tuning: "Finding the settings for live recognition …",
+  tuning: "Tuning the settings for live recognition …",
 };
 // Share of the bar at which a step begins; the epochs fill the bar up to the next one.
 const BEGINS = { starting: 0, reading: 0.01, training: 0.04, evaluating: 0.86, converting: 0.88, tuning: 0.95 };
@@ -52,7 +52,7 @@ export class TrainingView {
     progressText.textContent = phase === "stopped" ? `Stopped. ${text.replace(/, about .*/, "")}` : text;
   }
 
-  /** Shows a result; `gestures` are those of the state, to know which takes are still there. */
+  /** Shows a result; `gestures` are those of the state, which tell the takes that still exist. */
   showResult(result, gestures) {
     const { result: section, accuracy, split, confusion, misclassified, misclassifiedPart } = this._elements;
     section.hidden = !result;
@@ -64,13 +64,13 @@ export class TrainingView {
     this._shown = key;
     const [low, high] = result.interval;
     const { training_takes: trained, validation_takes: kept, by_session: bySession } = result.split;
-    accuracy.textContent = `${percent(result.accuracy)} of the kept-back takes are recognised`;
+    accuracy.textContent = `${percent(result.accuracy)} of the held-out takes are recognised correctly`;
     split.textContent =
-      `95 % interval: ${percent(low)} to ${percent(high)}${high - low > WIDE ? ", as so few takes say little" : ""}. ` +
-      `The model learned from ${trained} takes and was asked about ${kept} others, ` +
+      `95 % interval: ${percent(low)} to ${percent(high)}${high - low > WIDE ? ", wide because there are few takes" : ""}. ` +
+      `The model was trained on ${trained} takes and evaluated on ${kept} others, ` +
       (bySession
         ? "of other recording sessions."
-        : "of the same recording sessions: in another room or with another person it may be lower. Record a second session to know.");
+        : "of the same recording sessions. The accuracy may be lower in another room or with another person: record a second session to find out.");
     this._showConfusion(confusion, result);
     misclassifiedPart.hidden = !mistakes.length;
     misclassified.replaceChildren(
