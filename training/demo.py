@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from keras_action.programs.arguments import program_parser
+from keras_action.programs.arguments import add_set_argument, program_parser
 
 # The truth of the long video: each gesture, in an order in which opposites follow each other as well as others.
 STREAM = (
@@ -31,9 +31,7 @@ def make_parser():
     parser.add_argument("--output", default="demo", help="folder for everything (default: demo)")
     parser.add_argument("--clips-per-class", type=int, default=48, help="synthetic clips of each class (default: 48)")
     parser.add_argument("--seed", type=int, default=0, help="of the videos and the training (default: 0)")
-    parser.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE", help="override fields of the recipes"
-    )
+    add_set_argument(parser)
     return parser
 
 

@@ -16,7 +16,6 @@ with Matplotlib the curves, table1.png. Several experiments can share an OUTPUT:
 """
 
 import dataclasses
-import json
 import math
 import sys
 from pathlib import Path
@@ -156,13 +155,13 @@ def write_comparison(rows, logs, folder, experiment):
         experiment: The experiment's name.
     """
     from keras_action import plots
-    from keras_action.utils.files import write_whole
+    from keras_action.utils.files import json_number, write_json, write_whole
 
     text = table(rows, rows[0].name)
-    values = [{**dataclasses.asdict(row), "pairs": None if math.isnan(row.pairs) else row.pairs} for row in rows]
+    values = [{**dataclasses.asdict(row), "pairs": json_number(row.pairs)} for row in rows]
     written = [
         write_whole(folder / f"{experiment}.md", text + "\n"),
-        write_whole(folder / f"{experiment}.json", json.dumps(values, indent=2, allow_nan=False) + "\n"),
+        write_json(folder / f"{experiment}.json", values),
     ]
     try:
         plots.save_figure(plots.compared_curves_figure(logs), folder / f"{experiment}.png")

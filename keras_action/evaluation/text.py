@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 
+from keras_action.utils.files import json_number
+
 MAX_PAIRS = 5  # in the summary
 _NAMES = {"top1": "top-1", "top5": "top-5", "mean_class_accuracy": "mean class"}
 
@@ -87,11 +89,11 @@ def make_json(report):
         "top5": report.top5,
         "mean_class_accuracy": report.mean_class_accuracy,
         "intervals": {"method": interval_note(report), **report.intervals},
-        "classes": [{**row._asdict(), "accuracy": _number(row.accuracy)} for row in report.class_results()],
-        "class_accuracy": {row.label: _number(row.accuracy) for row in report.class_results()},
+        "classes": [{**row._asdict(), "accuracy": json_number(row.accuracy)} for row in report.class_results()],
+        "class_accuracy": {row.label: json_number(row.accuracy) for row in report.class_results()},
         "confused_pairs": [pair._asdict() for pair in report.confused_pairs()],
         "reversed_pairs": [
-            {"classes": pair, "confusion": matrix.tolist(), "accuracy": _number(accuracies[pair])}
+            {"classes": pair, "confusion": matrix.tolist(), "accuracy": json_number(accuracies[pair])}
             for pair, matrix in matrices.items()
         ],
         "labels": list(report.labels),
@@ -100,7 +102,3 @@ def make_json(report):
         "results": results,
     }
     return json.dumps(content, indent=1, allow_nan=False)
-
-
-def _number(share):
-    return None if np.isnan(share) else float(share)

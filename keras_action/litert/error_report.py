@@ -9,6 +9,7 @@ from keras_action.litert.file import LiteRTFile
 from keras_action.litert.forms import ClipForm
 from keras_action.litert.inspection import CONVERSIONS, list_operators
 from keras_action.litert.silence import silenced_output
+from keras_action.utils.files import json_number
 from keras_action.utils.signature import CLIP
 
 # Operators that only move data.
@@ -84,7 +85,7 @@ class QuantizationErrorReport:
                 {
                     "layer": operator.layer,
                     "operator": operator.operator,
-                    "snr_db": operator.snr_db if math.isfinite(operator.snr_db) else None,
+                    "snr_db": json_number(operator.snr_db),
                     "added_noise": operator.added,
                     "multiply_adds": operator.multiply_adds,
                     "float": operator.is_float,

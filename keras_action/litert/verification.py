@@ -11,6 +11,7 @@ from keras_action.litert.forms import frame_sequences, is_stream
 from keras_action.litert.inspection import FileSummary, summarize
 from keras_action.litert.model import LiteRTModel
 from keras_action.litert.stream import LiteRTStream
+from keras_action.utils.files import json_number
 from keras_action.utils.signature import FRAME, LOGITS, returns_sequences
 from keras_action.utils.text import counted
 
@@ -107,11 +108,7 @@ class VerificationReport:
 
     def to_dict(self):
         """The report as a dict for JSON: numbers that are not finite are `None`."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values = {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in values.items()
-        }
+        values = {field.name: json_number(getattr(self, field.name)) for field in dataclasses.fields(self)}
         return {**values, "summary": self.summary.to_dict()}
 
     def error_table(self):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from keras_action.recognition.match_report import MatchReport, fraction, latency_percentiles, latency_summary
+from keras_action.utils.files import json_number
 from keras_action.utils.statistics import bootstrap_intervals
 from keras_action.utils.text import counted
 
@@ -171,8 +172,7 @@ class StreamReport:
             *("precision", "false_alarms_per_minute", "levenshtein_accuracy", "latency_from_start", "latency_from_end"),
             *("median_latency", "latency_90th_percentile", "time_to_detect", "early_rate"),
         )
-        figures = {name: getattr(self, name) for name in names}
-        figures = {name: None if _is_nan(value) else value for name, value in figures.items()}
+        figures = {name: json_number(getattr(self, name)) for name in names}
         columns = ("label", "gestures", "detected", "false_alarms", "duplicates")
         return {
             "seconds": sum(self.durations),
@@ -221,7 +221,3 @@ def levenshtein_distance(first, second):
         for j, other in enumerate(second, 1):
             previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (one != other))
     return row[-1]
-
-
-def _is_nan(value):
-    return isinstance(value, float) and math.isnan(value)

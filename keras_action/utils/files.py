@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import math
 import os
 import uuid
 from pathlib import Path
@@ -48,6 +49,11 @@ def write_whole(path, data):
 def write_json(path, values):
     """Writes values as a JSON file, whole or not at all. Returns `path` as a `pathlib.Path`."""
     return write_whole(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def json_number(value):
+    """A value for JSON: `None` for a float that is not finite, any other value as it is."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_csv(path, header, rows):
