@@ -84,7 +84,7 @@ def test_record_delete_undo_and_rename(page):
     # The pictures move.
     browser.evaluate("takes.scrollIntoView()")
     browser.wait_for("[...takes.querySelectorAll('video')].every((video) => video.currentTime > 0)", timeout=30)
-    browser.evaluate("takes.children[0].querySelector('button').click()")
+    browser.evaluate("takes.querySelector('[aria-label^=Delete]').click()")
     browser.wait_for("takes.children.length === 1")
     assert takes_of(server, "swipe left") == names[1:]
     click(browser, "undo")
@@ -236,6 +236,14 @@ def test_misclassified_takes_are_watched_deleted_and_recorded_again(tmp_path, cl
         browser.wait_for(
             "[...misclassified.querySelectorAll('video')].every((video) => video.currentTime > 0)", timeout=30
         )
+        browser.evaluate("misclassified.querySelector('[aria-label^=Watch]').focus()")
+        press(browser, "Enter", text="\r", windowsVirtualKeyCode=13)
+        browser.wait_for("look.open && lookVideo.currentTime > 0", timeout=30)
+        assert text(browser, "lookTitle") == f"red, {names[0]}"
+        click(browser, "lookPause")
+        browser.wait_for("lookVideo.paused && lookPause.textContent === 'Play'")
+        press(browser, "Escape", windowsVirtualKeyCode=27)
+        browser.wait_for("!look.open && document.activeElement.getAttribute('aria-label')?.startsWith('Watch')")
         browser.evaluate("misclassified.querySelector('[aria-label^=Delete]').click()")
         browser.wait_for("misclassified.children.length === 1 && document.activeElement.id === 'undoResult'")
         assert takes_of(server, "red") == names[1:]
@@ -482,7 +490,7 @@ def test_from_nothing_to_a_working_file(tmp_path):
         choose(browser, "left")
         name = takes_of(server, "left")[0]
         browser.wait_for("takes.children.length === 12")
-        browser.evaluate("takes.children[0].querySelector('button').click()")
+        browser.evaluate("takes.querySelector('[aria-label^=Delete]').click()")
         browser.wait_for("takes.children.length === 11")
         assert name not in takes_of(server, "left")
         assert browser.errors == []

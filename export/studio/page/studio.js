@@ -335,7 +335,7 @@ elements.cameraChoice.addEventListener("change", () =>
 );
 
 addEventListener("keydown", (event) => {
-  if (elements.record.hidden || elements.renameDialog.open || event.repeat) return;
+  if (elements.record.hidden || document.querySelector("dialog[open]") || event.repeat) return;
   if (event.key === "Escape" && recording !== null) {
     event.preventDefault();
     recording.abort();

@@ -33,16 +33,38 @@ export function takeCard(label, take, texts, buttons) {
 
 function picture(url, name, description) {
   if (!PLAYABLE.test(name)) return makeElement("p", name, "picture");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "look";
+  button.setAttribute("aria-label", `Watch ${description}`);
   const video = document.createElement("video");
-  Object.assign(video, { src: url, muted: true, loop: true, playsInline: true, preload: "metadata" });
-  video.setAttribute("aria-label", description);
-  if (isStill.matches) video.controls = true;
+  Object.assign(video, { src: url, muted: true, loop: true, playsInline: true, preload: "metadata", ariaHidden: "true" });
   // Takes recorded here are shown mirrored, as in the recording.
   if (name.startsWith("take_")) video.classList.add("own");
-  video.addEventListener("error", () => video.replaceWith(makeElement("p", `${name}: this browser can't show it`, "picture")));
+  video.addEventListener("error", () => button.replaceWith(makeElement("p", `${name}: this browser can't show it`, "picture")));
   watcher.observe(video);
-  return video;
+  button.append(video);
+  button.addEventListener("click", () => look(video, description));
+  return button;
 }
+
+const [dialog, large, pause] = ["look", "lookVideo", "lookPause"].map((id) => document.getElementById(id));
+
+/** Shows a take large. */
+function look(video, description) {
+  document.getElementById("lookTitle").textContent = description;
+  large.className = video.className;
+  large.src = video.src;
+  dialog.showModal();
+  large.play().catch(() => {});
+}
+
+pause.addEventListener("click", () => (large.paused ? large.play() : large.pause()));
+for (const kind of ["play", "pause"]) {
+  large.addEventListener(kind, () => (pause.textContent = large.paused ? "Play" : "Pause"));
+}
+document.getElementById("lookClose").addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => large.removeAttribute("src"));
 
 /** Shows takes in a list. Existing cards are kept, so that their videos keep playing. */
 export function showTakes(list, label, takes, makeCard) {
