@@ -145,6 +145,7 @@ def training_dataset(
         seeds += [tf.random.experimental.stateless_fold_in(clip_seed, number) for number in range(2, 7)]
         clip = _cut(
             frames,
+            reader.returns_jpegs,
             num_segments,
             size,
             lambda space: crops.corner_window(
@@ -310,9 +311,10 @@ def evaluation_dataset(
     def load(index):
         *frames, label, weight = tf.numpy_function(read, (index,), (*_FRAMES, tf.int32, tf.float32), stateful=False)
         if num_crops == 1:
-            clips = _cut(frames, num_frames, size, window)
+            clips = _cut(frames, reader.returns_jpegs, num_frames, size, window)
         else:
-            clips = crops.three_crops(_whole(frames, num_frames, short_side or size[0]), size[0], short_side)
+            whole = _whole(frames, reader.returns_jpegs, num_frames, short_side or size[0])
+            clips = crops.three_crops(whole, size[0], short_side)
         if views > 1:
             clips = tf.reshape(clips, (views, num_segments, *size, 3))
         return clips, tf.ensure_shape(label, ()), tf.ensure_shape(weight, ())
@@ -328,27 +330,35 @@ def evaluation_dataset(
 _FRAMES = ("string", "uint8", "int32")  # types of the parts of `Frames`
 
 
-def _cut(frames, num_frames, size, window):
+def _cut(frames, may_be_jpegs, num_frames, size, window):
     """The frames in the window that a function returns for their height and width, scaled to `size`."""
     import tensorflow as tf
 
     jpegs, pixels, space = frames
     offset, crop = window(tf.ensure_shape(space, (2,)))
+
+    def cut():
+        return crops.cut(tf.ensure_shape(pixels, (num_frames, None, None, 3)), offset, crop, size)
+
+    if not may_be_jpegs:  # to trace the branch below takes longer than all the rest
+        return cut()
     return tf.cond(
         tf.size(jpegs) > 0,
         lambda: jpeg.decode_window(tf.ensure_shape(jpegs, (num_frames,)), offset, crop, size),
-        lambda: crops.cut(tf.ensure_shape(pixels, (num_frames, None, None, 3)), offset, crop, size),
+        cut,
     )
 
 
-def _whole(frames, num_frames, short_side):
+def _whole(frames, may_be_jpegs, num_frames, short_side):
     """The whole frames; JPEGs are decoded no smaller than `short_side` needs."""
     import tensorflow as tf
 
     jpegs, pixels, space = frames
-    clip = tf.cond(
-        tf.size(jpegs) > 0,
-        lambda: jpeg.decode_whole(jpegs, tf.ensure_shape(space, (2,)), short_side),
-        lambda: pixels,
-    )
+    clip = pixels
+    if may_be_jpegs:
+        clip = tf.cond(
+            tf.size(jpegs) > 0,
+            lambda: jpeg.decode_whole(jpegs, tf.ensure_shape(space, (2,)), short_side),
+            lambda: pixels,
+        )
     return tf.ensure_shape(clip, (num_frames, None, None, 3))

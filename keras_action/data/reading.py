@@ -1,5 +1,6 @@
 """Reads the frames of clips from files, with an optional in-memory cache: the Python part of the pipeline."""
 
+import os
 import threading
 import time
 import weakref
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_action.data.decoders import frame_decoder
-from keras_action.data.decoding import DecodingError
+from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError
 from keras_action.data.failures import TooManyFailuresError
 from keras_action.data.jpeg import JpegHeads
 from keras_action.data.sources import open_clip
@@ -40,12 +41,16 @@ class ClipReader:
         failures: A `FailureLog`.
         decoder: Decoder of videos; see `frame_decoder`.
         cache: Whether to keep decoded videos: True for up to 2 GiB, or a number of bytes.
+
+    Attributes:
+        returns_jpegs: False if all clips are videos by their suffix: then the graph needs no decoder of JPEGs.
     """
 
     def __init__(self, annotations, short_side, failures, decoder="pyav", cache=False):
         frame_decoder(decoder)  # raises here, not in a thread of the pipeline
         self.clips = annotations.clips
         self.label_ids = annotations.label_ids()
+        self.returns_jpegs = any(os.path.splitext(clip.path)[1].lower() not in VIDEO_SUFFIXES for clip in self.clips)
         self._short_side = short_side
         self._failures = failures
         self._decoder = decoder
@@ -76,7 +81,7 @@ class ClipReader:
         if pixels is None:
             source = open_clip(self.clips[index], self._decoder)
             indices = sample(source.num_frames)
-            encoded = source.read_jpegs(indices, self._heads)
+            encoded = source.read_jpegs(indices, self._heads) if self.returns_jpegs else None
             if encoded is not None:
                 jpegs, size = encoded
                 return Frames(np.array(jpegs, object), _NO_PIXELS, np.array(size, np.int32))

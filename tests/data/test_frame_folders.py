@@ -233,6 +233,20 @@ def means(clips):
     return np.mean(clips, (1, 2, 3, 4))
 
 
+def test_a_folder_with_the_suffix_of_a_video_is_read(tmp_path):
+    """The graph of videos has no decoder of JPEGs."""
+    folders = [write_folder(tmp_path / f"{name}.mp4", values=[40] * 6) for name in "ab"]
+    annotations = Annotations(tuple(Clip(str(folder), "a") for folder in folders), ("a",))
+    for dataset in (
+        training_dataset(annotations, **SETTINGS).take(1),
+        evaluation_dataset(annotations, **SETTINGS),
+        evaluation_dataset(annotations, **SETTINGS, num_crops=3),
+    ):
+        (batch,) = dataset.as_numpy_iterator()
+        assert batch[0].shape[-4:] == (4, 32, 32, 3)
+        assert batch[0].min() >= 35 and batch[0].max() <= 95
+
+
 def test_training_on_frame_folders(annotations):
     batches = list(training_dataset(annotations, seed=1, **SETTINGS).take(3))
     assert all(clips.shape == (2, 4, 32, 32, 3) for clips, _ in batches)

@@ -57,7 +57,7 @@ def test_train_then_evaluate(tiny_backbone, tmp_path, capsys):
     arguments = ["--recipe", tiny.__file__, "--train", csv, "--val", csv, "--output", str(run), "--no-tensorboard"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        train.main([*arguments, "--set", "model=tsn", "epochs=8", "learning_rate=0.05"])
+        train.main([*arguments, "--set", "model=tsn", "epochs=4", "learning_rate=0.1"])
         evaluate.main([str(run), "--data", csv, "--pairs", "bright,dark"])
     assert (run / "curves.png").stat().st_size > 1000
     assert (run / "confusion.png").stat().st_size > 1000
