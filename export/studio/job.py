@@ -20,6 +20,7 @@ from .training import LOG, RESULT, read_json, write_status
 
 _COLUMNS = ("path", "label", "session", "part")
 _REPRESENTATIVE_CLIPS = 128
+_FRAME_SECONDS = 1 / 15  # of a joined stream
 _FALSE_ALARMS = 1.0  # a minute, allowed in tuning
 
 
@@ -178,10 +179,10 @@ def split_takes(annotations):
 
 
 def with_windows(project, training):
-    """Training takes, and windows of a stream joined from them.
+    """Training takes, windows of a stream joined from them, and still pictures of the background.
 
     Most windows of a stream show parts of gestures and pauses. A model trained on whole takes alone recognises few of
-    the gestures in a stream.
+    the gestures in a stream. Between gestures a camera shows the same picture for seconds, which takes hardly ever do.
 
     Returns:
         An `Annotations`; without windows if there is no background.
@@ -196,15 +197,20 @@ def with_windows(project, training):
     if not (video.is_file() and intervals_path(video).is_file()):
         join_clips(training, video, min_pause=0.5, max_pause=2, pauses="background")
     truth = read_intervals(intervals_path(video))
-    length = median_clip_seconds(training)
-    windows = sample_windows(truth, video_info(video).duration, [length], background=background)
+    length, duration = median_clip_seconds(training), video_info(video).duration
+    windows = sample_windows(truth, duration, [length], background=background)
     shown = {(gesture.start, gesture.end) for gesture in truth}  # the takes themselves
     clips = [
         Clip(str(video), window.label, window.start, window.end, group="windows")
         for window in windows
         if (window.start, window.end) not in shown
     ]
-    return Annotations((*training.clips, *clips), training.labels)
+    begins, ends = [0.0, *(gesture.end for gesture in truth)], [*(gesture.start for gesture in truth), duration]
+    stills = [
+        Clip(str(video), background, (start + end) / 2, (start + end) / 2 + _FRAME_SECONDS, group="windows")
+        for start, end in zip(begins[::2], ends[::2], strict=True)
+    ]
+    return Annotations((*training.clips, *clips, *stills), training.labels)
 
 
 def convert(project, model_run, training):
@@ -323,22 +329,15 @@ def _progress(report, epochs):
             self._times = []
 
         def on_epoch_begin(self, epoch, logs=None):
+            """At the beginning, when the epoch before is saved: from there a training that is stopped goes on."""
             self._begin = time.monotonic()
-            self._report(epoch)
-
-        def on_train_batch_end(self, batch, logs=None):
-            self._logs = logs
-
-        def on_epoch_end(self, epoch, logs=None):
-            self._times.append(time.monotonic() - self._begin)
-            self._report(epoch + 1, (logs or {}).get("accuracy"))
-
-        def _report(self, epoch, accuracy=None):
             # The first epoch compiles, and so takes longer.
             times = self._times[1:] or self._times
             left = None if not times else (epochs - epoch) * sum(times) / len(times)
-            values = {} if accuracy is None else {"accuracy": float(accuracy)}
-            report(step="training", epoch=epoch, epochs=epochs, seconds_left=left, **values)
+            report(step="training", epoch=epoch, epochs=epochs, seconds_left=left)
+
+        def on_epoch_end(self, epoch, logs=None):
+            self._times.append(time.monotonic() - self._begin)
 
     return Progress()
 

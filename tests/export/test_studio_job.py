@@ -9,7 +9,7 @@ from export.studio.job import read_split, split_takes, tune, with_windows
 from export.studio.project import Project
 from export.studio.recipe import choose_recipe
 from keras_action.data import Annotations, Clip, write_video
-from keras_action.utils.intervals import Interval, intervals_path, write_intervals
+from keras_action.utils.intervals import Interval, intervals_path, read_intervals, write_intervals
 from tests.export.conftest import color_frames
 
 FIRST, SECOND, THIRD = "20261127-090000", "20261128-101500", "20261129-101500"
@@ -129,7 +129,12 @@ def test_windows_of_a_stream_are_trained_on_too(tmp_path):
     windows = clips.clips[len(training) :]
     assert {clip.label for clip in windows} == {"none", "red", "blue"}
     assert {clip.path for clip in windows} == {str(project.training / "windows.mp4")}
-    assert all(clip.end - clip.start == pytest.approx(1.0, abs=0.01) for clip in windows)
+    stills = [clip for clip in windows if clip.end - clip.start < 0.1]
+    assert {clip.label for clip in stills} == {"none"}
+    assert len(stills) == 4  # of eight gestures: every second pause
+    truth = read_intervals(intervals_path(project.training / "windows.mp4"))
+    assert not any(gesture.start < clip.start < gesture.end for clip in stills for gesture in truth)
+    assert all(clip.end - clip.start == pytest.approx(1.0, abs=0.01) for clip in windows if clip not in stills)
     assert with_windows(project, training) == clips  # of a training that goes on
     gestures = Annotations(tuple(clip for clip in training.clips if clip.label != "none"), ("blue", "red"))
     assert with_windows(project, gestures) is gestures
