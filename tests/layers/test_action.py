@@ -80,7 +80,7 @@ def test_training_uses_and_updates_batch_statistics(causal):
         {},
         pytest.param({"shift": "fixed", "paths": ("me", "ste")}, marks=pytest.mark.one_backend),
         pytest.param({"shift": None, "paths": "ce"}, marks=pytest.mark.one_backend),
-        {"causal": True},
+        pytest.param({"causal": True}, marks=pytest.mark.one_backend),
     ],
 )
 def test_layer(kwargs, tmp_path):

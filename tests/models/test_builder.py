@@ -28,10 +28,16 @@ def clips(*shape, seed=0):
 
 @pytest.fixture(scope="module")
 def models():
-    """Each kind as `build` makes it; tests that change a model build their own."""
-    return {kind: build(kind) for kind in BUILDERS}
+    """Each kind as `build` makes it, when it is asked for; tests that change a model build their own."""
+
+    class Models(dict):
+        def __missing__(self, kind):
+            return self.setdefault(kind, build(kind))
+
+    return Models()
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_from_bytes_to_logits_with_any_batch(kind, models):
     """Behind a compiled graph are the layers of test_rectangular_input_and_one_frame, of a tiny backbone."""
@@ -49,6 +55,7 @@ def test_from_bytes_to_logits_with_any_batch(kind, models):
 POINTS = [f"block_{i}_expand" for i in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)]
 
 
+@pytest.mark.one_backend
 def test_a_layer_before_the_start_of_each_residual_branch(models):
     model = models["action_net"]
     for point in POINTS:
@@ -62,6 +69,7 @@ def test_a_layer_before_the_start_of_each_residual_branch(models):
     assert [layer.name for layer in shifts] == [f"{point}_shift" for point in POINTS]
 
 
+@pytest.mark.one_backend
 def test_nothing_but_the_temporal_layers_differs(models):
     names = [{layer.name for layer in models[kind].layers} for kind in ("action_net", "tsm", "tsn")]
     assert names[0] - names[2] == {f"{point}_action" for point in POINTS}

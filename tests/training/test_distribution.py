@@ -73,7 +73,7 @@ def begin_two(csv, *runs_of_each, **options):
 def end(*processes, code=0):
     """What the processes printed."""
     try:
-        done = [process.communicate(timeout=400) for process in processes]
+        done = [process.communicate(timeout=1800) for process in processes]
     finally:
         for process in processes:
             process.kill()
@@ -182,7 +182,7 @@ def test_where_one_of_two_processes_is_killed_both_end_and_go_on_together(csv):
     run = {"folder": "run", "recipe": JIT, "strategy": "data_parallel"}
     other, killed = begin_two(csv, [run], [{**run, "kill_at": 1}], devices=1)
     end(killed, code=-9)
-    assert other.wait(timeout=300) != 0
+    assert other.wait(timeout=1800) != 0
     texts = end(*begin_two(csv, [run], [run], devices=1))
     assert "Resuming after epoch 1 of 2." in texts[0]
     end(begin(csv, [{"folder": "one", "recipe": JIT}], backend="jax", devices=1))
