@@ -22,7 +22,7 @@ WIDE, NARROW = (1280, 900), (390, 844)
 # Takes are pictured at rest: a player that begins again may be black.
 HOLD = """for (const video of document.querySelectorAll("video[src]")) {
   video.pause();
-  video.currentTime = video.duration / 2;
+  video.currentTime = Number.isFinite(video.duration) ? video.duration / 2 : 0;
 }"""
 HELD = """[...document.querySelectorAll("video[src]")].every((video) => {
   const { top, bottom, height } = video.getBoundingClientRect();
