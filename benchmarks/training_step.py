@@ -3,6 +3,7 @@
 examples:
   python -m benchmarks.training_step
   python -m benchmarks.training_step --backbones mobilenet_v2 --methods TSN TSM shift STE CE ME ACTION
+  python -m benchmarks.training_step --kinds training --compare-batch-norm
   KERAS_BACKEND=jax python -m benchmarks.training_step --dtype mixed_bfloat16 --batch-size 32
 
 All models of a backbone are timed in turn, one call of each a round, so that what else the machine does falls on all
@@ -17,6 +18,8 @@ import time
 from dataclasses import dataclass
 
 from training.methods import METHODS, build_method
+
+_UNFUSED = ", batch normalisation as Keras has it"
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,14 @@ def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size
 
     Args:
         backbone: Name of the backbone, in the paper's variant where it has it.
-        methods: Names of `METHODS`.
+        methods: Names of `METHODS`. Batch normalisation is fused, as in `keras_action.train`, except for a name with
+            `_UNFUSED` behind it.
         kind: `"training"`: forward, backward and SGD with momentum on one batch; or `"inference"`.
     """
     import keras
     import numpy as np
+
+    from keras_action.training import use_fused_batch_norm
 
     rng = np.random.default_rng(0)
     clips = rng.integers(0, 256, (batch_size, num_segments, input_size, input_size, 3)).astype("float32")
@@ -90,7 +96,9 @@ def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size
     options = {"num_classes": num_classes, "num_segments": num_segments, "input_size": input_size}
 
     def make(method):
-        model = build_method(backbone, method, **options)
+        model = build_method(backbone, method.removesuffix(_UNFUSED), **options)
+        if not method.endswith(_UNFUSED):
+            use_fused_batch_norm(model)
         model.compile(
             optimizer=keras.optimizers.SGD(1e-4, momentum=0.9),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -148,6 +156,10 @@ def make_parser():
         "--kinds", nargs="+", choices=("training", "inference"), default=["training", "inference"], metavar="KIND",
         help="training, inference or both (default: both)",
     )  # fmt: skip
+    parser.add_argument(
+        "--compare-batch-norm", action="store_true",
+        help="also time each method with Keras' own batch normalisation in place of the fused one",
+    )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="timed calls of each (default: 10)")
     parser.add_argument("--batch-size", type=int, default=2, metavar="B", help="clips (default: 2)")
     parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
@@ -169,6 +181,8 @@ def main(argv=None):
     setting = {name: getattr(arguments, name) for name in ("batch_size", "num_segments", "input_size")}
     print(f"{_devices()}; {arguments.dtype}; clips {setting}; {arguments.rounds} rounds")
     methods = ["TSN", *(method for method in arguments.methods if method != "TSN")]
+    if arguments.compare_batch_norm:
+        methods = [name + suffix for name in methods for suffix in ("", _UNFUSED)]
     for backbone in arguments.backbones:
         for kind in arguments.kinds:
             try:
