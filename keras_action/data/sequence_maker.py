@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -59,13 +60,15 @@ class SequenceMaker:
     def __init__(self, annotations, num_steps, short_side, sequences, reading, failures):
         streams, clips = split_streams(annotations)
         background = [place for place in clips if is_ignored(annotations.clips[place].label)]
-        self._gestures = sorted(set(clips) - set(background))
-        self._backgrounds = background
+        gestures = sorted(set(clips) - set(background))
+        self._gestures = _Pool(gestures, [annotations.clips[place].label for place in gestures])
+        self._backgrounds = _Pool(background)
         # The videos of streams come after the clips.
         self._streams = dict(enumerate(streams.values(), start=len(annotations)))
-        self._streamed = [(place, k) for place, gestures in self._streams.items() for k in range(len(gestures))]
+        shown = {(place, k): item.label for place, items in self._streams.items() for k, item in enumerate(items)}
+        self._streamed = _Pool(list(shown), list(shown.values()))
         ignored = [number for number, label in enumerate(annotations.labels) if is_ignored(label)]
-        if not ignored or not (self._gestures or self._streamed) or (self._gestures and not background):
+        if not ignored or not (gestures or shown) or (gestures and not background):
             raise ValueError(
                 'Sequences need clips of gestures and of the background, which shows none: a class "none". '
                 f"Received: labels={list(annotations.labels)}"
@@ -85,7 +88,7 @@ class SequenceMaker:
         rng = np.random.default_rng(seeds)
         dropped = rng.uniform(0, self._sequences.max_dropped)
         parts, intervals = [], []
-        share = len(self._streamed) / (len(self._streamed) + len(self._gestures))
+        share = len(self._streamed.items) / (len(self._streamed.items) + len(self._gestures.items))
         while (now := sum(map(len, parts))) < self._num_steps:
             if rng.uniform() < share:
                 part, shown = self._section(self._num_steps - now, dropped, rng)
@@ -119,7 +122,7 @@ class SequenceMaker:
             frames, label = self._reader.read(place, lambda count: held((shares * count).astype(int), count))
             return frames.pixels, int(label)
 
-        return self._first_decodable(((place,) for place in rng.permutation(places)), read)
+        return self._first_decodable(((place,) for place in places.shuffled(rng)), read)
 
     def _section(self, num_steps, dropped, rng):
         """At most `num_steps` frames around a gesture of a stream, and a list of (label id, first step, stop)."""
@@ -138,7 +141,7 @@ class SequenceMaker:
             frames, _ = self._reader.read(place, lambda count: held(np.minimum(indices, count - 1), count))
             return frames.pixels, _shown(intervals, begin + phase * step, step, len(times))
 
-        return self._first_decodable((self._streamed[i] for i in rng.permutation(len(self._streamed))), read)
+        return self._first_decodable(self._streamed.shuffled(rng), read)
 
     def _first_decodable(self, items, read):
         """The result of `read` for the first item that can be decoded. An item begins with the place of a clip."""
@@ -156,6 +159,25 @@ class SequenceMaker:
         if place not in self._seconds:
             self._seconds[place] = open_clip(self._clips[place]).seconds
         return self._seconds[place]
+
+
+class _Pool:
+    """Items to draw from, so that each class comes as often as the others.
+
+    Args:
+        items: A list.
+        classes: The class of each item; `None` for one class.
+    """
+
+    def __init__(self, items, classes=None):
+        self.items = items
+        counts = Counter(classes)
+        shares = np.array([1 / counts[label] for label in classes or ()])
+        self._shares = shares / shares.sum() if classes else None
+
+    def shuffled(self, rng):
+        """The items in random order. The first is of each class with the same probability."""
+        return [self.items[i] for i in rng.choice(len(self.items), len(self.items), replace=False, p=self._shares)]
 
 
 class _Shown(NamedTuple):

@@ -31,7 +31,8 @@ def sequence_dataset(
     can't be judged; then the label of the gesture, until a little after its end.
 
     Clips that are whole videos are joined in random order. Clips with `start` and `end` are parts of streams: sections
-    are cut from their videos, in which everything between the gestures is background.
+    are cut from their videos, in which everything between the gestures is background. Each class of gestures comes as
+    often as the others, however many clips it has.
 
     Each sequence depends on (`seed`, epoch, place in the epoch) alone.
 

@@ -206,6 +206,17 @@ def test_streams_and_clips_together(clips, stream_folder):
     assert len(sizes) > 1
 
 
+def test_classes_come_equally_often(clips):
+    reds, others = [[c for c in clips.clips if (c.label == "red") is is_red] for is_red in (True, False)]
+    more_reds = Annotations((*reds * 10, *others), LABELS)
+    counts = np.zeros(3)
+    for _, targets, weights in dataset(more_reds, num_segments=100).take(20).as_numpy_iterator():
+        labels = np.where(weights == 1, targets.argmax(-1), 0)
+        starts = (np.diff(labels, axis=1, prepend=0) != 0) & (labels > 0)
+        counts += np.bincount(labels[starts], minlength=3)
+    assert counts[1:].sum() > 100 and 0.35 < counts[1] / counts[1:].sum() < 0.65
+
+
 def test_gestures_of_a_stream_must_not_overlap(clips):
     path = clips.clips[0].path
     overlapping = Annotations((Clip(path, "red", 0.2, 1.0), Clip(path, "blue", 0.8, 1.5)), LABELS)
