@@ -7,6 +7,7 @@ from keras import ops
 
 import keras_action
 from keras_action.training import use_fused_batch_norm
+from tests import tiny
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend")
 
@@ -85,20 +86,21 @@ def operations(model, x):
     return graph.graph.get_operations()
 
 
-def test_action_net_trains_the_same(tmp_path):
+def test_action_net_trains_the_same(tmp_path, monkeypatch):
+    tiny.register(monkeypatch)
     x = np.random.default_rng(0).integers(0, 256, (8, 4, 64, 64, 3), np.uint8)
     y = np.eye(8, dtype="float32")
     losses = []
     for is_fused in (False, True):
         keras.utils.set_random_seed(0)
-        model = keras_action.build_action_net("mobilenet_v2", 8, 4, input_size=64, alpha=0.35, dropout=0.0)
+        model = keras_action.build_action_net("tiny_norm", 8, 4, input_size=64, weights=None, dropout=0.0)
         for _ in range(2 if is_fused else 0):  # twice is as once
             use_fused_batch_norm(model)
         model.compile(keras.optimizers.SGD(0.01), keras.losses.CategoricalCrossentropy(from_logits=True))
         losses.append([float(model.train_on_batch(x, y)) for _ in range(3)])
         count = sum(node.type == "FusedBatchNormV3" for node in operations(model, x))
         norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-        assert count == (len(norms) if is_fused else 0) and len(norms) > 50
+        assert count == (len(norms) if is_fused else 0) and len(norms) > 2
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
 
     model.save(tmp_path / "model.keras")
