@@ -6,19 +6,23 @@ examples:
   python -m benchmarks.data --epochs 3   (memory, too)
 
 All are measured in turn in each round, each alone, so that what else the machine does falls on all of them; a ratio
-is the median of the rounds' own ratios. The ceiling decodes the same frames with as many threads and does nothing else:
-JPEGs with tf.io.decode_jpeg, videos with PyAV from their beginning. The PyTorch loader does what the released code of
-TSM and ACTION-Net does, with Pillow and as many processes. Without --data the clips are generated ones, 340 x 256, with
-a camera's noise on them.
+is the median of the rounds' own ratios. Processor time is that of this process, all threads together: where the machine
+has other work, it says more than clips a second. The ceiling decodes the same frames with as many threads and does
+nothing else: JPEGs with tf.io.decode_jpeg, videos with PyAV from their beginning. The PyTorch loader does what the
+released code of TSM and ACTION-Net does, with Pillow and as many processes. Without --data the clips are generated
+ones, 340 x 256, with a camera's noise on them.
 """
 
 import argparse
+import contextlib
+import importlib.util
 import itertools
 import os
 import platform
 import sys
 import tempfile
 import time
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
@@ -130,16 +134,26 @@ def jpeg_part(folders, num_segments, size, threads, scaled):
     return tf.data.Dataset.range(len(folders)).repeat().map(decode, num_parallel_calls=threads)
 
 
-def clips_per_second(batches, batch_size, seconds, warmup=6):
-    """Reads for some seconds, after some batches that were ready already."""
+def measure(batches, batch_size, seconds, warmup=6):
+    """Reads for some seconds, after some batches that were ready already.
+
+    Returns clips a second, and seconds of processor time a clip.
+    """
     iterator = iter(batches)
     for _ in range(warmup):
         next(iterator)
-    start, count = time.perf_counter(), 0
+    start, processor, count = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < seconds:
         next(iterator)
-        count += 1
-    return count * batch_size / (time.perf_counter() - start)
+        count += batch_size
+    return count / (time.perf_counter() - start), (time.process_time() - processor) / count
+
+
+@contextlib.contextmanager
+def without_opencv():
+    """Hides OpenCV from the data sets that are made in the context."""
+    with unittest.mock.patch.dict(sys.modules, {"cv2": None}):
+        yield
 
 
 def make_loaders(videos, folders, shards, settings, threads):
@@ -151,43 +165,70 @@ def make_loaders(videos, folders, shards, settings, threads):
     def batched(dataset):
         return dataset.batch(batch_size).prefetch(2)
 
+    @without_opencv()
+    def by_tensorflow(annotations):
+        return training_dataset(annotations, **settings)
+
     loaders = {
         "ceiling, JPEG": lambda: batched(jpeg_ceiling(folders, num_segments, threads)),
         "only crops, JPEG": lambda: batched(jpeg_part(folders, num_segments, size, threads, scaled=False)),
         "crops, scaled, JPEG": lambda: batched(jpeg_part(folders, num_segments, size, threads, scaled=True)),
         "shards": lambda: training_dataset(shards, **settings),
         "frame folders": lambda: training_dataset(folders, **settings),
+        "shards, TensorFlow's resize": lambda: by_tensorflow(shards),
+        "frame folders, TensorFlow's resize": lambda: by_tensorflow(folders),
         "ceiling, mp4": lambda: batched(video_ceiling(videos, num_segments, threads)),
         "mp4": lambda: training_dataset(videos, **settings),
     }
+    if importlib.util.find_spec("cv2") is None:
+        loaders = {name: make for name, make in loaders.items() if "TensorFlow's" not in name}
     if torch_loader.is_there():
-        loaders["PyTorch, Pillow, frame folders"] = lambda: torch_loader.make_loader(
+        loaders[_PYTORCH] = lambda: torch_loader.make_loader(
             [clip.path for clip in folders.clips], num_segments, size, batch_size, workers=threads
         )
     return loaders
 
 
+_PYTORCH = "PyTorch, Pillow, frame folders"
 # Row → the rows that it is compared with.
 _COMPARED = {
     "only crops, JPEG": ("ceiling, JPEG",),
     "crops, scaled, JPEG": ("ceiling, JPEG",),
-    "shards": ("ceiling, JPEG", "PyTorch, Pillow, frame folders"),
-    "frame folders": ("ceiling, JPEG", "PyTorch, Pillow, frame folders"),
+    "shards": ("ceiling, JPEG", _PYTORCH),
+    "frame folders": ("ceiling, JPEG", _PYTORCH),
+    "shards, TensorFlow's resize": ("ceiling, JPEG", _PYTORCH),
+    "frame folders, TensorFlow's resize": ("ceiling, JPEG", _PYTORCH),
     "mp4": ("ceiling, mp4",),
 }
 
 
 def table(rates):
-    """A Markdown table of clips a second, and of ratios; `rates` has a list of rounds for each row."""
-    lines = ["| | clips/s | of its ceiling | of PyTorch's |", "| --- | ---: | ---: | ---: |"]
-    for name, values in rates.items():
-        cells = []
-        for kind in ("ceiling", "PyTorch"):
-            other = next((row for row in _COMPARED.get(name, ()) if row.startswith(kind) and row in rates), None)
-            ratios = [own / base for own, base in zip(values, rates.get(other, ()), strict=False)]
-            cells.append(f"{np.median(ratios):.2f}" if ratios else "")
-        lines.append(f"| {name} | {np.median(values):.0f} | {' | '.join(cells)} |")
+    """A Markdown table of clips a second, of processor time, and of ratios.
+
+    Args:
+        rates: For each row a list of rounds: pairs of clips a second and seconds of processor time a clip.
+    """
+    lines = [
+        "| | clips/s | of its ceiling | of PyTorch's | processor, ms a clip | ceiling's of it |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, rounds in rates.items():
+        bases = {base.partition(",")[0]: rates[base] for base in _COMPARED.get(name, ()) if base in rates}
+        cells = [
+            f"{np.median([rate for rate, _ in rounds]):.0f}",
+            _median_ratio((own[0], base[0]) for own, base in zip(rounds, bases.get("ceiling", ()), strict=False)),
+            _median_ratio((own[0], base[0]) for own, base in zip(rounds, bases.get("PyTorch", ()), strict=False)),
+            # The processes of the PyTorch loader are not counted.
+            "" if name == _PYTORCH else f"{1000 * np.median([seconds for _, seconds in rounds]):.2f}",
+            _median_ratio((base[1], own[1]) for own, base in zip(rounds, bases.get("ceiling", ()), strict=False)),
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _median_ratio(pairs):
+    ratios = [numerator / denominator for numerator, denominator in pairs]
+    return f"{np.median(ratios):.2f}" if ratios else ""
 
 
 def memory_after_epochs(annotations, settings, epochs):
@@ -244,16 +285,18 @@ def main(argv=None):
         write_shards(folders, Path(folder) / "shards", workers=1, progress=False)
         shards = read_shards(Path(folder) / "shards")
         sizes = [file.stat().st_size for file in Path(folder, "folders").rglob("*.jpg")]
+        opencv = "with" if importlib.util.find_spec("cv2") else "without"
         print(
-            f"{threads} threads, Python {platform.python_version()}; {len(videos)} clips, {len(sizes)} frames of "
-            f"{np.mean(sizes) / 1000:.1f} kB; {settings}; {arguments.rounds} rounds of {arguments.seconds:g} s"
+            f"{threads} threads, Python {platform.python_version()}, {opencv} OpenCV; {len(videos)} clips, "
+            f"{len(sizes)} frames of {np.mean(sizes) / 1000:.1f} kB; {settings}; {arguments.rounds} rounds of "
+            f"{arguments.seconds:g} s"
         )
         rates = {}
         loaders = make_loaders(videos, folders, shards, settings, threads)
         for number, name in itertools.product(range(arguments.rounds), loaders):
             note(f"round {number + 1} of {arguments.rounds}: {name}")
-            rate = clips_per_second(loaders[name](), arguments.batch_size, arguments.seconds)
-            rates.setdefault(name, []).append(rate)
+            rounds = rates.setdefault(name, [])
+            rounds.append(measure(loaders[name](), arguments.batch_size, arguments.seconds))
         note("")
         print(f"\n{table(rates)}")
         if arguments.epochs:

@@ -6,6 +6,8 @@ shape (2,): the same seed gives the same crop.
 
 import numpy as np
 
+from keras_action.data.resizing import resize
+
 # As in TSN, a crop within this many pixels of the target size is cut at the target size, and not scaled.
 _SNAP = 3
 
@@ -241,11 +243,3 @@ def cut(clip, offset, crop, size):
     same = tf.reduce_all(tf.equal(crop, size))
     result = tf.cond(same, lambda: part, lambda: resize(part, size))
     return tf.ensure_shape(result, (clip.shape[0], *size, 3))
-
-
-def resize(pictures, size):
-    """uint8 images (…, h, w, 3), resized to `size` bilinearly, with half-pixel centres."""
-    import tensorflow as tf
-
-    # TensorFlow's kernel is vectorised for float32; for uint8 it takes twice as long.
-    return tf.cast(tf.image.resize(tf.cast(pictures, tf.float32), size, "bilinear") + 0.5, tf.uint8)

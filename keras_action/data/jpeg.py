@@ -8,7 +8,7 @@ files) are decoded in Python, where an error names its file and costs one clip.
 
 import re
 
-from keras_action.data.crops import resize
+from keras_action.data.resizing import resize
 
 _END, _SCAN = b"\xff\xd9", b"\xff\xda"
 _DCT = "INTEGER_ACCURATE"
@@ -67,9 +67,9 @@ def decode_window(jpegs, offset, crop, size):
     def decode(ratio):
         window = tf.concat([offset // ratio, crop // ratio], 0)
         options = {"channels": 3, "ratio": ratio, "dct_method": _DCT}
-        # Unrolled: frames decode side by side, and each is scaled while it is in the processor's cache.
+        # Unrolled: frames decode side by side.
         frames = [tf.io.decode_and_crop_jpeg(jpeg, window, **options) for jpeg in tf.unstack(jpegs)]
-        return tf.stack([tf.ensure_shape(resize(frame, size), (*size, 3)) for frame in frames])
+        return tf.ensure_shape(resize(frames, size), (len(frames), *size, 3))
 
     return _switch(_ratio(crop, size), decode)
 

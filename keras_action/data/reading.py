@@ -2,20 +2,18 @@
 
 import os
 import threading
-import time
-import weakref
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_action.data.decoders import frame_decoder
 from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError
+from keras_action.data.exit_gate import exit_gate
 from keras_action.data.failures import TooManyFailuresError
 from keras_action.data.jpeg import JpegHeads
 from keras_action.data.sources import open_clip
 
 _CACHE_BYTES = 2 * 1024**3
-_QUIET_SECONDS, _PATIENCE_SECONDS = 0.05, 10.0
 _NO_JPEGS = np.zeros(0, "S1")
 _NO_PIXELS = np.zeros((0, 0, 0, 3), np.uint8)
 
@@ -58,8 +56,7 @@ class ClipReader:
         self._room = _CACHE_BYTES if cache is True else int(cache)
         self._cached = {}
         self._lock = threading.Lock()
-        self._gate = _Gate()
-        weakref.finalize(self, self._gate.close)
+        self._gate = exit_gate()
 
     def read(self, index, sample):
         """Reads frames of a clip.
@@ -119,33 +116,3 @@ class ClipReader:
                 self._cached[index] = pixels
                 self._room -= pixels.nbytes
         return pixels
-
-
-class _Gate:
-    """Prevents a deadlock at the exit of Python.
-
-    An iterator over an infinite data set reads ahead until it is deleted, which then waits for its threads. At the exit
-    of Python, a thread that calls Python waits forever. So the gate is closed before: reads return black frames without
-    decoding, which fill the buffers of the iterator, and its threads stop.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._active, self._last = 0, 0.0
-        self._open = True
-
-    def __enter__(self):
-        with self._lock:
-            self._active += 1
-            self._last = time.monotonic()
-            return self._open
-
-    def __exit__(self, *_):
-        with self._lock:
-            self._active -= 1
-
-    def close(self):
-        self._open = False
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while (self._active or time.monotonic() < self._last + _QUIET_SECONDS) and time.monotonic() < deadline:
-            time.sleep(_QUIET_SECONDS / 5)

@@ -1,3 +1,5 @@
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -7,16 +9,24 @@ pytest.importorskip("av", reason="PyAV is not installed")
 
 
 def test_ratios_are_medians_of_those_of_each_round():
-    rates = {"ceiling, JPEG": [100, 200, 400], "shards": [90, 100, 300], "mp4": [5, 6, 7]}
+    ceiling = [(100, 0.002), (200, 0.002), (400, 0.004)]
+    rates = {"ceiling, JPEG": ceiling, "shards": [(90, 0.004), (100, 0.0025), (300, 0.005)], "mp4": [(6, 0.1)]}
     lines = data.table(rates).splitlines()
-    assert lines[2:] == ["| ceiling, JPEG | 200 |  |  |", "| shards | 100 | 0.75 |  |", "| mp4 | 6 |  |  |"]
-    rates["PyTorch, Pillow, frame folders"] = [30, 50, 100]
-    assert data.table(rates).splitlines()[3] == "| shards | 100 | 0.75 | 3.00 |"
+    assert lines[2:] == [
+        "| ceiling, JPEG | 200 |  |  | 2.00 |  |",
+        "| shards | 100 | 0.75 |  | 4.00 | 0.80 |",
+        "| mp4 | 6 |  |  | 100.00 |  |",
+    ]
+    rates["PyTorch, Pillow, frame folders"] = [(30, 0), (50, 0), (100, 0)]
+    lines = data.table(rates).splitlines()
+    assert lines[3] == "| shards | 100 | 0.75 | 3.00 | 4.00 | 0.80 |"
+    assert lines[5] == "| PyTorch, Pillow, frame folders | 50 |  |  |  |  |"
 
 
 def test_batches_that_were_ready_do_not_count(monkeypatch):
     now, read = [0.0], []
     monkeypatch.setattr(data.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(data.time, "process_time", lambda: 3 * now[0])
 
     def batches():
         while True:
@@ -24,7 +34,16 @@ def test_batches_that_were_ready_do_not_count(monkeypatch):
             read.append(1)
             yield
 
-    assert data.clips_per_second(batches(), batch_size=4, seconds=3, warmup=6) == pytest.approx(8)
+    assert data.measure(batches(), batch_size=4, seconds=3, warmup=6) == pytest.approx((8, 3 / 8))
+
+
+def test_opencv_is_hidden():
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
+    with data.without_opencv(), pytest.raises(ImportError):
+        import cv2
+    import cv2 as again
+
+    assert again is cv2
 
 
 def test_the_program_on_a_small_setting(monkeypatch, capsys):
@@ -36,6 +55,8 @@ def test_the_program_on_a_small_setting(monkeypatch, capsys):
     data.main(setting.split())
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}
+    if importlib.util.find_spec("cv2"):
+        assert {"shards, TensorFlow's resize", "frame folders, TensorFlow's resize"} <= set(rows)
     assert {"ceiling, JPEG", "shards", "frame folders", "ceiling, mp4", "mp4"} <= set(rows)
     assert len(lines[-1].split(":")[1].split(",")) == 2
     assert "80 frames of" in lines[0]
