@@ -62,7 +62,8 @@ def training_dataset(
 
     Each epoch is a permutation of the whole set, cut to `steps_per_epoch` whole batches. Order, frames and augmentation
     of a clip depend on (`seed`, epoch, place in the epoch) alone. They are the same with any number of threads, and
-    after a resume at `initial_epoch`.
+    after a resume at `initial_epoch`. With OpenCV installed, which then resizes frames, pixels differ
+    by at most one grey level before augmentation.
 
     Only the frames that are needed are decoded, and of JPEGs, in frame folders and shards, only the crop.
 

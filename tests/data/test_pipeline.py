@@ -308,6 +308,13 @@ def noise(tmp_path_factory):
     return Annotations(tuple(clips), ("left", "right"))
 
 
+@pytest.fixture
+def without_opencv(monkeypatch):
+    """Resizes by TensorFlow, to the same pixels everywhere; see test_resizing.py for OpenCV."""
+    monkeypatch.setitem(sys.modules, "cv2", None)
+
+
+@pytest.mark.usefixtures("without_opencv")
 @pytest.mark.parametrize(
     ("fields", "digest"),
     [
@@ -335,6 +342,7 @@ def test_batches_of_a_seed_stay_the_same(noise, fields, digest):
     assert digest_of(training_batches(recipe, noise).take(3)) == digest
 
 
+@pytest.mark.usefixtures("without_opencv")
 def test_views_of_a_seed_stay_the_same(noise):
     views = evaluation_dataset(
         noise,
