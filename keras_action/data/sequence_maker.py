@@ -170,14 +170,16 @@ class _Pool:
     """
 
     def __init__(self, items, classes=None):
-        self.items = items
-        counts = Counter(classes)
-        shares = np.array([1 / counts[label] for label in classes or ()])
-        self._shares = shares / shares.sum() if classes else None
+        self.items, self._shares = items, None
+        if classes:
+            counts = Counter(classes)
+            shares = np.array([1 / counts[label] for label in classes])
+            self._shares = shares / shares.sum()
 
     def shuffled(self, rng):
-        """The items in random order. The first is of each class with the same probability."""
-        return [self.items[i] for i in rng.choice(len(self.items), len(self.items), replace=False, p=self._shares)]
+        """An iterator over the items in random order. The first is of each class with the same probability."""
+        order = rng.choice(len(self.items), len(self.items), replace=False, p=self._shares)
+        return (self.items[i] for i in order)
 
 
 class _Shown(NamedTuple):

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 # Of a machine without the browser's runtime and without a network.
 NO_NETWORK = {"npm_config_registry": "http://127.0.0.1:9/"}
@@ -66,6 +67,20 @@ class StudioServer:
         if response.headers.get("Content-Type") == "application/json":
             content = json.loads(content)
         return response.status, content
+
+    @property
+    def uploads(self):
+        """The files of uploads that are not complete."""
+        return list((self.folder / ".studio" / "uploads").iterdir())
+
+    def kill_in_upload(self, timeout):
+        """Kills the server as soon as a part of an upload has arrived, within so many seconds."""
+        deadline = time.monotonic() + timeout
+        while not any(path.stat().st_size for path in self.uploads):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        self.kill()
+        assert len(self.uploads) == 1
 
     def kill(self):
         self.process.kill()

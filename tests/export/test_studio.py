@@ -458,7 +458,7 @@ def test_bodies_that_are_too_large_are_not_read(server):
                 connection.sendall(part)
                 sent += 1
     assert 199 <= sent < 400
-    assert list((server.folder / ".studio" / "uploads").iterdir()) == []
+    assert server.uploads == []
     assert server.request("POST", "/api/gestures", b'{"label": "' + b"x" * 2**17 + b'"}')[0] == 413
     assert server.request("GET", "/api/state")[0] == 200
 
@@ -522,17 +522,11 @@ def test_a_server_that_is_killed_in_an_upload(tmp_path, webm):
             f"POST /api/gestures/none/takes?session={SESSION}&suffix=.webm HTTP/1.1\r\n"
             f"Host: localhost:{server.port}\r\nAuthorization: Bearer {token}\r\nContent-Length: {len(webm)}\r\n\r\n"
         )
-        uploads = server.folder / ".studio" / "uploads"
         with socket.create_connection(("localhost", server.port)) as connection:
             connection.sendall(head.encode() + webm[: len(webm) // 2])
-            deadline = time.monotonic() + 30
-            while not any(path.stat().st_size for path in uploads.iterdir()):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            server.kill()
-        assert len(list(uploads.iterdir())) == 1
+            server.kill_in_upload(timeout=30)
         server.start()
-        assert list(uploads.iterdir()) == []
+        assert server.uploads == []
         assert server.token == token  # an open page goes on
         assert server.request("GET", "/api/state")[1]["gestures"] == [{"label": "none", "takes": []}]
 

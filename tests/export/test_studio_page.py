@@ -500,7 +500,6 @@ def test_from_nothing_to_a_working_file(tmp_path):
 def kill_in_an_upload(server, browser, label, motion):
     """Records a take over a slow line, and kills the server while it arrives: it is neither lost nor half there."""
     before = takes_of(server, label)
-    uploads = server.folder / ".studio" / "uploads"
     line = {"offline": False, "latency": 0, "downloadThroughput": -1}
     browser.call("Network.enable")
     browser.call("Network.emulateNetworkConditions", uploadThroughput=20_000, **line)
@@ -508,17 +507,12 @@ def kill_in_an_upload(server, browser, label, motion):
     for name, value in (("count", 1), ("seconds", 2)):
         browser.evaluate(f"document.getElementById('{name}').value = {value}")
     click(browser, "start")
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size for path in uploads.iterdir()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    server.kill()
-    assert len(list(uploads.iterdir())) == 1
+    server.kill_in_upload(timeout=60)
     assert takes_of(server, label) == before
     browser.wait_for("!offline.hidden && offline.textContent.includes('1 recording waits')", timeout=60)
     browser.call("Network.emulateNetworkConditions", uploadThroughput=-1, **line)
     server.start()
-    assert list(uploads.iterdir()) == []
+    assert server.uploads == []
     browser.wait_for(f"offline.hidden && takes.children.length === {len(before) + 1}", timeout=60)
     [name] = set(takes_of(server, label)) - set(before)
     assert video_info(server.folder / "clips" / label / name).duration == pytest.approx(2.0, abs=0.5)
