@@ -187,7 +187,7 @@ def _quantize(form, name, recordings, keep_float, **options):
     kept = form.names.matching(keep_float, list_operators(floats))
     try:
         with silenced_output():
-            ranges = calibrate(floats, form.samples(floats, recordings))
+            ranges = calibrate(floats, form.sequences(recordings))
             file, dead = quantize(
                 floats, ranges, lambda file: check_runs(form, file, recordings[0]), keep_float=kept, **options
             )

@@ -80,6 +80,10 @@ class LiteRTFile:
         self._flatbuffer = require("ai_edge_litert.tools.flatbuffer_utils")
         try:
             self.model = self._flatbuffer.read_model_from_bytearray(bytearray(self._data))
+            for buffer in self.model.buffers:
+                # The constants of a quantised file are bytes, which would be written one by one, in Python.
+                if isinstance(buffer.data, bytearray):
+                    buffer.data = np.frombuffer(buffer.data, "uint8")
             self.inputs, self.outputs = self._edges()
         except Exception as error:  # parsing damaged tables fails in many ways
             raise ValueError(

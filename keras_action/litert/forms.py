@@ -82,10 +82,10 @@ class ClipForm:
         """The `LiteRTFile` with float activations, without metadata. A tensor has one name in all files of a model."""
         return _float_file(self, {CLIP: self.clip_shape}, quantization, name)
 
-    def samples(self, file, recordings):
-        """Yields the inputs of each step of the float file, dicts of arrays."""
+    def sequences(self, recordings):
+        """Yields the inputs of the steps of each recording, iterables of dicts of arrays, without states."""
         for clip in recordings:
-            yield {CLIP: clip.astype("float32")}
+            yield [{CLIP: clip.astype("float32")}]
 
     def run(self, file, clip):
         """The logits of a file for one of the recordings."""
@@ -114,14 +114,10 @@ class StreamForm:
         shapes = {name: x.shape[1:] for name, x in self.model.input.items()}
         return _float_file(self, shapes, quantization, name)
 
-    def samples(self, file, recordings):
-        """Yields the inputs of each step. The states are zeros before each sequence."""
-        step = LiteRTStream(file, num_threads=2)
+    def sequences(self, recordings):
+        """As of `ClipForm`."""
         for frames in recordings:
-            step.reset()
-            for frame in frames:
-                yield {FRAME: frame.astype("float32"), **step.states()}
-                step(frame)
+            yield ({FRAME: frame.astype("float32")} for frame in frames)
 
     def run(self, file, frames):
         """The logits of a file for the first frames of one of the recordings."""

@@ -8,7 +8,7 @@ import numpy as np
 from keras_action.litert.extras import require
 from keras_action.litert.file import LiteRTFile
 from keras_action.litert.integer_edges import make_input_uint8, make_output_uint8, make_states_integers
-from keras_action.utils.signature import SIGNATURE
+from keras_action.utils.signature import SIGNATURE, is_state
 
 # Activations that never exceed this on the representative clips are dead. Their range would be noise, and the delegate
 # refuses files with such small scales ("failed to create XNNPACK runtime").
@@ -19,14 +19,15 @@ _SMALLEST_RANGES = (_DEAD, 1e-4, 1e-2)
 _PIXELS = (("min", 0.0), ("max", 255.0))
 
 
-def calibrate(file, samples):
-    """The smallest and the largest value of each tensor over all samples.
+def calibrate(file, sequences):
+    """The smallest and the largest value of each tensor over all sequences.
 
     The quantiser's default, a moving average, would clip rare values.
 
     Args:
         file: The `LiteRTFile` with float activations.
-        samples: Yields dicts of inputs by their names in the signature, with a batch of one.
+        sequences: Iterables of steps: dicts of inputs by their names in the signature, with a batch of one, without
+            states. The states are zeros before each sequence, and come from the step before otherwise.
 
     Returns:
         A dict from names of tensors to `{"min": …, "max": …}`.
@@ -41,8 +42,15 @@ def calibrate(file, samples):
         mode=calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED,
         qsv_update_func=require("ai_edge_quantizer.utils.qsv_utils").min_max_update,
     )
-    for sample in samples:
-        calibration.calibrate({SIGNATURE: [sample]}, manager)
+    zeros = {name: file.tensor(index).zeros() for name, index in file.inputs.items() if is_state(name)}
+    for steps in sequences:
+        states = zeros
+        for step in steps:
+            calibration.calibrate({SIGNATURE: [{**step, **states}]}, manager, cache_output=bool(zeros))
+            if zeros:
+                (outputs,) = calibration.get_cached_output()
+                calibration.clear_cached_output()
+                states = {name: outputs[name] for name in zeros}
     return calibration.get_model_qsvs()
 
 
