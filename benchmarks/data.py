@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import torch_loader
+from benchmarks.training_step import note
 
 _NOISE = 5.0  # grey levels: as many bits a pixel in a JPEG as in frames of the EgoGestAR videos
 _LABEL = "clip"
@@ -243,12 +244,6 @@ def memory_after_epochs(annotations, settings, epochs):
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         values.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
     return values
-
-
-def note(text):
-    """Says on standard error how far it is: on a terminal in one line."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def make_parser():

@@ -27,10 +27,11 @@ import dataclasses
 import json
 import os
 import platform
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.training_step import note
 
 FORMATS = ("float32", "float16", "dynamic", "int8", "int16x8")
 METHODS = ("TSN", "TSM", "ACTION")
@@ -100,7 +101,7 @@ def time_in_turn(runs, sizes, rounds, warmup=2):
             run()
             cpu[name].append(time.process_time() - cpu_start)
             wall[name].append(time.perf_counter() - start)
-        _note(f"round {i + 1} of {rounds}")
+        note(f"round {i + 1} of {rounds}")
     first = next(iter(runs))
     base = tuple(wall[first]), tuple(cpu[first])
     return {name: Timing(name, tuple(wall[name]), tuple(cpu[name]), *base, sizes[name]) for name in runs}
@@ -163,7 +164,7 @@ def convert_files(backbone, methods, forms, formats, folder, **size):
                 files[name][label] = path
                 if path.exists():
                     continue
-                _note(f"{backbone}: {label}, {name}")
+                note(f"{backbone}: {label}, {name}")
                 model = model or build_model(backbone, method, **size)
                 clips = _clips(model, 2) if name in ("int8", "int16x8") else None
                 # The steps between are no files for users: they may fall into several parts.
@@ -215,12 +216,6 @@ def _clips(model, count):
 
     shape = model.input_shape[1:]
     return list(np.random.default_rng(0).integers(0, 256, (count, *shape)).astype("float32"))
-
-
-def _note(text):
-    """Says on standard error how far it is: on a terminal in one line."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def _machine():
@@ -291,7 +286,7 @@ def main(argv=None):
                     runs = {label: make_run(path, threads) for label, path in paths.items()}
                     sizes = {label: path.stat().st_size for label, path in paths.items()}
                     timings = time_in_turn(runs, sizes, arguments.rounds)
-                    _note("")
+                    note("")
                     title = f"{backbone}, {name}, {threads} thread{'s' if threads > 1 else ''}"
                     is_aim = arguments.num_segments == 8 and arguments.input_size == 224
                     texts.append(table(title, timings, threads, AIMS.get((backbone, name)) if is_aim else None))

@@ -15,13 +15,12 @@ weights are random, and int8 files are calibrated on random frames: the times do
 import argparse
 import os
 import platform
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.litert import take_statistics
-from benchmarks.training_step import time_in_turn
+from benchmarks.training_step import note, time_in_turn
 
 PLAIN = "plain"
 MODELS = {
@@ -74,7 +73,7 @@ def make_files(folder, backbone, models, formats, input_size=224, num_classes=27
         take_statistics(model, clips)
         stream = keras_action.streaming_model(model)
         for form in missing:
-            _note(f"converting {name}, {form}")
+            note(f"converting {name}, {form}")
             keras_action.litert.convert(
                 stream, files[name, form], form, representative_clips=clips if form == "int8" else None
             )
@@ -129,12 +128,6 @@ def machine():
     return f"{processor}, {os.cpu_count()} cores, ai-edge-litert {version}, Python {platform.python_version()}"
 
 
-def _note(text):
-    """Says on standard error how far it is: on a terminal in one line."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.litert_streaming",
@@ -185,7 +178,7 @@ def main(argv=None):
             for num_threads in arguments.threads:
                 calls, streams = make_calls(files, form, num_threads)
                 timings = time_in_turn(calls, arguments.rounds, warmup=10, clock=clock)
-                _note("")
+                note("")
                 threads = f"{num_threads} thread{'s' if num_threads > 1 else ''}"
                 print(
                     f"\n{table(f'{arguments.backbone}, {form}, {threads}', timings, files, form, streams)}",

@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.training_step import note
 from keras_action.programs.arguments import DATA_FORMS
 
 # Something-Something V2: clips, mean length, frame rate, size, and bits a second, which make 19.4 GB of videos.
@@ -91,7 +92,7 @@ def make_clips(folder, count, source=None):
         path = Path(folder) / f"{i}.webm"
         write_webm(path, frames)
         clips.append(data.Clip(str(path), label))
-        _note(f"made {i + 1} of {count} clips")
+        note(f"made {i + 1} of {count} clips")
     return data.Annotations(tuple(clips), data.SYNTHETIC_GESTURES)
 
 
@@ -122,11 +123,6 @@ def _core_seconds():
     return sum(os.times()[:4])
 
 
-def _note(text):
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -151,7 +147,7 @@ def main(argv=None):
         sys.exit(f"error: {error}")
     with tempfile.TemporaryDirectory() as folder:
         annotations = make_clips(folder, arguments.clips, source)
-        _note("")
+        note("")
         print(measure(annotations, Path(folder) / "shards", arguments.workers, arguments.quality))
 
 

@@ -61,7 +61,7 @@ def time_in_turn(calls, rounds, warmup=2, clock=None):
     """
     clock = clock or time.perf_counter
     for name, call in calls.items():
-        _note(f"warming up {name}")
+        note(f"warming up {name}")
         for _ in range(warmup):
             call()
     seconds = {name: [] for name in calls}
@@ -70,7 +70,7 @@ def time_in_turn(calls, rounds, warmup=2, clock=None):
             start = clock()
             call()
             seconds[name].append(clock() - start)
-        _note(f"round {i + 1} of {rounds}")
+        note(f"round {i + 1} of {rounds}")
     baseline = tuple(next(iter(seconds.values())))
     return {name: Timing(name, tuple(values), baseline) for name, values in seconds.items()}
 
@@ -119,7 +119,7 @@ def table(backbone, kind, timings):
     return "\n".join(lines)
 
 
-def _note(text):
+def note(text):
     """Says on standard error how far it is: on a terminal in one line."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
@@ -190,7 +190,7 @@ def main(argv=None):
             except ValueError as error:
                 raise SystemExit(str(error)) from None
             timings = time_in_turn(calls, arguments.rounds)
-            _note("")
+            note("")
             print(f"\n{table(backbone, kind, timings)}", flush=True)
             del calls
             keras.backend.clear_session()
