@@ -25,6 +25,7 @@ import contextlib
 import functools
 import importlib.metadata
 import importlib.util
+import io
 import os
 import tempfile
 import time
@@ -69,13 +70,16 @@ def write_weights(path, backbone, num_segments, input_size):
     import numpy as np
 
     from benchmarks.torch_original import random_model
+    from keras_action.utils.files import write_whole
 
-    model = random_model(backbone, _CLASSES, num_segments, clips(num_segments, input_size, 2))
-    np.savez(path, **{name: value.numpy() for name, value in model.state_dict().items()})
+    model, content = random_model(backbone, _CLASSES, num_segments, clips(num_segments, input_size, 2)), io.BytesIO()
+    np.savez(content, **{name: value.numpy() for name, value in model.state_dict().items()})
+    write_whole(path, content.getvalue())
 
 
 def write_file(path, weights, quantization, num_segments, input_size):
     """Converts the Keras model of these weights to a LiteRT file. Its process imports TensorFlow."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras_action
 
     model = keras_action.load_torch_checkpoint(weights, num_segments, input_size)
@@ -189,13 +193,13 @@ def measure(backbone, prefix, variants, failures, threads, rounds, size, clock):
     """
     import numpy as np
 
-    timings, errors, total = {}, {}, [0.0]
+    errors, total = {}, [0.0]
     with contextlib.ExitStack() as stack:
         calls, expected = {}, None
         for variant in variants:
             if variant in failures:
                 continue
-            note(f"{backbone}, {threads} threads: starting {VARIANTS[variant]}")
+            note(f"{backbone}, threads {threads}: starting {VARIANTS[variant]}")
             process, setting = stack.enter_context(_process()), (variant, backbone, prefix, threads, *size)
             try:
                 values = process.submit(in_one_line, logits, setting).result()
