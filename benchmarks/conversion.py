@@ -49,7 +49,9 @@ def measure(tool, path, clips):
     """
     import keras
 
-    import keras_action  # noqa: F401 (registers the layers of the file)
+    # The first two register the layers of the file.
+    import keras_action.layers
+    import keras_action.models.streaming  # noqa: F401
     from keras_action.litert.silence import silenced_output
 
     model, steps = keras.saving.load_model(path, compile=False), {}
@@ -194,7 +196,7 @@ def run_in_process(function, *arguments):
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     if result.returncode:
-        raise RuntimeError((result.stderr or result.stdout).strip().splitlines()[-1])
+        raise RuntimeError((result.stderr or result.stdout).strip().splitlines()[-1][:500])
     return json.loads(result.stdout.splitlines()[-1])
 
 

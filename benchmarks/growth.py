@@ -12,7 +12,8 @@ examples:
            frame and the memory of its process
 
 Each measurement is a process of its own, and each file or stream computes with one thread. Times are medians, with the
-90th percentile in the table. Memory is the resident set, of processes summed. The weights are random.
+90th percentile in the table; of streams at once means, as most steps run undisturbed and a few wait for long. Memory
+is the resident set, of processes summed. The weights are random.
 
 The folder of `--output` gets the converted files, BACKBONE.csv after each measurement, and at the end BACKBONE.md and
 BACKBONE.png. After an interruption the same command resumes: points that are in the CSV are not measured again.
@@ -48,7 +49,7 @@ class Point:
         part: One of `PARTS`.
         series: Name of its curve.
         x: Frames, pixels a side, streams or minutes.
-        milliseconds: Time of a clip, a frame, or a step of each stream, the median.
+        milliseconds: Time of a clip, a frame, or a step of each stream: the median; of several streams the mean.
         milliseconds_90: Its 90th percentile.
         per_second: Clips, steps or frames a second, of all streams.
         memory_mb: Resident memory, of all processes.
@@ -66,7 +67,8 @@ class Point:
     def of(cls, part, series, x, times, seconds, memory_mb):
         """The point of the times of calls, in seconds, that were made in `seconds`."""
         high = statistics.quantiles(times, n=10)[-1] if len(times) > 1 else times[0]
-        values = 1000 * statistics.median(times), 1000 * high, len(times) / seconds, memory_mb
+        middle = statistics.fmean if part == "streams" else statistics.median
+        values = 1000 * middle(times), 1000 * high, len(times) / seconds, memory_mb
         return cls(part, series, x, *(round(value, 3) for value in values))
 
 
