@@ -71,7 +71,7 @@ def test_record_delete_undo_and_rename(page):
     """The small way: what is on the page is on the disk."""
     server, browser = page
     assert browser.evaluate("[...document.querySelectorAll('#gestures input')].map((x) => x.value)") == ["none"]
-    assert "everything that is no gesture" in text(browser, "advice")
+    assert "everything else: hands at rest" in text(browser, "advice")
     add_gesture(browser, "swipe left")
     record_all(browser, "swipe_left", 2)
     names = takes_of(server, "swipe left")
