@@ -112,7 +112,7 @@ def middle_frames(num_frames, num_segments):
 
 
 def jpeg_part(folders, num_segments, size, threads, scaled):
-    """What a part of the pipeline costs: crops alone are decoded, or decoded and scaled; nothing is read."""
+    """What a part of the pipeline costs: crops alone are decoded, and scaled or not; no Python is involved."""
     import tensorflow as tf
 
     from keras_action.data.crops import corner_window
@@ -127,7 +127,7 @@ def jpeg_part(folders, num_segments, size, threads, scaled):
     def decode(index):
         offset, crop = corner_window(spaces[index], (size, size), tf.stack([tf.cast(index, tf.int32), 0]))
         if scaled:
-            return decode_window(jpegs[index], spaces[index], offset, crop, (size, size))
+            return decode_window(jpegs[index], offset, crop, (size, size))
         window = tf.concat([offset, crop], 0)
         pictures = [tf.io.decode_and_crop_jpeg(jpeg, window, channels=3) for jpeg in tf.unstack(jpegs[index])]
         return tf.stack([picture[0, 0] for picture in pictures])
@@ -176,13 +176,13 @@ def make_loaders(videos, folders, shards, settings, threads):
         "crops, scaled, JPEG": lambda: batched(jpeg_part(folders, num_segments, size, threads, scaled=True)),
         "shards": lambda: training_dataset(shards, **settings),
         "frame folders": lambda: training_dataset(folders, **settings),
-        "shards, without OpenCV": lambda: by_tensorflow(shards),
-        "frame folders, without OpenCV": lambda: by_tensorflow(folders),
+        "shards, TensorFlow's resize": lambda: by_tensorflow(shards),
+        "frame folders, TensorFlow's resize": lambda: by_tensorflow(folders),
         "ceiling, mp4": lambda: batched(video_ceiling(videos, num_segments, threads)),
         "mp4": lambda: training_dataset(videos, **settings),
     }
     if importlib.util.find_spec("cv2") is None:
-        loaders = {name: make for name, make in loaders.items() if "without OpenCV" not in name}
+        loaders = {name: make for name, make in loaders.items() if "TensorFlow's" not in name}
     if torch_loader.is_there():
         loaders[_PYTORCH] = lambda: torch_loader.make_loader(
             [clip.path for clip in folders.clips], num_segments, size, batch_size, workers=threads
@@ -197,8 +197,8 @@ _COMPARED = {
     "crops, scaled, JPEG": ("ceiling, JPEG",),
     "shards": ("ceiling, JPEG", _PYTORCH),
     "frame folders": ("ceiling, JPEG", _PYTORCH),
-    "shards, without OpenCV": ("ceiling, JPEG", _PYTORCH),
-    "frame folders, without OpenCV": ("ceiling, JPEG", _PYTORCH),
+    "shards, TensorFlow's resize": ("ceiling, JPEG", _PYTORCH),
+    "frame folders, TensorFlow's resize": ("ceiling, JPEG", _PYTORCH),
     "mp4": ("ceiling, mp4",),
 }
 

@@ -62,10 +62,10 @@ def training_dataset(
 
     Each epoch is a permutation of the whole set, cut to `steps_per_epoch` whole batches. Order, frames and augmentation
     of a clip depend on (`seed`, epoch, place in the epoch) alone. They are the same with any number of threads, and
-    after a resume at `initial_epoch`. With OpenCV installed, which then decodes JPEGs and resizes frames, pixels differ
+    after a resume at `initial_epoch`. With OpenCV installed, which then resizes frames, pixels differ
     by at most one grey level before augmentation.
 
-    Only the frames that are needed are decoded.
+    Only the frames that are needed are decoded, and of JPEGs, in frame folders and shards, only the crop.
 
     A clip that can't be decoded is logged in `failures` and replaced by the next one that can.
 
@@ -336,8 +336,7 @@ def _cut(frames, may_be_jpegs, num_frames, size, window):
     import tensorflow as tf
 
     jpegs, pixels, space = frames
-    space = tf.ensure_shape(space, (2,))
-    offset, crop = window(space)
+    offset, crop = window(tf.ensure_shape(space, (2,)))
 
     def cut():
         return crops.cut(tf.ensure_shape(pixels, (num_frames, None, None, 3)), offset, crop, size)
@@ -346,7 +345,7 @@ def _cut(frames, may_be_jpegs, num_frames, size, window):
         return cut()
     return tf.cond(
         tf.size(jpegs) > 0,
-        lambda: jpeg.decode_window(tf.ensure_shape(jpegs, (num_frames,)), space, offset, crop, size),
+        lambda: jpeg.decode_window(tf.ensure_shape(jpegs, (num_frames,)), offset, crop, size),
         cut,
     )
 

@@ -12,20 +12,17 @@ def resize(frames, size):
     """Resizes frames bilinearly, with half-pixel centres and without antialiasing.
 
     Args:
-        frames: A uint8 tensor of shape (T, h, w, 3).
+        frames: A uint8 tensor of shape (T, h, w, 3), or a list of T tensors of shape (h, w, 3).
         size: Height and width of the result: a pair, or an int32 tensor.
 
     Returns:
         A uint8 tensor of shape (T, height, width, 3).
     """
-    cv2 = opencv()
-    if cv2 is None:
-        return _resize_tensorflow(frames, size)
-    return fill_clip(lambda frame, target: cv2.resize(frame, target.shape[1::-1], dst=target), frames, size)
+    cv2 = _opencv()
+    return _resize_tensorflow(frames, size) if cv2 is None else _resize_opencv(frames, size, cv2)
 
 
-def opencv():
-    """The module `cv2`, by which clips are decoded and resized; `None` if it is not installed."""
+def _opencv():
     try:
         import cv2
     except ImportError:
@@ -33,40 +30,34 @@ def opencv():
     return cv2
 
 
-def fill_clip(write, frames, size, *settings):
-    """Makes a clip by a Python function of each frame, with one call from the graph.
-
-    Args:
-        write: A function of the value of a frame, the uint8 array (height, width, 3) to write to, and the values of
-            `settings`.
-        frames: A tensor whose first axis is that of the frames.
-        size: Height and width of the result: a pair, or an int32 tensor.
-        *settings: Further tensors.
-
-    Returns:
-        A uint8 tensor of shape (T, height, width, 3), black at the exit of Python; see `ExitGate`.
-    """
+def _resize_opencv(frames, size, cv2):
     import tensorflow as tf
 
     gate = exit_gate()
 
-    def fill(size, frames, *settings):
-        clip = np.empty((len(frames), *size, 3), np.uint8)
+    def resize_all(size, *frames):
+        frames = frames[0] if frames[0].ndim == 4 else frames
+        height, width = size.tolist()
         with gate as is_open:
             if not is_open:
-                return np.zeros_like(clip)
-            for frame, target in zip(frames, clip, strict=True):
-                write(frame, target, *settings)
-        return clip
+                return np.zeros((len(frames), height, width, 3), np.uint8)
+            resized = np.empty((len(frames), height, width, 3), np.uint8)
+            for frame, target in zip(frames, resized, strict=True):
+                cv2.resize(frame, (width, height), dst=target)  # without the GIL
+        return resized
 
-    inputs = (tf.convert_to_tensor(size, tf.int32), frames, *settings)
-    clip = tf.numpy_function(fill, inputs, tf.uint8, stateful=False)
-    return tf.ensure_shape(clip, (frames.shape[0], *_static(size), 3))
+    is_list = isinstance(frames, list)
+    inputs = frames if is_list else [frames]
+    resized = tf.numpy_function(resize_all, (tf.convert_to_tensor(size, tf.int32), *inputs), tf.uint8, stateful=False)
+    num_frames = len(frames) if is_list else frames.shape[0]
+    return tf.ensure_shape(resized, (num_frames, *_static(size), 3))
 
 
 def _resize_tensorflow(frames, size):
     import tensorflow as tf
 
+    if isinstance(frames, list):  # each is resized while it is in the processor's cache
+        return tf.stack([_resize_tensorflow(frame, size) for frame in frames])
     # TensorFlow's kernel is vectorised for float32; for uint8 it takes twice as long.
     return tf.cast(tf.image.resize(tf.cast(frames, tf.float32), size, "bilinear") + 0.5, tf.uint8)
 

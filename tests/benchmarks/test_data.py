@@ -56,7 +56,7 @@ def test_the_program_on_a_small_setting(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}
     if importlib.util.find_spec("cv2"):
-        assert {"shards, without OpenCV", "frame folders, without OpenCV"} <= set(rows)
+        assert {"shards, TensorFlow's resize", "frame folders, TensorFlow's resize"} <= set(rows)
     assert {"ceiling, JPEG", "shards", "frame folders", "ceiling, mp4", "mp4"} <= set(rows)
     assert len(lines[-1].split(":")[1].split(",")) == 2
     assert "80 frames of" in lines[0]
