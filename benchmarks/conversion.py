@@ -28,6 +28,8 @@ import time
 from pathlib import Path
 from unittest import mock
 
+from benchmarks.arguments import add_backbones, add_input_size, add_num_segments
+
 KINDS = ("clip", "stream")
 TOOLS = ("converter", "quantizer", "convert")
 LIMIT = 1.5
@@ -178,12 +180,10 @@ def save_model(path, backbone, kind, num_segments, input_size):
 
 
 def random_clips(count, num_segments, input_size):
-    """Clips of large random dots, uint8: the mean of fine noise would be the same everywhere."""
-    import numpy as np
+    """Clips as of the comparison with the original, uint8."""
+    from benchmarks.original import clips
 
-    dots = np.random.default_rng(0).integers(0, 256, (count, num_segments, 8, 8, 3), "uint8")
-    side = -(-input_size // 8)
-    return dots.repeat(side, axis=2).repeat(side, axis=3)[:, :, :input_size, :input_size]
+    return clips(num_segments, input_size, count).astype("uint8")
 
 
 def run_in_process(function, *arguments):
@@ -243,17 +243,14 @@ def make_parser():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--backbones", nargs="+", default=["mobilenet_v2", "resnet50", "bn_inception"], metavar="NAME",
-        help="names of backbones (default: the paper's three)",
-    )  # fmt: skip
+    add_backbones(parser)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="(default: both)")
     parser.add_argument(
         "--tools", nargs="+", choices=TOOLS, default=list(TOOLS), help="convert is always there (default: all)"
     )
     parser.add_argument("--clips", type=int, default=4, metavar="N", help="representative clips (default: 4)")
-    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
-    parser.add_argument("--input-size", type=int, default=112, metavar="SIZE", help="pixels a side (default: 112)")
+    add_num_segments(parser)
+    add_input_size(parser, 112)
     parser.add_argument("--rounds", type=int, default=1, metavar="N", help="runs of each (default: 1)")
     parser.add_argument("--output", metavar="FILE", help="write all runs as JSON there, and the tables beside it")
     return parser

@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import torch_loader
+from benchmarks.arguments import add_input_size, add_num_segments
 from benchmarks.training_step import note
 
 _NOISE = 5.0  # grey levels: as many bits a pixel in a JPEG as in frames of the EgoGestAR videos
@@ -255,8 +256,8 @@ def make_parser():
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default: 5")
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="for each row a round (default: 3)")
     parser.add_argument("--batch-size", type=int, default=16, metavar="B", help="clips (default: 16)")
-    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
-    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
+    add_num_segments(parser)
+    add_input_size(parser)
     parser.add_argument("--epochs", type=int, default=0, metavar="N", help="measure memory over so many epochs, too")
     return parser
 

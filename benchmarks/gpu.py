@@ -20,7 +20,6 @@ beside it.
 
 import argparse
 import importlib.util
-import json
 import multiprocessing
 import os
 import platform
@@ -29,6 +28,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.arguments import add_backbones, add_input_size, add_num_segments
 from benchmarks.original import in_one_line
 from training.methods import METHODS
 
@@ -246,10 +246,7 @@ def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--backbones", nargs="+", default=["mobilenet_v2", "resnet50", "bn_inception"], metavar="NAME",
-        help="names of backbones (default: the paper's three)",
-    )  # fmt: skip
+    add_backbones(parser)
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, default=["TSN", "TSM", "ACTION"], metavar="NAME",
         help=f"of {', '.join(METHODS)} (default: TSN TSM ACTION)",
@@ -258,8 +255,8 @@ def make_parser():
     parser.add_argument("--steps", type=int, default=20, metavar="N", help="timed steps of each (default: 20)")
     parser.add_argument("--loss-steps", type=int, default=50, metavar="N", help="compared losses (default: 50)")
     parser.add_argument("--batch-size", type=int, default=64, metavar="B", help="clips (default: 64)")
-    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
-    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
+    add_num_segments(parser)
+    add_input_size(parser)
     parser.add_argument("--dtype", default="mixed_bfloat16", metavar="POLICY", help="(default: mixed_bfloat16)")
     parser.add_argument("--output", metavar="FILE", help="write all results as JSON there, and the tables beside it")
     return parser
@@ -291,9 +288,9 @@ def main(argv=None):
         if left_out:
             texts.append("\n".join(["Left out:", *(f"- {text}" for text in left_out)]))
         if arguments.output:
-            from keras_action.utils.files import write_whole
+            from keras_action.utils.files import write_json, write_whole
 
-            write_whole(Path(arguments.output), json.dumps(report, indent=1))
+            write_json(arguments.output, report)
             write_whole(Path(arguments.output).with_suffix(".md"), "\n\n".join(texts) + "\n")
         return "\n\n".join(texts)
 

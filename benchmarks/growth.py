@@ -32,6 +32,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.training_step import note
+
 PARTS = ("frames", "size", "streams", "hour")
 IN_TURN, THREADS, PROCESSES = "in turn", "a thread each", "a process each"
 MODES = (IN_TURN, THREADS, PROCESSES)
@@ -235,14 +237,14 @@ def measure(points, folder, arguments):
     def file(kind, num_segments, input_size):
         path = Path(folder) / f"{backbone}_{kind}_{num_segments}x{input_size}.tflite"
         if not path.exists():
-            _note(f"converting {path.stem}")
+            note(f"converting {path.stem}")
             in_process(convert, str(path), backbone, kind, num_segments, input_size)
         return str(path)
 
     def add(part, series, x, function, kind, num_segments, input_size, *options):
         if part in arguments.parts and not points.has(part, series, x):
             path = file(kind, num_segments, input_size)
-            _note(f"{part}: {series}, {x}")
+            note(f"{part}: {series}, {x}")
             points.add(Point.of(part, series, x, *function(path, *options)))
 
     def alone(*call):
@@ -266,7 +268,7 @@ def measure(points, folder, arguments):
         path = file("stream", segments, side)
         for minute, result in enumerate(recognize_minutes(path, arguments.minutes), 1):
             points.add(Point.of("hour", "recogniser", minute, *result))
-            _note(f"hour: minute {minute} of {arguments.minutes}")
+            note(f"hour: minute {minute} of {arguments.minutes}")
 
 
 def table(points):
@@ -350,12 +352,6 @@ def _order(series):
     return MODES.index(series) if series in MODES else -1
 
 
-def _note(text):
-    """Says on standard error how far it is: on a terminal in one line."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -401,7 +397,7 @@ def main(argv=None):
     except (ValueError, ImportError, RuntimeError) as error:
         raise SystemExit(str(error)) from None
     finally:
-        _note("")
+        note("")
         if points.all:  # also those before an interruption
             text = f"{title}\n\n{table(points.all)}"
             print(text)

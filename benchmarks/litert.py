@@ -31,6 +31,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.arguments import add_backbones, add_files, add_input_size, add_num_segments
 from benchmarks.training_step import note
 
 FORMATS = ("float32", "float16", "dynamic", "int8", "int16x8")
@@ -231,10 +232,7 @@ def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.litert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--backbones", nargs="+", default=["mobilenet_v2", "resnet50", "bn_inception"], metavar="NAME",
-        help="names of backbones (default: the paper's three)",
-    )  # fmt: skip
+    add_backbones(parser)
     parser.add_argument(
         "--formats", nargs="+", choices=FORMATS, default=["float32", "int8"], metavar="FORMAT",
         help=f"of {', '.join(FORMATS)} (default: float32 int8)",
@@ -251,11 +249,9 @@ def make_parser():
         "--threads", nargs="+", type=int, default=[1, 2], metavar="N", help="numbers of threads (default: 1 2)"
     )
     parser.add_argument("--rounds", type=int, default=30, metavar="N", help="timed runs of each (default: 30)")
-    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
-    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
-    parser.add_argument(
-        "--files", metavar="FOLDER", help="keep the files there; those that are there are not made again"
-    )
+    add_num_segments(parser)
+    add_input_size(parser)
+    add_files(parser)
     parser.add_argument("--output", metavar="FILE", help="write all times as JSON there, and the tables beside it")
     return parser
 

@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.arguments import add_cpu_time, add_files, add_input_size
 from benchmarks.litert import take_statistics
 from benchmarks.training_step import note, time_in_turn
 
@@ -142,15 +143,9 @@ def make_parser():
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS), help="(default: both)")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N", help="(default: 1 2)")
     parser.add_argument("--rounds", type=int, default=200, metavar="N", help="timed frames of each (default: 200)")
-    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
-    parser.add_argument(
-        "--cpu-time", action="store_true",
-        help="count the processor time that the process used instead of what the clock says: for one thread on a busy "
-        "machine",
-    )  # fmt: skip
-    parser.add_argument(
-        "--files", metavar="FOLDER", help="keep the files there; those that are there are not made again"
-    )
+    add_input_size(parser)
+    add_cpu_time(parser)
+    add_files(parser)
     return parser
 
 

@@ -33,6 +33,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from benchmarks.arguments import add_cpu_time, add_files, add_input_size, add_num_segments
 from benchmarks.litert_streaming import machine
 from benchmarks.training_step import note, time_in_turn
 
@@ -264,16 +265,10 @@ def make_parser():
     )  # fmt: skip
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N", help="(default: 1 2)")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="timed calls of each (default: 20)")
-    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
-    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
-    parser.add_argument(
-        "--cpu-time", action="store_true",
-        help="count the processor time that a process used instead of what the clock says: for one thread on a busy "
-        "machine",
-    )  # fmt: skip
-    parser.add_argument(
-        "--files", metavar="FOLDER", help="keep the files there; those that are there are not made again"
-    )
+    add_num_segments(parser)
+    add_input_size(parser)
+    add_cpu_time(parser)
+    add_files(parser)
     return parser
 
 

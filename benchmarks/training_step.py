@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from benchmarks.arguments import add_backbones, add_input_size, add_num_segments
 from training.methods import METHODS, build_method
 
 _UNFUSED = ", batch normalisation as Keras has it"
@@ -144,10 +145,7 @@ def make_parser():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--backbones", nargs="+", default=["mobilenet_v2", "resnet50", "bn_inception"], metavar="NAME",
-        help="names of backbones (default: the paper's three)",
-    )  # fmt: skip
+    add_backbones(parser)
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, default=["TSN", "TSM", "ACTION"], metavar="NAME",
         help=f"of {', '.join(METHODS)}; TSN is always there (default: TSN TSM ACTION)",
@@ -162,8 +160,8 @@ def make_parser():
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="timed calls of each (default: 10)")
     parser.add_argument("--batch-size", type=int, default=2, metavar="B", help="clips (default: 2)")
-    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
-    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
+    add_num_segments(parser)
+    add_input_size(parser)
     parser.add_argument(
         "--dtype", default="float32", metavar="POLICY", help="such as mixed_bfloat16 (default: float32)"
     )

@@ -1,0 +1,37 @@
+"""Arguments that several benchmarks have."""
+
+
+def add_backbones(parser):
+    """Adds `--backbones`, of any names."""
+    parser.add_argument(
+        "--backbones", nargs="+", default=["mobilenet_v2", "resnet50", "bn_inception"], metavar="NAME",
+        help="names of backbones (default: the paper's three)",
+    )  # fmt: skip
+
+
+def add_num_segments(parser):
+    """Adds `--num-segments`, of one clip."""
+    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
+
+
+def add_input_size(parser, default=224):
+    """Adds `--input-size`."""
+    parser.add_argument(
+        "--input-size", type=int, default=default, metavar="SIZE", help=f"pixels a side (default: {default})"
+    )
+
+
+def add_cpu_time(parser):
+    """Adds `--cpu-time`."""
+    parser.add_argument(
+        "--cpu-time", action="store_true",
+        help="count the processor time that a process used instead of what the clock says: for one thread on a busy "
+        "machine",
+    )  # fmt: skip
+
+
+def add_files(parser):
+    """Adds `--files`."""
+    parser.add_argument(
+        "--files", metavar="FOLDER", help="keep the files there; those that are there are not made again"
+    )
