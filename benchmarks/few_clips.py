@@ -10,6 +10,9 @@ the clips. A start is "motion", a file of ImageNet weights, or the folder of a r
 that were not drawn are evaluated, to choose settings by. The models of the last epoch are evaluated. OUTPUT gets the
 runs, few_clips.md, few_clips.json and, with Matplotlib, few_clips.png; the table has all starts that are in OUTPUT. An
 interrupted benchmark resumes with the same command.
+
+Calls with the same --name, each with another pretrained model and other seeds, are one row. Its interval is over clips,
+trainings and pretrained models. `keras-action experiments methods --clips-per-class` compares methods in this way.
 """
 
 import argparse
@@ -25,18 +28,6 @@ from keras_action.programs.arguments import DATA_FORMS, add_set_argument
 ALL = 0  # clips a class: all that there are
 
 
-def draw_clips(annotations, count, seed):
-    """`count` clips of each class, or all for `ALL`, and the other clips; two `Annotations`."""
-    from keras_action.data.splits import select_clips
-
-    label_ids, rng = annotations.label_ids(), np.random.default_rng(seed)
-    drawn = np.full(len(annotations), count == ALL)
-    if count != ALL:
-        for label in np.unique(label_ids):
-            drawn[rng.permutation(np.flatnonzero(label_ids == label))[:count]] = True
-    return select_clips(annotations, drawn), select_clips(annotations, ~drawn)
-
-
 def start_fields(start):
     """The fields of a recipe for a start."""
     if start == "motion":
@@ -49,12 +40,13 @@ def measure(start, count, seed, training, validation, folder, assignments):
     import keras
 
     import keras_action
+    from keras_action.data.splits import draw_clips
     from keras_action.evaluation import Protocol
     from training.recipes import load_recipe
 
     path = folder / "evaluation.json"
     if not path.is_file():
-        drawn, others = draw_clips(training, count, seed)
+        drawn, others = draw_clips(training, None if count == ALL else count, seed)
         recipe = load_recipe("few_clips", [*start_fields(start), *assignments, f"seed={seed}"], num_clips=len(drawn))
         keras_action.train(recipe, drawn, None, folder, tensorboard=False)
         report = keras_action.evaluate(
@@ -69,9 +61,13 @@ def measure(start, count, seed, training, validation, folder, assignments):
 
 
 def summarize(runs):
-    """The mean accuracy of several runs, and its 95 % interval by bootstrap over runs and, where equal, clips."""
-    from keras_action.utils.statistics import bootstrap_intervals, resampled_weights
+    """The mean accuracy of several runs, and the ends of its 95 % interval.
 
+    It is over pretrained models and runs of each, and over the validation clips if all runs have the same.
+    """
+    from keras_action.utils.statistics import bootstrap_intervals, mean_weights, resampled_weights
+
+    starts = [run["start"] for run in runs]
     rights = [{row["path"]: row["true"] == row["predicted"] for row in run["results"]} for run in runs]
     means = np.array([np.mean(list(right.values())) for right in rights])
     paths, rng = sorted(rights[0]), np.random.default_rng(0)
@@ -82,51 +78,41 @@ def summarize(runs):
 
     def mean(counts):
         accuracies = counts @ table.T / counts.sum(axis=1, keepdims=True)
-        weights = resampled_weights(range(len(runs)), len(counts), rng)
+        weights = resampled_weights(starts, len(counts), rng)
         return (accuracies * weights).sum(axis=1, keepdims=True)
 
     [interval] = bootstrap_intervals(mean, np.arange(table.shape[1]))
-    return float(means.mean()), *interval
+    return float(mean_weights(starts) @ means), *interval
 
 
 def collect(folder):
-    """Start → clips a class → the results of its runs, of all that are in a folder."""
+    """Name → clips a class → the results of its runs and what each started from, of all that are in a folder."""
+    from keras_action.training.run import read_description
+
     found = {}
     for path in sorted(folder.glob("*/*/*/evaluation.json")):
-        start, count, _ = path.relative_to(folder).parts[:3]
-        found.setdefault(start, {}).setdefault(int(count), []).append(json.loads(path.read_text(encoding="utf-8")))
+        name, count, _ = path.relative_to(folder).parts[:3]
+        recipe = read_description(path.parent)[0]
+        run = {**json.loads(path.read_text(encoding="utf-8")), "start": str(recipe.start_from or recipe.weights)}
+        found.setdefault(name, {}).setdefault(int(count), []).append(run)
     return found
 
 
 def make_table(results):
     """The results of `collect` as a Markdown table."""
-    lines = ["| start | clips a class | top-1, mean | 95 % | of each run |", "| --- | ---: | ---: | --- | --- |"]
+    head = ("start", "clips a class", "pretrained models", "trainings", "clips evaluated", "top-1, mean", "95 %")
+    lines = [
+        f"| {' | '.join(head)} | of each training |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- | --- |",
+    ]
     for start, counts in results.items():
         for count in sorted(counts, key=lambda count: count or np.inf):
-            mean, low, high = summarize(counts[count])
-            each = ", ".join(f"{run['top1']:.1%}" for run in counts[count])
-            lines.append(f"| {start} | {count or 'all'} | {mean:.1%} | {low:.1%} to {high:.1%} | {each} |")
+            runs = counts[count]
+            mean, low, high = summarize(runs)
+            cells = [start, count or "all", len({run["start"] for run in runs}), len(runs), len(runs[0]["results"])]
+            cells += [f"{mean:.1%}", f"{low:.1%} to {high:.1%}", ", ".join(f"{run['top1']:.1%}" for run in runs)]
+            lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
-
-
-def make_figure(results, clips_per_class):
-    """Accuracy over clips a class, a line with its interval for each start; all clips are at `clips_per_class`."""
-    from keras_action.plots.figure import new_figure
-
-    figure = new_figure(6.4, 4)
-    axes = figure.subplots()
-    for start, counts in results.items():
-        order = sorted(counts, key=lambda count: count or np.inf)
-        means, lows, highs = np.transpose([summarize(counts[count]) for count in order])
-        places = [count or clips_per_class for count in order]
-        axes.errorbar(places, means, yerr=[means - lows, highs - means], marker="o", capsize=3, label=start)
-    axes.set_xlabel("training clips a class")
-    axes.set_ylabel("top-1")
-    axes.set_ylim(0, 1.02)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    return figure
 
 
 def make_parser():
@@ -179,8 +165,13 @@ def main(argv=None):
         output / "few_clips.json",
         json.dumps({start: {n: summarize(runs) for n, runs in counts.items()} for start, counts in results.items()}),
     )
+    mean = len(training) / len(training.labels)
+    curves = {
+        start: [(count or mean, *summarize(runs)) for count, runs in counts.items()]
+        for start, counts in results.items()
+    }
     try:
-        plots.save_figure(make_figure(results, len(training) / len(training.labels)), output / "few_clips.png")
+        plots.save_figure(plots.learning_curves_figure(curves), output / "few_clips.png")
     except ImportError as error:
         print(f"No picture: {error}")
 

@@ -1,14 +1,14 @@
-"""The methods that the paper compares, by the names of its tables, and how each model is built."""
+"""The methods that the paper compares, by the names of its tables."""
 
-# Name → (builder, its arguments). "shift" is TSM with the learnable shift of ACTION-Net, which precedes each path.
+# Name → fields of its recipe. "shift" is TSM with the learnable shift of ACTION-Net, which precedes each path.
 METHODS = {
-    "TSN": ("build_tsn", {}),
-    "TSM": ("build_tsm", {}),
-    "shift": ("build_tsm", {"shift": "learnable"}),
-    "STE": ("build_action_net", {"paths": ("ste",)}),
-    "CE": ("build_action_net", {"paths": ("ce",)}),
-    "ME": ("build_action_net", {"paths": ("me",)}),
-    "ACTION": ("build_action_net", {}),
+    "TSN": {"model": "tsn"},
+    "TSM": {"model": "tsm", "shift": "fixed"},
+    "shift": {"model": "tsm", "shift": "learnable"},
+    "STE": {"model": "action_net", "paths": ("ste",)},
+    "CE": {"model": "action_net", "paths": ("ce",)},
+    "ME": {"model": "action_net", "paths": ("me",)},
+    "ACTION": {"model": "action_net", "paths": ("ste", "ce", "me")},
 }
 
 
@@ -17,7 +17,8 @@ def build_method(backbone, method, **options):
     import keras_action
     from keras_action.models.backbones import get_backbone
 
-    builder, arguments = METHODS[method]
+    fields = dict(METHODS[method])
+    builder = getattr(keras_action, f"build_{fields.pop('model')}")
     if "torchvision" in get_backbone(backbone).variants:
         options["variant"] = "torchvision"
-    return getattr(keras_action, builder)(backbone, **options, **arguments)
+    return builder(backbone, **options, **fields)

@@ -3,7 +3,8 @@
 examples:
   keras-action pretrain --output runs/motion
   keras-action pretrain --output runs/motion --weights mobilenet_v2_imagenet.npz --seed 1
-  keras-action pretrain --output runs/motion_tsm --model tsm --videos runs/motion/videos
+  keras-action pretrain --output runs/motion_tsm --method TSM --videos runs/motion/videos
+  keras-action pretrain --output runs/pretrained/ME/1 --method ME --seed 1 --clips-only --videos runs/motion/videos
 
 Three stages: nine gestures of an open hand, then sixty random paths of a pointing finger; straight to sixty classes,
 the training does not begin. Then streams, joined from clips of 120 paths and of the open hand, for a causal model with
@@ -11,6 +12,9 @@ a memory that learns step by step; the memory first learns alone. Each stage is 
 OUTPUT/videos. An interrupted command resumes with the same command. At the end OUTPUT gets two files of weights without
 the classifier in float16: of clips, about 4 MB, and of streams, about 7 MB. No path is near a gesture of EgoGestAR (see
 keras_action.data.render_path). docs/motion_weights.md has the results.
+
+With --clips-only the third stage is left out. `keras-action experiments --start-from runs/pretrained` finds the run of
+the second stage in runs/pretrained/METHOD/SEED.
 """
 
 import math
@@ -19,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_action.programs.arguments import add_set_argument, exit_on_errors, program_parser
+
+from .methods import METHODS
 
 _SIZE = (88, 116)
 _VAL_SHARE = 0.1
@@ -56,13 +62,14 @@ _MEMORY_SHARE = 0.28  # sequences for the first training of the memory, as a sha
 def make_parser():
     parser = program_parser("pretrain", __doc__)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of runs, videos and weights")
-    parser.add_argument("--model", choices=("action_net", "tsm"), default="action_net", help="default: action_net")
+    parser.add_argument("--method", choices=METHODS, default="ACTION", help="default: ACTION")
     parser.add_argument(
         "--weights", default="imagenet", metavar="FILE", help="weights of the backbone at the start (default: imagenet)"
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of the training; the videos are always the same (default: 0)"
     )
+    parser.add_argument("--clips-only", action="store_true", help="leave out the stage of streams")
     parser.add_argument("--videos", metavar="FOLDER", help="of an earlier call (default: OUTPUT/videos)")
     parser.add_argument("--clips-share", type=float, default=1.0, metavar="SHARE", help="of the clips, for a trial")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that render (default: one for each core)")
@@ -129,6 +136,14 @@ def begin_memory(recipe, training, path):
     return path
 
 
+def weights_name(recipe):
+    """The name of the files of weights; that of ACTION and TSM is as `weights="motion"` expects it."""
+    name = f"{recipe.backbone}_{recipe.model}"
+    if recipe.model == "action_net" and len(recipe.paths) < len(METHODS["ACTION"]["paths"]):
+        name += f"_{'_'.join(recipe.paths)}"
+    return f"{name}_learnable_shift" if (recipe.model, recipe.shift) == ("tsm", "learnable") else name
+
+
 def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_share=1.0, workers=None):
     """Trains the stages one after the other, each from the weights of the one before, and then on streams.
 
@@ -136,13 +151,13 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
         recipe: The `Recipe` of the first stage, whose number of epochs is each stage's own unless it is below.
         folder: Path of the folder for the runs and the weights.
         stages: The `Stage`s, the first one of the open hand.
-        streams: The `Stage` of the clips that are joined into streams.
+        streams: The `Stage` of the clips that are joined into streams, or `None` to leave it out.
         videos: Path of the folder of the videos; `None` for `videos` in `folder`.
         clips_share: Share of the clips.
         workers: Processes that render, or `None` for one for each core.
 
     Returns:
-        The paths of the weights of clips and of streams.
+        List of the paths of the weights: of clips and, with `streams`, of streams.
     """
     import keras_action
     from keras_action.data import Annotations
@@ -154,20 +169,25 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
     videos = folder / "videos" if videos is None else Path(videos)
 
     def train(stage, recipe, training, validation):
-        started = time.monotonic()
+        started = time.monotonic(), time.process_time()
         recipe = recipe.replace(epochs=min(recipe.epochs, stage.epochs))
         run = keras_action.train(recipe, training, validation, folder / stage.name, tensorboard=False)
         accuracy = max(row["val_accuracy"] for row in read_log(run.folder))
         of_what = "steps of the validation streams, weighted" if recipe.return_sequences else "validation clips"
-        minutes = (time.monotonic() - started) / 60
-        print(f"{stage.name}: {accuracy:.1%} of the {of_what}, {minutes:.0f} minutes", flush=True)
+        minutes, processor = (time.monotonic() - started[0]) / 60, (time.process_time() - started[1]) / 60
+        print(
+            f"{stage.name}: {accuracy:.1%} of the {of_what}, {minutes:.0f} minutes, {processor:.0f} core-minutes",
+            flush=True,
+        )
         return run
 
     for stage in stages:
         run = train(stage, recipe, *render(stage, videos, clips_share, workers))
         recipe = recipe.replace(start_from=str(run.folder), weights=None)
-    name = f"{recipe.backbone}_{recipe.model}"
+    name = weights_name(recipe)
     of_clips = save_motion_weights(run.load_model(), folder / f"{name}.npz")
+    if streams is None:
+        return [of_clips]
 
     hands, _ = render(stages[0], videos, clips_share, workers)
     paths, validation = render(streams, videos, clips_share, workers)
@@ -178,7 +198,7 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
     start = begin_memory(recipe, training, folder / "memory.keras")
     run = train(streams, recipe.replace(start_from=str(start)), training, validation)
     # The last epoch's: the accuracy of steps is less certain than that the schedule has ended.
-    return of_clips, save_motion_weights(load_keras_file(run.folder / LAST), folder / f"{name}_memory.npz")
+    return [of_clips, save_motion_weights(load_keras_file(run.folder / LAST), folder / f"{name}_memory.npz")]
 
 
 def main(argv=None):
@@ -188,11 +208,12 @@ def main(argv=None):
     ):
         from .recipes import load_recipe
 
-        fields = [f"model={arguments.model}", f"weights={arguments.weights}", f"seed={arguments.seed}"]
-        recipe = load_recipe("drawing", [*fields, *arguments.set])
+        recipe = load_recipe("drawing", [f"weights={arguments.weights}", f"seed={arguments.seed}", *arguments.set])
+        recipe = recipe.replace(**METHODS[arguments.method])
         paths = pretrain(
             recipe,
             arguments.output,
+            streams=None if arguments.clips_only else STREAMS,
             videos=arguments.videos,
             clips_share=arguments.clips_share,
             workers=arguments.workers,

@@ -74,6 +74,16 @@ def select_clips(annotations, selected):
     return Annotations(tuple(annotations.clips[i] for i in np.flatnonzero(selected)), annotations.labels)
 
 
+def draw_clips(annotations, count, seed):
+    """Draws `count` clips of each class at random; `None` is all. Returns them and the others, two `Annotations`."""
+    label_ids, rng = annotations.label_ids(), np.random.default_rng(seed)
+    drawn = np.full(len(annotations), count is None)
+    if count is not None:
+        for label_id in np.unique(label_ids):
+            drawn[rng.permutation(np.flatnonzero(label_ids == label_id))[:count]] = True
+    return select_clips(annotations, drawn), select_clips(annotations, ~drawn)
+
+
 def _split_clips(label_ids, shares, rng):
     """The side of each clip: the shares of each class, rounded to whole clips."""
     sides = np.empty(len(label_ids), np.int64)

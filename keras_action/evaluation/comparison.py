@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_action.utils.statistics import ConfidenceInterval, bootstrap_intervals, resampled_weights
+from keras_action.utils.statistics import ConfidenceInterval, bootstrap_intervals, mean_weights, resampled_weights
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class ComparedModel:
 
     Attributes:
         name: Its name.
+        num_clips: The number of clips evaluated.
         top1: Tuple of floats, the top-1 accuracy of each training.
         num_pretrainings: The number of pretrained models that the trainings started from, or `None` if none is known.
         mean: The mean accuracy: over the trainings of each pretrained model, then over these.
@@ -24,6 +25,7 @@ class ComparedModel:
     """
 
     name: str
+    num_clips: int
     top1: tuple[float, ...]
     num_pretrainings: int | None
     mean: float
@@ -37,8 +39,9 @@ def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=
     """Compares models by their evaluations on the same clips.
 
     Clips, trainings and pretrained models are resampled for the intervals: clips by group if all clips have one,
-    trainings within each pretrained model. With one pretrained model the intervals say nothing about another; with two
-    or three they are somewhat too narrow.
+    trainings within each pretrained model. With one pretrained model the intervals say nothing about another. With two
+    or three they are too narrow: the range of two independent results contains their expectation in half of all cases,
+    that of three in three quarters.
 
     Args:
         reports: Dict from a model's name to a list of `EvaluationReport`s, one for each training.
@@ -94,13 +97,14 @@ def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=
         return np.concatenate([means, means - means[:, [place]]], axis=1)
 
     intervals = bootstrap_intervals(means_and_differences, kinds.ravel(), units, resamples=resamples, seed=seed)
-    means = [float(_weights(starts[name]) @ [report.top1 for report in own]) for name, own in reports.items()]
+    means = [float(mean_weights(starts[name]) @ [report.top1 for report in own]) for name, own in reports.items()]
     rows = []
     for i, (name, own) in enumerate(reports.items()):
         shares = [value for report in own for value in report.pair_accuracy().values()]
         rows.append(
             ComparedModel(
                 name=name,
+                num_clips=len(first.paths),
                 top1=tuple(report.top1 for report in own),
                 num_pretrainings=len(set(starts[name])) if name in (pretrainings or {}) else None,
                 mean=means[i],
@@ -111,9 +115,3 @@ def compare(reports, reference=None, pretrainings=None, *, resamples=2000, seed=
             )
         )
     return rows
-
-
-def _weights(starts):
-    """The weights of the trainings in the mean: equal for all pretrained models, and for the trainings of each."""
-    _, group, sizes = np.unique(starts, return_inverse=True, return_counts=True)
-    return 1 / (len(sizes) * sizes[group])

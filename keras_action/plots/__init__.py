@@ -8,7 +8,7 @@ is drawn. Colours are those of Okabe and Ito and single-hue maps, which colour-b
 from keras_action.plots.activations import activation_figure, save_activation_animation
 from keras_action.plots.confusion_matrix import confusion_matrix_figure
 from keras_action.plots.contact_sheet import contact_sheet_figure
-from keras_action.plots.curves import compared_curves_figure, curves_figure
+from keras_action.plots.curves import compared_curves_figure, curves_figure, learning_curves_figure
 from keras_action.plots.evaluation_html import evaluation_page, worst_clips_figure
 from keras_action.plots.events import events_figure
 from keras_action.plots.figure import figure_to_png_bytes, save_figure
@@ -26,6 +26,7 @@ __all__ = [
     "evaluation_page",
     "events_figure",
     "figure_to_png_bytes",
+    "learning_curves_figure",
     "operating_curve_figure",
     "quantization_error_figure",
     "save_activation_animation",

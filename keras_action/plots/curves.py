@@ -76,6 +76,30 @@ def compared_curves_figure(logs):
     return figure
 
 
+def learning_curves_figure(curves):
+    """Draws accuracy over the number of training clips, for several models.
+
+    Args:
+        curves: Dict from the name of a model to its points, each
+            `(clips per class, accuracy, low, high)` with the ends of the
+            accuracy's interval.
+
+    Returns:
+        A `matplotlib.figure.Figure`: a line with error bars for each model.
+    """
+    figure = new_figure(6.4, 4)
+    axes = figure.subplots()
+    for name, points in curves.items():
+        clips, means, lows, highs = np.transpose(sorted(points))
+        axes.errorbar(clips, means, yerr=[means - lows, highs - means], marker="o", capsize=3, label=name)
+    axes.set_xlabel("training clips of each class")
+    axes.set_ylabel("top-1 accuracy")
+    axes.set_ylim(0, 1.02)
+    draw_grid(axes)
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
 def _read_log(path):
     """The epochs, counted from 1, and a list of values for each column that is not empty."""
     rows = read_epochs(path)

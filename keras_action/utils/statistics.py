@@ -95,6 +95,19 @@ def bootstrap_intervals(figures, kinds, units=None, *, level=0.95, resamples=200
     return [ConfidenceInterval(float(low), float(high)) for low, high in ends.T]
 
 
+def mean_weights(starts):
+    """Weights of trainings in their mean: equal for all pretrained models, and for the trainings of each.
+
+    Args:
+        starts: The pretrained model that each training started from.
+
+    Returns:
+        An array `(trainings,)` whose sum is 1.
+    """
+    _, group, sizes = np.unique(starts, return_inverse=True, return_counts=True)
+    return 1 / (len(sizes) * sizes[group])
+
+
 def resampled_weights(starts, resamples, rng):
     """Weights of trainings in the means of resamples: pretrained models, and trainings of each, drawn with replacement.
 

@@ -3,26 +3,12 @@ import json
 import pytest
 
 from benchmarks import few_clips
-from keras_action.data import Annotations, Clip
 from tests import tiny
 
 
-def test_drawn_clips_are_even_and_the_others_complete_them():
-    clips = tuple(Clip(f"{label}{i}.mp4", label) for label in "ab" for i in range(4))
-    annotations = Annotations(clips, ("a", "b"))
-    drawn, others = few_clips.draw_clips(annotations, 3, seed=0)
-    assert [clip.label for clip in drawn.clips] == ["a"] * 3 + ["b"] * 3
-    assert sorted(drawn.clips + others.clips, key=clips.index) == list(clips)
-    assert few_clips.draw_clips(annotations, 3, seed=1)[0] != drawn
-    everything, nothing = few_clips.draw_clips(annotations, few_clips.ALL, seed=0)
-    assert everything == annotations
-    assert not len(nothing)
-
-
-def results(rights):
-    return {
-        "results": [{"path": str(i), "true": "a", "predicted": "a" if right else "b"} for i, right in enumerate(rights)]
-    }
+def results(rights, start="motion"):
+    clips = [{"path": str(i), "true": "a", "predicted": "a" if right else "b"} for i, right in enumerate(rights)]
+    return {"results": clips, "top1": sum(rights) / len(rights), "start": start}
 
 
 def test_intervals_are_over_runs_and_clips():
@@ -32,6 +18,14 @@ def test_intervals_are_over_runs_and_clips():
     assert (low, high) == (pytest.approx(0.5, abs=0.03), pytest.approx(0.7, abs=0.03))
     mean, low, high = few_clips.summarize([results([1] * 100), results([0] * 100)])
     assert (mean, low, high) == (0.5, 0, 1)
+
+
+def test_intervals_are_over_pretrained_models():
+    of_x, of_y = [results([0] * 100, "x")] * 30, [results([1] * 100, "y")]
+    mean, low, high = few_clips.summarize([*of_x, *of_y])
+    assert (mean, low, high) == (0.5, 0, 1)  # of 31 trainings of one model it would be 0.03, up to 0.1
+    table = few_clips.make_table({"motion": {0: [*of_x[:2], *of_y]}}).splitlines()
+    assert table[-1] == "| motion | all | 2 | 3 | 100 | 50.0% | 0.0% to 100.0% | 0.0%, 0.0%, 100.0% |"
 
 
 @pytest.mark.usefixtures("eager")
@@ -44,7 +38,7 @@ def test_the_program_on_a_small_setting(monkeypatch, tmp_path, capsys):
     few_clips.main([*arguments, "--set", *small])
     assert "motion, 3 clips a class, seed 0: " in capsys.readouterr().out
     table = (tmp_path / "few" / "few_clips.md").read_text()
-    assert "| motion | 3 |" in table and "| motion | all |" in table
+    assert "| motion | 3 | 1 | 1 | 8 |" in table and "| motion | all | 1 | 1 | 8 |" in table
     assert set(json.loads((tmp_path / "few" / "few_clips.json").read_text())["motion"]) == {"0", "3"}
     description = json.loads((tmp_path / "few" / "motion" / "3" / "0" / "run.json").read_text())
     assert description["training_set"].startswith("6 clips")

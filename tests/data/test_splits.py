@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_action.data import Annotations, Clip, split_annotations
+from keras_action.data.splits import draw_clips
 
 LABELS = ("clap", "point", "wave")
 
@@ -131,3 +132,14 @@ def test_impossible_splits():
     mixed = Annotations((*by_subject().clips, Clip("bare.mp4", "wave")), LABELS)
     with pytest.raises(ValueError, match=r"all clips must have a group, or none\. Received: no group for bare\.mp4"):
         split_annotations(mixed)
+
+
+def test_drawn_clips_are_even_and_the_others_complete_them():
+    annotations = by_clip(a=4, b=4)
+    drawn, others = draw_clips(annotations, 3, seed=0)
+    assert counts(drawn) == {"a": 3, "b": 3}
+    assert sorted(drawn.clips + others.clips, key=annotations.clips.index) == list(annotations.clips)
+    assert draw_clips(annotations, 3, seed=1)[0] != drawn
+    everything, nothing = draw_clips(annotations, None, seed=0)
+    assert everything == annotations
+    assert not len(nothing)

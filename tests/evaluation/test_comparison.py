@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,30 @@ def test_the_interval_is_over_trainings_and_pretrained_models_too():
     assert of_one == pytest.approx(0.4, abs=0.05) and independent == pytest.approx(of_one, rel=0.1)
     # The difference lies within each pretrained model: both levels are drawn.
     assert within_start > 0.3
+
+
+def test_the_interval_is_that_of_all_draws_of_pretrained_models_and_trainings():
+    shares = {"x": (0.1, 0.3), "y": (0.5,), "z": (0.7, 0.9)}
+    # Both groups of clips have the same results, so that drawing groups changes nothing.
+    trainings = [report(np.tile(np.arange(10) < 10 * share, 2), groups=("first",) * 10 + ("second",) * 10)
+                 for share in itertools.chain(*shares.values())]  # fmt: skip
+    (row,) = compare({"ACTION": trainings}, pretrainings={"ACTION": ["x", "x", "y", "z", "z"]})
+    assert row.mean == pytest.approx((0.2 + 0.5 + 0.8) / 3)
+    assert (row.num_clips, row.num_pretrainings, len(row.top1)) == (20, 3, 5)
+
+    means = {
+        name: [np.mean(drawn) for drawn in itertools.product(own, repeat=len(own))] for name, own in shares.items()
+    }
+    values, chances = [], []
+    for names in itertools.product(shares, repeat=3):
+        for drawn in itertools.product(*(means[name] for name in names)):
+            values.append(np.mean(drawn))
+            chances.append(1 / 27 / np.prod([len(means[name]) for name in names]))
+    order = np.argsort(values)
+    cumulative = np.cumsum(np.array(chances)[order])
+    assert cumulative[-1] == pytest.approx(1)
+    low, high = np.array(values)[order][np.searchsorted(cumulative, [0.025, 0.975])]
+    assert row.interval == (pytest.approx(low, abs=0.021), pytest.approx(high, abs=0.021))
 
 
 def test_the_mean_is_over_pretrained_models():

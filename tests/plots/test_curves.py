@@ -1,8 +1,14 @@
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
-from keras_action.plots import compared_curves_figure, curves_figure, figure_to_png_bytes
+from keras_action.plots import (
+    compared_curves_figure,
+    curves_figure,
+    figure_to_png_bytes,
+    learning_curves_figure,
+)
 
 needs_matplotlib = pytest.mark.skipif(find_spec("matplotlib") is None, reason="Matplotlib is not installed")
 
@@ -65,3 +71,13 @@ def test_compared_curves(tmp_path):
     assert [line.get_ydata()[-1] for line in validation.lines] == [0.3, 0.4, 0.8, 0.9]
     assert len({line.get_color() for line in train.lines}) == 2
     assert [text.get_text() for text in validation.get_legend().get_texts()] == ["tsn", "action_net"]
+
+
+@needs_matplotlib
+def test_accuracy_over_clips_is_sorted_and_has_intervals():
+    points = [(17, 0.9, 0.8, 1.0), (5, 0.5, 0.3, 0.6)]
+    (axes,) = learning_curves_figure({"TSM": points, "ACTION": points[:1]}).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["TSM", "ACTION"]
+    line, _, (bars,) = axes.containers[0]
+    np.testing.assert_allclose(line.get_xydata(), [[5, 0.5], [17, 0.9]])
+    np.testing.assert_allclose([segment[:, 1] for segment in bars.get_segments()], [[0.3, 0.6], [0.8, 1.0]])

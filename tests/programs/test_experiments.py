@@ -1,8 +1,10 @@
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,8 @@ from keras_action.training.callbacks import read_log
 from keras_action.training.recipe import Recipe
 from keras_action.training.run import write_run
 from tests import tiny
-from training import experiments
+from training import experiments, pretrain
+from training.methods import METHODS
 
 
 @pytest.mark.usefixtures("eager")
@@ -108,33 +111,70 @@ def test_rows_on_two_devices_of_one_or_of_two_processes(tmp_path, strategy):
     assert [row["name"] for row in json.loads((tmp_path / "runs" / "table1.json").read_text())] == ["TSN", "TSM"]
 
 
+def pretrained(folder, seed=0, finished=True, **fields):
+    """Writes a run of the tiny backbone as far as it is looked at before a training starts from it."""
+    recipe = tiny.recipe(seed=seed, **fields)
+    write_run(folder, recipe, ("bright", "dark"), 1.0)
+    with zipfile.ZipFile(folder / "last.keras", "w") as archive:
+        archive.writestr("keras_action_epochs.txt", str(recipe.epochs - (not finished)))
+
+
+def starts(*arguments):
+    return [training.start_from for training in experiments.plan(*arguments)]
+
+
 def test_rows_start_from_their_own_models(tmp_path):
-    for run in ("TSN/0", "TSN/2", "location_1/1", "location_1/10"):
-        (tmp_path / run).mkdir(parents=True)
-    assert [t.start_from for t in experiments.plan(["TSN"], [0, 2], tmp_path)] == [
-        str(tmp_path / "TSN" / n) for n in "02"
-    ]
-    assert experiments.start_of(tmp_path, "location 1", 1) == str(tmp_path / "location_1" / "1")
-    new = [
-        "table1",
-        "--train",
-        "a.csv",
-        "--val",
-        "b.csv",
-        "--output",
-        str(tmp_path / "new"),
-        "--start-from",
-        str(tmp_path),
-    ]
-    with pytest.raises(SystemExit, match="error: There is no run of 'TSM' with seed 0 to start from; its seeds: none"):
-        experiments.main([*new, "--rows", "TSM"])
-    with pytest.raises(SystemExit, match="error: There is no run of 'TSN' with seed 1 to start from; its seeds: 0, 2"):
-        experiments.main([*new, "--rows", "TSN"])
+    for run in ("TSN/0", "TSN/2", "location_1/1", "location_1/10", "ME/5/hands", "ME/5/paths"):
+        pretrained(tmp_path / run, int(run.split("/")[1]))
+    assert starts(["TSN"], [0, 2], tmp_path) == [str(tmp_path / "TSN" / seed) for seed in "02"]
+    assert starts(["location 1"], [1], tmp_path) == [str(tmp_path / "location_1" / "1")]
+    assert starts(["ME"], [5], tmp_path) == [str(tmp_path / "ME" / "5" / "paths")]  # as `pretrain` writes it
+    assert starts(["ME"], [5], tmp_path / "{row}" / "{seed}" / "hands") == [str(tmp_path / "ME" / "5" / "hands")]
 
 
-def test_each_seed_from_each_pretrained_model(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("row", "seed", "message"),
+    [
+        ("TSM", 0, "There is no run of 'TSM' with seed 0 to start from"),
+        ("TSN", 1, "There is no run of 'TSN' with seed 1 to start from"),
+        ("TSN", 2, "A run of 'TSN' with seed 2 is needed. Received: .*2 with seed 0"),
+        ("TSN", 3, "A run to start from must be finished. Received: .*3 with 2 of 3 epochs"),
+    ],
+)
+def test_a_missing_pretrained_model_is_an_error_before_anything_is_read(tmp_path, row, seed, message):
+    pretrained(tmp_path / "TSN" / "0")
+    pretrained(tmp_path / "TSN" / "2")  # a copy
+    pretrained(tmp_path / "TSN" / "3", seed=3, finished=False)
+    arguments = ["table1", "--train", "absent.csv", "--val", "absent.csv", "--output", str(tmp_path / "new")]
+    with pytest.raises(SystemExit, match=f"error: {message}"):
+        experiments.main([*arguments, "--start-from", str(tmp_path), "--rows", row, "--seeds", str(seed)])
+
+
+@pytest.mark.parametrize(
+    ("row", "fields", "message"),
+    [
+        ("ACTION", {"paths": ("me",)}, "paths=('me',), not ('ce', 'me', 'ste')"),
+        ("TSM", {"model": "tsm", "shift": "learnable"}, "shift='learnable', not 'fixed'"),
+        ("TSM", {"model": "tsm"}, None),
+        ("TSM", {"model": "tsn"}, "model='tsn', not 'tsm'"),
+        ("ACTION", {"shift": "learnable", "paths": ("me", "ste", "ce")}, None),
+    ],
+)
+def test_a_pretrained_model_of_another_method_is_an_error(tmp_path, row, fields, message):
+    pretrained(tmp_path / row / "0", **fields)
+    (training,) = experiments.plan([row], [0], tmp_path)
+    recipe = tiny.recipe(weights="motion")
+    if message is None:
+        own = experiments.own_recipe(recipe, METHODS[row], training)
+        assert (own.start_from, own.weights) == (str(tmp_path / row / "0"), None)
+        return
+    with pytest.raises(ValueError, match=re.escape(message)):
+        experiments.own_recipe(recipe, METHODS[row], training)
+
+
+def test_each_seed_from_each_pretrained_model(tmp_path):
     for run in ("TSN/0", "TSN/1", "TSM/0", "TSM/1"):
-        (tmp_path / run).mkdir(parents=True)
+        pretrained(tmp_path / run, int(run[-1]))
     trainings = experiments.plan(["TSN", "TSM"], [0, 1], tmp_path, [0, 1])
     starts = [(t.row, t.seed, Path(t.start_from).name, t.folder("runs").name) for t in trainings]
     assert starts == [
@@ -147,19 +187,15 @@ def test_each_seed_from_each_pretrained_model(tmp_path, capsys):
         ("TSN", 1, "1", "1"),
         ("TSM", 1, "1", "1"),
     ]
-    with pytest.raises(SystemExit):
-        experiments.main(["table1", "--train", "a", "--val", "b", "--output", "c", "--start-seeds", "1"])
-    assert "--start-seeds are seeds of --start-from" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("eager")
 def test_the_table_counts_pretrained_models(tiny_backbone, tmp_path):
     csv = str(tiny.write_videos(tmp_path, per_class=2))
-    for seed in "01":
-        folder = tmp_path / "first" / "TSN" / seed
-        recipe = tiny.recipe(model="tsn")
-        write_run(folder, recipe, ("bright", "dark"), 1.0)
-        build_model(recipe, 2).save(folder / "best.keras")
+    for seed in (0, 1):
+        folder = tmp_path / "first" / "TSN" / str(seed)
+        pretrained(folder, seed, model="tsn")
+        build_model(tiny.recipe(model="tsn"), 2).save(folder / "best.keras")
     arguments = ["table1", "--train", csv, "--val", csv, "--recipe", tiny.__file__, "--rows", "TSN"]
     arguments += ["--set", "epochs=1"]
     start = ["--start-from", str(tmp_path / "first"), "--output", str(tmp_path / "second")]
@@ -168,6 +204,45 @@ def test_the_table_counts_pretrained_models(tiny_backbone, tmp_path):
     assert row["num_pretrainings"] == 2 and len(row["top1"]) == 2
     lines = (tmp_path / "second" / "table1.md").read_text().splitlines()
     assert lines[0].startswith("| | pretrained models | trainings |") and lines[2].startswith("| TSN | 2 | 2 |")
+    assert lines[-1] == "95 % intervals by bootstrap over 4 clips, trainings and pretrained models."
+
+
+@pytest.mark.usefixtures("eager")
+def test_clips_of_each_class_after_the_stages_of_pretrain(tiny_backbone, tmp_path, capsys):
+    stages = (pretrain.Stage("hands", "hand", 2, 1), pretrain.Stage("paths", "path", 2, 1, num_paths=2))
+    for row in ("TSM", "ME"):
+        for seed in (0, 1):
+            recipe = tiny.recipe(seed=seed, epochs=1).replace(**METHODS[row])
+            folder, videos = tmp_path / "first" / row / str(seed), tmp_path / "synthetic"
+            (path,) = pretrain.pretrain(recipe, folder, stages, streams=None, videos=videos, workers=1)
+            assert path.name == {"TSM": "tiny_tsm.npz", "ME": "tiny_action_net_me.npz"}[row]
+    csv, output = str(tiny.write_videos(tmp_path, per_class=4)), tmp_path / "few"
+    arguments = ["methods", "--train", csv, "--val", csv, "--recipe", tiny.__file__, "--rows", "TSM", "ME"]
+    arguments += ["--reference", "ME", "--set", "epochs=1", "--start-from", str(tmp_path / "first")]
+    arguments += ["--seeds", "0", "1", "--clips-per-class", "3", "all", "--output", str(output)]
+    experiments.main(arguments)
+    assert "ME, seed 1: " in capsys.readouterr().out
+    assert sorted(path.name for path in output.iterdir()) == sorted(
+        ["3_clips", "ME", "TSM", "methods.json", "methods.md", "methods.png", "methods_clips.png"]
+    )
+    for folder, count in ((output / "3_clips", 6), (output, 8)):
+        rows = json.loads((folder / "methods.json").read_text())
+        assert [(row["name"], row["num_pretrainings"], len(row["top1"])) for row in rows] == [
+            ("TSM", 2, 2),
+            ("ME", 2, 2),
+        ]
+        assert [row["num_clips"] for row in rows] == [8, 8]
+        assert rows[1]["difference"] == 0
+        description = json.loads((folder / "ME" / "1" / "run.json").read_text())
+        assert description["training_set"].startswith(f"{count} clips")
+        assert description["recipe"]["start_from"] == str(tmp_path / "first" / "ME" / "1" / "paths")
+    digests = {json.loads((output / "3_clips" / "ME" / seed / "run.json").read_text())["training_set"] for seed in "01"}
+    assert len(digests) == 2  # each seed draws its own clips
+    tables = [path.read_bytes() for path in output.rglob("methods.md")]
+    times = [path.stat().st_mtime_ns for path in sorted(output.rglob("last.keras"))]
+    experiments.main(arguments)
+    assert [path.stat().st_mtime_ns for path in sorted(output.rglob("last.keras"))] == times
+    assert [path.read_bytes() for path in output.rglob("methods.md")] == tables
 
 
 @pytest.mark.parametrize("rows", experiments.EXPERIMENTS.values(), ids=experiments.EXPERIMENTS)
@@ -176,7 +251,16 @@ def test_all_rows_are_recipes(rows):
     assert len(set(map(repr, recipes))) == len(rows)
 
 
-def test_unknown_row(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rows", "TSNN"], "Received: TSNN"),
+        (["--rows", "TSN", "--reference", "ME"], "--reference must be one of the rows, TSN. Received: ME"),
+        (["--clips-per-class", "5", "0"], "expected a number of clips, or all. Received: 0"),
+        (["--start-seeds", "1"], "--start-seeds are seeds of --start-from"),
+    ],
+)
+def test_bad_arguments(arguments, message, capsys):
     with pytest.raises(SystemExit):
-        experiments.main(["table1", "--train", "a", "--val", "b", "--output", "c", "--rows", "TSNN"])
-    assert "Received: TSNN" in capsys.readouterr().err
+        experiments.main(["table1", "--train", "a", "--val", "b", "--output", "c", *arguments])
+    assert message in capsys.readouterr().err

@@ -10,6 +10,7 @@ from keras_action.training.run import load_keras_file
 from keras_action.weights.motion_files import read_motion_file
 from tests import tiny
 from training import pretrain
+from training.methods import METHODS
 from training.recipes import streams
 
 STAGES = (pretrain.Stage("hands", "hand", 2, 2), pretrain.Stage("paths", "path", 2, 1, num_paths=3))
@@ -59,6 +60,19 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
     for name, arrays in read_motion_file(path).items():
         for again, before in zip(arrays, layers[name], strict=True):
             np.testing.assert_array_equal(again, before)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_pretrained_for_clips_alone(method, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(pretrain, "pretrain", lambda *arguments, **options: calls.append((*arguments, options)) or [])
+    pretrain.main(["--output", str(tmp_path), "--method", method, "--clips-only", "--seed", "2", "--set", "epochs=1"])
+    ((recipe, _, options),) = calls
+    assert options["streams"] is None and (recipe.seed, recipe.epochs) == (2, 1)
+    assert {name: getattr(recipe, name) for name in METHODS[method]} == METHODS[method]
+    expected = {"TSM": "tsm", "ACTION": "action_net", "CE": "action_net_ce", "shift": "tsm_learnable_shift"}
+    if method in expected:
+        assert pretrain.weights_name(recipe) == f"mobilenet_v2_{expected[method]}"
 
 
 def test_a_missing_file_of_weights_is_an_error(tmp_path):
