@@ -33,9 +33,10 @@ from pathlib import Path
 
 from benchmarks.arguments import add_backbones, add_files, add_input_size, add_num_segments
 from benchmarks.training_step import note
+from training.methods import METHODS
 
 FORMATS = ("float32", "float16", "dynamic", "int8", "int16x8")
-METHODS = ("TSN", "TSM", "ACTION")
+DEFAULT = ("TSN", "TSM", "ACTION")
 FORM_NAMES = ("deployment", "plain", "normalisation", "slices", "narrow", "mean")
 
 # What ACTION-Net may take, as a ratio to TSN.
@@ -238,8 +239,8 @@ def make_parser():
         help=f"of {', '.join(FORMATS)} (default: float32 int8)",
     )  # fmt: skip
     parser.add_argument(
-        "--methods", nargs="+", choices=METHODS, default=list(METHODS), metavar="NAME",
-        help=f"of {', '.join(METHODS)}; TSN is always there (default: all)",
+        "--methods", nargs="+", choices=METHODS, default=list(DEFAULT), metavar="NAME",
+        help=f"of {', '.join(METHODS)}; TSN is always there (default: {' '.join(DEFAULT)})",
     )  # fmt: skip
     parser.add_argument(
         "--forms", nargs="+", choices=FORM_NAMES, default=["deployment"], metavar="FORM",

@@ -5,6 +5,7 @@ examples:
   python -m benchmarks.litert_streaming --models ACTION --formats int8 --threads 1 --rounds 500
   python -m benchmarks.litert_streaming --backbone resnet50 --input-size 160 --threads 1
   python -m benchmarks.litert_streaming --threads 1 --cpu-time
+  python -m benchmarks.litert_streaming --models TSM STE CE ME ACTION --formats int8 --output stream.json
 
 All files are timed in turn, one frame of each per round, so that other work on the machine affects all of them. A step
 is the run of the file and the copying of its states from its outputs to its inputs. A ratio is the median of the
@@ -22,13 +23,14 @@ from pathlib import Path
 from benchmarks.arguments import add_cpu_time, add_files, add_input_size
 from benchmarks.litert import take_statistics
 from benchmarks.training_step import note, time_in_turn
+from training.methods import METHODS
 
 PLAIN = "plain"
 MODELS = {
-    "ACTION": ("action_net", {}),
-    "ACTION, fixed shift": ("action_net", {"shift": "fixed"}),
-    "TSM": ("tsm", {}),
+    **{name: fields for name, fields in METHODS.items() if name != "TSN"},
+    "ACTION, fixed shift": {"model": "action_net", "shift": "fixed"},
 }
+DEFAULT = ("ACTION", "ACTION, fixed shift", "TSM")
 FORMATS = ("float32", "int8")
 
 
@@ -52,17 +54,12 @@ def make_files(folder, backbone, models, formats, input_size=224, num_classes=27
 
     import keras_action
 
-    builders = {
-        "action_net": keras_action.build_action_net,
-        "tsm": keras_action.build_tsm,
-        "tsn": keras_action.build_tsn,
-    }
     # Large dots: the mean of fine noise is the same everywhere.
     coarse = np.random.default_rng(0).integers(0, 256, (1, frames, 8, 8, 3), "uint8")
     side = -(-input_size // 8)
     clips = coarse.repeat(side, axis=2).repeat(side, axis=3)[:, :, :input_size, :input_size]
     files = {}
-    for name, (kind, options) in {PLAIN: ("tsn", {}), **{name: MODELS[name] for name in models}}.items():
+    for name, fields in {PLAIN: METHODS["TSN"], **{name: MODELS[name] for name in models}}.items():
         for form in formats:
             words = f"{backbone} {name} {form} {input_size}".lower().replace(",", "").split()
             files[name, form] = Path(folder) / f"{'_'.join(words)}.tflite"
@@ -70,7 +67,9 @@ def make_files(folder, backbone, models, formats, input_size=224, num_classes=27
         if not missing:
             continue
         keras.utils.set_random_seed(0)
-        model = builders[kind](backbone, num_classes, input_size=input_size, causal=True, **options)
+        options = dict(fields)
+        builder = getattr(keras_action, f"build_{options.pop('model')}")
+        model = builder(backbone, num_classes, input_size=input_size, causal=True, **options)
         take_statistics(model, clips)
         stream = keras_action.streaming_model(model)
         for form in missing:
@@ -137,8 +136,8 @@ def make_parser():
     )
     parser.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help="(default: mobilenet_v2)")
     parser.add_argument(
-        "--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="NAME",
-        help=f"of {'; '.join(MODELS)} (default: all)",
+        "--models", nargs="+", choices=MODELS, default=list(DEFAULT), metavar="NAME",
+        help=f"of {'; '.join(MODELS)} (default: {'; '.join(DEFAULT)})",
     )  # fmt: skip
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS), help="(default: both)")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N", help="(default: 1 2)")
@@ -146,6 +145,7 @@ def make_parser():
     add_input_size(parser)
     add_cpu_time(parser)
     add_files(parser)
+    parser.add_argument("--output", metavar="FILE", help="write all times as JSON there")
     return parser
 
 
@@ -157,7 +157,9 @@ def main(argv=None):
             f"Received: --rounds {arguments.rounds}, --threads {arguments.threads}"
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    clock = time.process_time if arguments.cpu_time else time.perf_counter
+    from keras_action.utils.files import write_json
+
+    clock, results = time.process_time if arguments.cpu_time else time.perf_counter, []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(arguments.files or temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -173,12 +175,16 @@ def main(argv=None):
             for num_threads in arguments.threads:
                 calls, streams = make_calls(files, form, num_threads)
                 timings = time_in_turn(calls, arguments.rounds, warmup=10, clock=clock)
+                setting = {"backbone": arguments.backbone, "format": form, "threads": num_threads}
+                results += [{**setting, "name": name, "wall": timing.seconds} for name, timing in timings.items()]
                 note("")
                 threads = f"{num_threads} thread{'s' if num_threads > 1 else ''}"
                 print(
                     f"\n{table(f'{arguments.backbone}, {form}, {threads}', timings, files, form, streams)}",
                     flush=True,
                 )
+    if arguments.output:
+        write_json(arguments.output, {"machine": machine(), "of": of, "results": results})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ examples:
   keras-action experiments table1 --train train.csv --val val.csv --recipe egogestar --output runs/table1
   keras-action experiments table3 --train shards/train --val shards/val --seeds 0 1 2 --output runs/table3
   keras-action experiments locations --train train.csv --val val.csv --rows "location 1" --output runs/locations
-  keras-action experiments methods --train train.csv --val val.csv --rows TSM ME ACTION --recipe few_clips \
+  keras-action experiments methods --train train.csv --val val.csv --rows TSM ME ACTION --recipe few_clips \\
       --start-from runs/pretrained --clips-per-class 5 10 all --output runs/few
 
 Each row is trained once for each seed, in OUTPUT/ROW/SEED, and evaluated on --val, with one clip and the centre crop.

@@ -4,7 +4,7 @@ examples:
   keras-action pretrain --output runs/motion
   keras-action pretrain --output runs/motion --weights mobilenet_v2_imagenet.npz --seed 1
   keras-action pretrain --output runs/motion_tsm --method TSM --videos runs/motion/videos
-  keras-action pretrain --output runs/pretrained/ME/1 --method ME --seed 1 --clips-only --videos runs/motion/videos
+  keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --clips-only
 
 Three stages: nine gestures of an open hand, then sixty random paths of a pointing finger; straight to sixty classes,
 the training does not begin. Then streams, joined from clips of 120 paths and of the open hand, for a causal model with
@@ -13,8 +13,8 @@ OUTPUT/videos. An interrupted command resumes with the same command. At the end 
 the classifier in float16: of clips, about 4 MB, and of streams, about 7 MB. No path is near a gesture of EgoGestAR (see
 keras_action.data.render_path). docs/motion_weights.md has the results.
 
-With --clips-only the third stage is left out. `keras-action experiments --start-from runs/pretrained` finds the run of
-the second stage in runs/pretrained/METHOD/SEED.
+With several methods or seeds each model has its own folder OUTPUT/METHOD/SEED, where `keras-action experiments
+--start-from OUTPUT` finds it. --clips-only leaves out the third stage, which models of clips do not need.
 """
 
 import math
@@ -62,12 +62,19 @@ _MEMORY_SHARE = 0.28  # sequences for the first training of the memory, as a sha
 def make_parser():
     parser = program_parser("pretrain", __doc__)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of runs, videos and weights")
-    parser.add_argument("--method", choices=METHODS, default="ACTION", help="default: ACTION")
+    parser.add_argument("--method", nargs="+", choices=METHODS, default=["ACTION"], metavar="NAME",
+        help=f"of {', '.join(METHODS)} (default: ACTION)",
+    )  # fmt: skip
     parser.add_argument(
         "--weights", default="imagenet", metavar="FILE", help="weights of the backbone at the start (default: imagenet)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the training; the videos are always the same (default: 0)"
+        "--seed",
+        nargs="+",
+        type=int,
+        default=[0],
+        metavar="N",
+        help="of the training; the videos are always the same (default: 0)",
     )
     parser.add_argument("--clips-only", action="store_true", help="leave out the stage of streams")
     parser.add_argument("--videos", metavar="FOLDER", help="of an earlier call (default: OUTPUT/videos)")
@@ -203,21 +210,26 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
 
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
-    with exit_on_errors(
-        FloatingPointError, interrupted=f"Interrupted. The same command resumes in {arguments.output}."
-    ):
+    output, paths = Path(arguments.output), []
+    models = [(method, seed) for seed in arguments.seed for method in arguments.method]
+    with exit_on_errors(FloatingPointError, interrupted=f"Interrupted. The same command resumes in {output}."):
+        import keras
+
         from .recipes import load_recipe
 
-        recipe = load_recipe("drawing", [f"weights={arguments.weights}", f"seed={arguments.seed}", *arguments.set])
-        recipe = recipe.replace(**METHODS[arguments.method])
-        paths = pretrain(
-            recipe,
-            arguments.output,
-            streams=None if arguments.clips_only else STREAMS,
-            videos=arguments.videos,
-            clips_share=arguments.clips_share,
-            workers=arguments.workers,
-        )
+        for method, seed in models:
+            recipe = load_recipe("drawing", [f"weights={arguments.weights}", f"seed={seed}", *arguments.set])
+            if len(models) > 1:
+                print(f"\n{method}, seed {seed}", flush=True)
+            paths += pretrain(
+                recipe.replace(**METHODS[method]),
+                output / method / str(seed) if len(models) > 1 else output,
+                streams=None if arguments.clips_only else STREAMS,
+                videos=arguments.videos or output / "videos",
+                clips_share=arguments.clips_share,
+                workers=arguments.workers,
+            )
+            keras.backend.clear_session()
     for path in paths:
         print(f"Motion weights: {path}, {path.stat().st_size / 1e6:.2f} MB")
 

@@ -62,17 +62,20 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
             np.testing.assert_array_equal(again, before)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_can_be_pretrained_for_clips_alone(method, tmp_path, monkeypatch):
+def test_every_method_and_seed_has_its_folder(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(pretrain, "pretrain", lambda *arguments, **options: calls.append((*arguments, options)) or [])
-    pretrain.main(["--output", str(tmp_path), "--method", method, "--clips-only", "--seed", "2", "--set", "epochs=1"])
-    ((recipe, _, options),) = calls
-    assert options["streams"] is None and (recipe.seed, recipe.epochs) == (2, 1)
-    assert {name: getattr(recipe, name) for name in METHODS[method]} == METHODS[method]
-    expected = {"TSM": "tsm", "ACTION": "action_net", "CE": "action_net_ce", "shift": "tsm_learnable_shift"}
-    if method in expected:
-        assert pretrain.weights_name(recipe) == f"mobilenet_v2_{expected[method]}"
+    arguments = ["--output", str(tmp_path), "--clips-only", "--set", "epochs=1"]
+    pretrain.main([*arguments, "--method", *METHODS, "--seed", "1", "2"])
+    pretrain.main([*arguments, "--method", "ME", "--seed", "3"])
+    expected = [(method, seed, tmp_path / method / str(seed)) for seed in (1, 2) for method in METHODS]
+    names = {"TSM": "tsm", "ACTION": "action_net", "CE": "action_net_ce", "shift": "tsm_learnable_shift"}
+    for (recipe, folder, options), (method, seed, path) in zip(calls, [*expected, ("ME", 3, tmp_path)], strict=True):
+        assert (folder, recipe.seed, recipe.epochs) == (path, seed, 1)
+        assert options["streams"] is None and options["videos"] == tmp_path / "videos"
+        assert {name: getattr(recipe, name) for name in METHODS[method]} == METHODS[method]
+        if method in names:
+            assert pretrain.weights_name(recipe) == f"mobilenet_v2_{names[method]}"
 
 
 def test_a_missing_file_of_weights_is_an_error(tmp_path):
