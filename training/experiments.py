@@ -148,7 +148,8 @@ def own_recipe(recipe, fields, training):
     if training.start_from is None:
         return recipe
     needed, found = _architecture(recipe), _architecture(read_description(training.start_from)[0])
-    differences = [f"{name}={found[name]!r}, not {needed[name]!r}" for name in needed if found[name] != needed[name]]
+    pairs = [(name, found.get(name), value) for name, value in needed.items()]
+    differences = [f"{name}={other!r}, not {value!r}" for name, other, value in pairs if other != value]
     if differences:
         raise ValueError(
             f"The run that {training.row!r} starts from must be of the same model. Received: {training.start_from} "

@@ -3,7 +3,7 @@
 # Name → fields of its recipe. "shift" is TSM with the learnable shift of ACTION-Net, which precedes each path.
 METHODS = {
     "TSN": {"model": "tsn"},
-    "TSM": {"model": "tsm", "shift": "fixed"},
+    "TSM": {"model": "tsm"},
     "shift": {"model": "tsm", "shift": "learnable"},
     "STE": {"model": "action_net", "paths": ("ste",)},
     "CE": {"model": "action_net", "paths": ("ce",)},

@@ -123,7 +123,7 @@ def starts(*arguments):
     return [training.start_from for training in experiments.plan(*arguments)]
 
 
-def test_rows_start_from_their_own_models(tmp_path):
+def test_rows_start_from_their_own_models(tiny_backbone, tmp_path):
     for run in ("TSN/0", "TSN/2", "location_1/1", "location_1/10", "ME/5/hands", "ME/5/paths"):
         pretrained(tmp_path / run, int(run.split("/")[1]))
     assert starts(["TSN"], [0, 2], tmp_path) == [str(tmp_path / "TSN" / seed) for seed in "02"]
@@ -141,7 +141,7 @@ def test_rows_start_from_their_own_models(tmp_path):
         ("TSN", 3, "A run to start from must be finished. Received: .*3 with 2 of 3 epochs"),
     ],
 )
-def test_a_missing_pretrained_model_is_an_error_before_anything_is_read(tmp_path, row, seed, message):
+def test_a_missing_pretrained_model_is_an_error_before_anything_is_read(tiny_backbone, tmp_path, row, seed, message):
     pretrained(tmp_path / "TSN" / "0")
     pretrained(tmp_path / "TSN" / "2")  # a copy
     pretrained(tmp_path / "TSN" / "3", seed=3, finished=False)
@@ -160,7 +160,7 @@ def test_a_missing_pretrained_model_is_an_error_before_anything_is_read(tmp_path
         ("ACTION", {"shift": "learnable", "paths": ("me", "ste", "ce")}, None),
     ],
 )
-def test_a_pretrained_model_of_another_method_is_an_error(tmp_path, row, fields, message):
+def test_a_pretrained_model_of_another_method_is_an_error(tiny_backbone, tmp_path, row, fields, message):
     pretrained(tmp_path / row / "0", **fields)
     (training,) = experiments.plan([row], [0], tmp_path)
     recipe = tiny.recipe(weights="motion")
@@ -172,7 +172,7 @@ def test_a_pretrained_model_of_another_method_is_an_error(tmp_path, row, fields,
         experiments.own_recipe(recipe, METHODS[row], training)
 
 
-def test_each_seed_from_each_pretrained_model(tmp_path):
+def test_each_seed_from_each_pretrained_model(tiny_backbone, tmp_path):
     for run in ("TSN/0", "TSN/1", "TSM/0", "TSM/1"):
         pretrained(tmp_path / run, int(run[-1]))
     trainings = experiments.plan(["TSN", "TSM"], [0, 1], tmp_path, [0, 1])
@@ -209,7 +209,7 @@ def test_the_table_counts_pretrained_models(tiny_backbone, tmp_path):
 
 @pytest.mark.usefixtures("eager")
 def test_clips_of_each_class_after_the_stages_of_pretrain(tiny_backbone, tmp_path, capsys):
-    stages = (pretrain.Stage("hands", "hand", 2, 1), pretrain.Stage("paths", "path", 2, 1, num_paths=2))
+    stages = (pretrain.Stage("hands", "hand", 2, 1), pretrain.Stage("paths", "path", 2, 1, num_paths=3))
     for row in ("TSM", "ME"):
         for seed in (0, 1):
             recipe = tiny.recipe(seed=seed, epochs=1).replace(**METHODS[row])
