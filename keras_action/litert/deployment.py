@@ -7,6 +7,7 @@ from keras import ops
 from keras_action.layers import Action, ReverseChannels, StreamingStep, TemporalMemory, TemporalShift
 from keras_action.layers.excitation import Excitation
 from keras_action.litert.inference_action import InferenceAction
+from keras_action.litert.inference_pooling import InferencePooling, is_replaced
 from keras_action.litert.inference_step import InferenceStep
 from keras_action.models.graph import Graph
 from keras_action.models.insertion import as_functional, copy_layer, finalize_normalizations, uncompiled
@@ -21,6 +22,7 @@ def deployment_model(model):
       precomputed.
     - If RGB frames are normalised before a convolution, the scale and the order of the channels become part of its
       kernel. Only the addition of a constant to each channel remains.
+    - Average pooling, and pooling of single pixels, becomes a depthwise convolution.
 
     All other layers are copied. `model` does not change.
 
@@ -52,6 +54,8 @@ def deployment_model(model):
             return (InferenceStep if isinstance(layer, StreamingStep) else InferenceAction).like(layer)
         if isinstance(layer, TemporalMemory):  # without a loop, which the delegate does not support
             return copy_layer(layer, {"unroll": True})
+        if is_replaced(layer):
+            return InferencePooling.like(layer)
         return folded[layer.name][0] if layer.name in folded else copy_layer(layer)
 
     copy = keras.models.clone_model(uncompiled(model), clone_function=clone)

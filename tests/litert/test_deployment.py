@@ -4,8 +4,10 @@ import pytest
 
 from keras_action import build_action_net, build_tsm, build_tsn
 from keras_action.layers import Action, ReverseChannels, TemporalShift
+from keras_action.litert import LiteRTModel, convert
 from keras_action.litert.deployment import AddToChannels, deployment_model
 from keras_action.litert.inference_action import InferenceAction
+from keras_action.litert.inference_pooling import InferencePooling
 from keras_action.models.backbones import BACKBONES, Backbone, Preprocessing, Variant
 from tests import tiny
 from tests.test_case import assert_close, numpy, randomise
@@ -152,6 +154,61 @@ def test_only_what_a_convolution_can_take_over_is_folded(make_layers, folds):
     frames = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
     deployed = assert_same_function(model, frames)
     assert any(isinstance(layer, keras.layers.Rescaling) for layer in deployed.layers) != folds
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9)], ids=str)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.AveragePooling2D(2),
+        keras.layers.AveragePooling2D(3, 1, padding="same"),
+        keras.layers.AveragePooling2D(3, 2, padding="same"),
+        keras.layers.AveragePooling2D((2, 4), 3, padding="same"),
+        keras.layers.AveragePooling2D(1, 2),
+        keras.layers.MaxPooling2D(1, 2),
+    ],
+    ids=lambda layer: f"{type(layer).__name__}-{layer.pool_size}-{layer.strides}-{layer.padding}",
+)
+def test_means_and_pooling_of_single_pixels_become_convolutions(layer, size):
+    inputs = keras.Input((*size, 3))
+    model = keras.Model(inputs, type(layer).from_config(layer.get_config())(inputs))
+    frames = np.random.default_rng(0).normal(size=(2, *size, 3)).astype("float32")
+    deployed = assert_same_function(model, frames)
+    assert isinstance(deployed.layers[-1], InferencePooling)
+    assert deployed.output_shape == model.output_shape
+    assert deployed.layers[-1].compute_output_shape((None, *size, 3)) == model.output_shape
+    copy = InferencePooling.from_config(deployed.layers[-1].get_config())
+    np.testing.assert_array_equal(numpy(copy(frames)), numpy(deployed(frames)))
+
+
+@pytest.mark.parametrize("layer", [keras.layers.MaxPooling2D(2), keras.layers.AveragePooling2D(2, (1, 2))])
+def test_other_pooling_stays(layer):
+    inputs = keras.Input((8, 8, 3))
+    assert type(deployment_model(keras.Model(inputs, layer(inputs))).layers[-1]) is type(layer)
+
+
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+def test_xnnpack_computes_a_file_with_pooling_in_one_part(quantization, monkeypatch, tmp_path):
+    """It has no mean without the padding, none in int8, and no pooling of single pixels."""
+
+    def pools(input_shape, include_top, weights):
+        backbone = bottlenecks(input_shape, include_top, weights)
+        x = backbone.output
+        for layer in (
+            keras.layers.AveragePooling2D(3, 1, padding="same"),
+            keras.layers.MaxPooling2D(1, 2),
+            keras.layers.AveragePooling2D(2),
+        ):
+            x = layer(x)
+        return keras.Model(backbone.input, x)
+
+    monkeypatch.setitem(BACKBONES, "bottlenecks", Backbone(pools, BACKBONES["bottlenecks"].variants))
+    model, clips = make(build_tsn)
+    report = convert(model, tmp_path / "model.tflite", quantization, representative_clips=clips)
+    assert report.summary.partitions.count == 1
+    expected = numpy(model(clips, training=False))
+    atol = {"float32": 1e-4, "int8": 0.05}[quantization] * np.abs(expected).max()
+    np.testing.assert_allclose(LiteRTModel(tmp_path / "model.tflite")(clips), expected, atol=atol)
 
 
 def test_frames_that_others_see_too_stay_normalised():

@@ -54,8 +54,6 @@ OTHERS = {
 }
 SIZES = {"inception_v3": 75, "inception_resnet_v2": 75, "xception": 71}
 PAPER = ["mobilenet_v2", "resnet50", "bn_inception"]
-# Their pooling (of 1 × 1 pixels with stride 2; average pooling that does not count the padding) is not in XNNPACK.
-SEVERAL_PARTITIONS = ["nasnet_large", "nasnet_mobile", "resnet50_v2", "resnet101_v2", "resnet152_v2"]
 # Computed by default: own normalisation, LayerScale, hard activations, and pre-activation. MobileNetV2 is trained and
 # saved too. The slow tests train and save all.
 COMPUTED = ["efficientnet_b0", "convnext_tiny", "mobilenet_v3_small", "resnet50_v2"]
@@ -143,18 +141,28 @@ def test_litert_file_computes_what_keras_does(name, tmp_path):
     # Statistics of maps of more than one pixel: else values grow from block to block, and rounding with them.
     model = build(name, batch_norm_momentum=0.0, input_size=96)
     model(clips(model, seed=1), training=True)
-    options = {}
-    if name in SEVERAL_PARTITIONS:
-        with pytest.raises(keras_action.litert.ConversionError, match=r"XNNPACK computes it in \d+ parts, not in 1"):
-            keras_action.litert.convert(model, tmp_path / "model.tflite")
-        options = {"max_partitions": None}
-    keras_action.litert.convert(model, tmp_path / "model.tflite", **options)
+    keras_action.litert.convert(model, tmp_path / "model.tflite")
     x = clips(model, batch=1)
     logits = keras_action.litert.LiteRTModel(tmp_path / "model.tflite")(x)
     expected = model.predict(x, verbose=0)
     # A deep network of random weights magnifies rounding: by how much, a change in the last digits of the input says.
     rounding = np.abs(model.predict(x * np.float32(1 + 1e-6), verbose=0) - expected).max()
     assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max() + rounding
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_xnnpack_computes_the_int8_file_in_one_part(name, tmp_path):
+    pytest.importorskip("ai_edge_quantizer", reason="pip install ai-edge-quantizer")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("LiteRT files are made with TensorFlow")
+    model = build(name, batch_norm_momentum=0.0, input_size=96)
+    model(clips(model, seed=1), training=True)
+    samples = clips(model, seed=2)
+    report = keras_action.litert.convert(model, tmp_path / "model.tflite", "int8", representative_clips=samples)
+    assert report.summary.partitions.count == 1
+    logits = keras_action.litert.LiteRTModel(tmp_path / "model.tflite")(samples)
+    assert np.corrcoef(logits.ravel(), model.predict(samples, verbose=0).ravel())[0, 1] > 0.9
 
 
 # For MobileNetV2 there is such a test in test_builder.py.
