@@ -89,7 +89,7 @@ class ClipForm:
 
     def run(self, file, clip):
         """The logits of a file for one of the recordings."""
-        return LiteRTModel(file, runtime="interpreter")(clip)
+        return LiteRTModel(file)(clip)
 
 
 class StreamForm:
@@ -121,7 +121,7 @@ class StreamForm:
 
     def run(self, file, frames):
         """The logits of a file for the first frames of one of the recordings."""
-        step = LiteRTStream(file, runtime="interpreter")
+        step = LiteRTStream(file)
         return [step(frame) for frame in frames[:_CHECKED_FRAMES]]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_action.litert.file import LiteRTFile
 from keras_action.litert.metadata import metadata_of
-from keras_action.litert.runtime import open_runtime
+from keras_action.litert.runtime import Runtime
 from keras_action.utils.signature import CLIP, LOGITS, SIGNATURE
 
 
@@ -15,9 +15,6 @@ class LiteRTModel:
         path: Path of a `.tflite` file that takes clips, written by
             `keras_action.litert.convert`; or a `LiteRTFile`.
         num_threads: Number of threads.
-        runtime: `"compiled"` for LiteRT's `CompiledModel`, `"interpreter"` for its
-            `Interpreter`, or `None` for the first if it can run the file, otherwise
-            the second. Both give the same values.
 
     Attributes:
         path: As given.
@@ -46,7 +43,7 @@ class LiteRTModel:
     'swipe_left'
     """
 
-    def __init__(self, path, num_threads=1, runtime=None):
+    def __init__(self, path, num_threads=1):
         file = LiteRTFile.read(path)
         self.path = file.name
         self.metadata = metadata_of(file)
@@ -55,7 +52,7 @@ class LiteRTModel:
                 f"{file.name} must have the signature {SIGNATURE} from `clip` to `logits`. "
                 f"Received: from {list(file.inputs)} to {list(file.outputs)}"
             )
-        self._runtime = open_runtime(file, num_threads, runtime)
+        self._runtime = Runtime(file, num_threads)
         clip, self._logits = file.tensor(file.inputs[CLIP]), file.tensor(file.outputs[LOGITS])
         self.dtype = np.dtype(clip.dtype)
         self.input_shape = (None, *clip.shape[1:])

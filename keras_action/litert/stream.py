@@ -5,7 +5,7 @@ import numpy as np
 from keras_action.litert.file import LiteRTFile
 from keras_action.litert.metadata import metadata_of
 from keras_action.litert.model import as_pixels
-from keras_action.litert.runtime import open_runtime
+from keras_action.litert.runtime import Runtime
 from keras_action.utils.signature import FRAME, LOGITS, SIGNATURE, STATE, is_state
 
 # State of a model of `streaming_model(…, average_over=n)`: the logits of the last n − 1 frames.
@@ -22,9 +22,6 @@ class LiteRTStream:
         path: Path of a `.tflite` file written by `keras_action.litert.convert` from a model of
             `keras_action.streaming_model`; or a `LiteRTFile`.
         num_threads: Number of threads.
-        runtime: `"compiled"` for LiteRT's `CompiledModel`, `"interpreter"` for its
-            `Interpreter`, or `None` for the first if it can run the file, otherwise
-            the second. Both give the same values.
 
     Attributes:
         path: As given.
@@ -53,7 +50,7 @@ class LiteRTStream:
     >>> stream.reset()  # before another video
     """
 
-    def __init__(self, path, num_threads=1, runtime=None):
+    def __init__(self, path, num_threads=1):
         file = LiteRTFile.read(path)
         self.path = file.name
         self.metadata = metadata_of(file)
@@ -71,7 +68,7 @@ class LiteRTStream:
                     f"{file.name} must take and return a state in the same form. Received: {name}, {taken} as input, "
                     f"{given} as output"
                 )
-        self._runtime = open_runtime(file, num_threads, runtime)
+        self._runtime = Runtime(file, num_threads)
         frame, self._logits = file.tensor(file.inputs[FRAME]), file.tensor(file.outputs[LOGITS])
         self.dtype = np.dtype(frame.dtype)
         self.frame_shape = frame.shape[1:]
