@@ -6,6 +6,8 @@ import threading
 
 import numpy as np
 
+from keras_action.utils.lazy import tensorflow as tf
+
 _MIXING = ("CutMix", "FourierMix", "MixUp", "Mosaic")
 
 
@@ -47,7 +49,6 @@ class ClipAugmentation:
 
     def __init__(self, layer):
         import keras
-        import tensorflow as tf
 
         if keras.backend.backend() != "tensorflow":
             # Some of Keras' layers use the backend's operations even inside tf.data.
@@ -71,8 +72,6 @@ class ClipAugmentation:
         self._graph = tf.function(self._apply)
 
     def __call__(self, clip, seed):
-        import tensorflow as tf
-
         clip = tf.convert_to_tensor(clip)
         # In a graph always: draws are numbered as they are met, and only a graph meets those of branches not taken.
         apply = self._graph if tf.executing_eagerly() else self._apply
@@ -82,8 +81,6 @@ class ClipAugmentation:
         return tf.ensure_shape(tf.cast(frames, clip.dtype), (clip.shape[0], None, None, clip.shape[3]))
 
     def _frame_by_frame(self, frames, seed):
-        import tensorflow as tf
-
         training = {"training": True} if self._takes_training else {}
 
         def augment(frame):
@@ -94,7 +91,6 @@ class ClipAugmentation:
 
     def _all_at_once(self, frames, seed):
         import keras
-        import tensorflow as tf
 
         def repeat(value):
             # What is drawn for a batch of one image has it as first axis.
@@ -126,8 +122,6 @@ class ClipAugmentation:
 
     def _check(self):
         """Raises an error unless equal frames stay equal, and the same seed gives the same result."""
-        import tensorflow as tf
-
         clip, seeds = _probes()
         still = tf.repeat(clip[:1], len(clip), axis=0)
         # Building a layer may draw, so it must not be part of the first graph.
@@ -146,8 +140,6 @@ class ClipAugmentation:
 
     def _try_all_at_once(self):
         """Applies the layer to all frames at once from now on, if the result is that of frame by frame."""
-        import tensorflow as tf
-
         clip, seeds = _probes()
         slow, fast = tf.function(self._frame_by_frame), tf.function(self._all_at_once)
         try:
@@ -167,7 +159,6 @@ def _parts(layer):
 def _stand_in(source, draws):
     """The replacement of a source of random numbers, which returns `draws`; `None` for any other value."""
     import keras
-    import tensorflow as tf
 
     if isinstance(source, keras.random.SeedGenerator | tf.random.Generator):
         return draws
@@ -183,15 +174,12 @@ def _stand_in(source, draws):
 
 def _probes():
     """A small clip of three different frames, and seeds."""
-    import tensorflow as tf
-
     coarse = np.random.default_rng(0).uniform(0, 255, (3, 8, 8, 3)).astype(np.float32)
     return tf.image.resize(coarse, (32, 32)), tf.constant([[1, number] for number in range(4)])
 
 
 def _make_draws(seed):
     import keras
-    import tensorflow as tf
 
     class Draws(keras.random.SeedGenerator):
         """Replaces the generators of Keras and TensorFlow; its n-th draw is a function of seed and n."""

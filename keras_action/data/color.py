@@ -1,5 +1,7 @@
 """Random changes of the colours of a clip in TensorFlow, inside `tf.data`."""
 
+from keras_action.utils.lazy import tensorflow as tf
+
 
 def color_jitter(clip, seed, strength=0.2):
     """Randomly changes brightness, contrast and saturation, with the same factors for all frames.
@@ -16,8 +18,6 @@ def color_jitter(clip, seed, strength=0.2):
     Raises:
         ValueError: If `strength` is not in [0, 1].
     """
-    import tensorflow as tf
-
     if not 0 <= strength <= 1:
         raise ValueError(f"`strength` must be in [0, 1]. Received: strength={strength}")
     factors = tf.random.stateless_uniform((3,), seed, 1 - strength, 1 + strength)

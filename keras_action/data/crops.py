@@ -7,6 +7,7 @@ shape (2,): the same seed gives the same crop.
 import numpy as np
 
 from keras_action.data.resizing import resize
+from keras_action.utils.lazy import tensorflow as tf
 
 # As in TSN, a crop within this many pixels of the target size is cut at the target size, and not scaled.
 _SNAP = 3
@@ -43,8 +44,6 @@ def multi_scale_corner_crop(clip, size, seed, scales=(1, 0.875, 0.75, 0.66), max
 
     - [Temporal Segment Networks](https://arxiv.org/abs/1608.00859), section 3.2
     """
-    import tensorflow as tf
-
     size = as_pair(size)
     clip = tf.convert_to_tensor(clip)
     return cut(clip, *corner_window(tf.shape(clip)[1:3], size, seed, scales, max_distortion), size)
@@ -65,8 +64,6 @@ def corner_window(space, size, seed, scales=(1, 0.875, 0.75, 0.66), max_distorti
     Returns:
         Two int32 tensors of shape (2,): top and left of the window, and its height and width.
     """
-    import tensorflow as tf
-
     if not scales or not all(0 < scale <= 1 for scale in scales):
         raise ValueError(f"`scales` must be in (0, 1]. Received: scales={scales}")
     seeds = tf.random.split(tf.convert_to_tensor(seed, tf.int32), 2)
@@ -118,8 +115,6 @@ def center_crop(clip, size, resize_to=None):
     >>> center_crop(clip, 56, resize_to=64).shape
     TensorShape([8, 56, 56, 3])
     """
-    import tensorflow as tf
-
     size = as_pair(size)
     clip = tf.convert_to_tensor(clip)
     return cut(clip, *center_window(tf.shape(clip)[1:3], size, resize_to), size)
@@ -127,8 +122,6 @@ def center_crop(clip, size, resize_to=None):
 
 def center_window(space, size, resize_to=None):
     """The window of `center_crop`; see `corner_window` for arguments and results."""
-    import tensorflow as tf
-
     if resize_to is not None and resize_to < max(size):
         raise ValueError(
             f"`resize_to` must be at least as large as `size`. Received: resize_to={resize_to}, size={size}"
@@ -161,8 +154,6 @@ def resize_short_side(clip, size):
     >>> resize_short_side(clip, 60).shape
     TensorShape([8, 60, 80, 3])
     """
-    import tensorflow as tf
-
     size = _one(size)
     clip = tf.convert_to_tensor(clip)
     space = tf.shape(clip)[1:3]
@@ -202,8 +193,6 @@ def three_crops(clip, size=256, resize_to=None):
 
     - [ACTION-Net](https://github.com/V-Sense/ACTION-Net), `test_jester_8f.sh`, `test_sthv2_8f.sh`
     """
-    import tensorflow as tf
-
     size = _one(size)
     resize_to = size if resize_to is None else resize_to
     if resize_to < size:
@@ -237,8 +226,6 @@ def _one(size):
 
 def cut(clip, offset, crop, size):
     """The window of height and width `crop` at `offset`, resized to `size` bilinearly, with half-pixel centres."""
-    import tensorflow as tf
-
     part = clip[:, offset[0] : offset[0] + crop[0], offset[1] : offset[1] + crop[1]]
     same = tf.reduce_all(tf.equal(crop, size))
     result = tf.cond(same, lambda: part, lambda: resize(part, size))

@@ -4,6 +4,8 @@ import contextlib
 import threading
 import warnings
 
+from keras_action.utils.lazy import tensorflow as tf
+
 
 class TooManyFailuresError(RuntimeError):
     """More clips of a data set can't be decoded than its `FailureLog` allows."""
@@ -96,8 +98,6 @@ def failure_log(failures, total):
 @contextlib.contextmanager
 def plain_failures(*logs):
     """A context that raises the `TooManyFailuresError` of a log in place of the `tf.errors.OpError` of `tf.data`."""
-    import tensorflow as tf
-
     try:
         yield
     except tf.errors.OpError:

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_action.data.datasets.official import class_names
 from keras_action.data.synthetic.dataset import SYNTHETIC_GESTURES, TIME_REVERSED_PAIRS
+from keras_action.utils.lazy import tensorflow as tf
 
 # Class pairs exchanged by a horizontal flip. All other classes of these data sets keep their label.
 FLIP_PAIRS = (
@@ -174,8 +175,6 @@ def random_reversal(clip, label, seed, ids, probability=0.5):
 
 
 def _random_exchange(clip, label, seed, ids, probability, axis, how):
-    import tensorflow as tf
-
     ids = np.asarray(ids, np.int64)
     maker = {"mirrored": "flip_label_map", "reversed": "reversal_label_map"}[how]
     allowed = np.flatnonzero(ids >= 0)

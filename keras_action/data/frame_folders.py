@@ -12,6 +12,7 @@ import re
 import numpy as np
 
 from keras_action.data.decoding import DecodingError
+from keras_action.utils.lazy import tensorflow as tf
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -117,8 +118,6 @@ def _is_frame(name):
 
 def decode_images(files, contents, short_side):
     """Pictures of equal size, uint8 (height, width, 3), of the contents of image files."""
-    import tensorflow as tf
-
     # These operations have no GPU kernel: without this, bytes would be copied to the GPU and back.
     with tf.device("CPU:0"):
         pictures, size, target = [], None, None

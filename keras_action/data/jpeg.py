@@ -9,6 +9,7 @@ files) are decoded in Python, where an error names its file and costs one clip.
 import re
 
 from keras_action.data.resizing import resize
+from keras_action.utils.lazy import tensorflow as tf
 
 _END, _SCAN = b"\xff\xd9", b"\xff\xda"
 _DCT = "INTEGER_ACCURATE"
@@ -62,7 +63,6 @@ def decode_window(jpegs, offset, crop, size):
     Returns:
         A uint8 tensor of shape (T, height, width, 3).
     """
-    import tensorflow as tf
 
     def decode(ratio):
         window = tf.concat([offset // ratio, crop // ratio], 0)
@@ -85,7 +85,6 @@ def decode_whole(jpegs, space, short_side):
     Returns:
         A uint8 tensor of shape (N, h, w, 3).
     """
-    import tensorflow as tf
 
     def decode(ratio):
         return tf.map_fn(
@@ -99,21 +98,15 @@ def decode_whole(jpegs, space, short_side):
 
 def _ratio(side, least):
     """The place in `_RATIOS` of the largest at which `side` keeps at least `least` pixels."""
-    import tensorflow as tf
-
     enough = [tf.reduce_all(side // ratio >= least) for ratio in _RATIOS[1:]]
     return tf.reduce_sum(tf.cast(tf.stack(enough), tf.int32))
 
 
 def _switch(place, decode):
-    import tensorflow as tf
-
     return tf.switch_case(place, [lambda ratio=ratio: decode(ratio) for ratio in _RATIOS])
 
 
 def _decoded_size(content):
-    import tensorflow as tf
-
     try:
         with tf.device("CPU:0"):
             return tuple(tf.io.decode_jpeg(content, channels=3).shape[:2])

@@ -7,6 +7,8 @@ box of fractional size, but cuts one of whole pixels.
 
 import numpy as np
 
+from keras_action.utils.lazy import tensorflow as tf
+
 
 def mixup(clips, labels, seed, alpha=0.2):
     """Blends each clip of a batch with another one, frame by frame, and the labels in the same proportion.
@@ -34,8 +36,6 @@ def mixup(clips, labels, seed, alpha=0.2):
 
     - [mixup](https://arxiv.org/abs/1710.09412)
     """
-    import tensorflow as tf
-
     clips, labels, other_clips, other_labels, share, _ = _prepare(clips, labels, seed, alpha)
     # x + (1 - share) (y - x): one product per pixel, and exactly x where x = y.
     weight = (1 - share)[:, None, None, None, None]
@@ -68,8 +68,6 @@ def cutmix(clips, labels, seed, alpha=1.0):
 
     - [CutMix](https://arxiv.org/abs/1905.04899)
     """
-    import tensorflow as tf
-
     clips, labels, other_clips, other_labels, share, seed = _prepare(clips, labels, seed, alpha)
     sides = tf.cast(tf.shape(clips)[2:4], tf.float32)
     centers = tf.random.stateless_uniform((tf.shape(clips)[0], 2), seed) * sides
@@ -101,7 +99,6 @@ def mix_batch(clips, labels, seed, mixup_alpha=0.0, cutmix_alpha=0.0):
     Returns:
         Clips and labels of the same shapes and types.
     """
-    import tensorflow as tf
 
     def mixed_up():
         return mixup(clips, labels, seed, mixup_alpha)
@@ -117,8 +114,6 @@ def mix_batch(clips, labels, seed, mixup_alpha=0.0, cutmix_alpha=0.0):
 
 def _prepare(clips, labels, seed, alpha):
     """Clips and labels, those to mix them with, the share (B,) of each clip, and a seed for further draws."""
-    import tensorflow as tf
-
     if not (np.isfinite(alpha) and alpha > 0):
         raise ValueError(f"`alpha` must be above 0. Received: alpha={alpha}")
     clips, labels = tf.convert_to_tensor(clips), tf.convert_to_tensor(labels)
@@ -142,7 +137,5 @@ def _prepare(clips, labels, seed, alpha):
 
 
 def _mix_labels(labels, other_labels, share):
-    import tensorflow as tf
-
     share = tf.cast(share, labels.dtype)[:, None]
     return share * labels + (1 - share) * other_labels

@@ -11,6 +11,7 @@ from keras_action.data.randaugment import rand_augment
 from keras_action.data.reading import ClipReader, Frames
 from keras_action.data.sampling import sample_clips, sampling_method
 from keras_action.data.settings import Augmentation, Cropping, Reading
+from keras_action.utils.lazy import tensorflow as tf
 
 _CACHE_BYTES = 1024**3  # of finished clips, in evaluation
 
@@ -111,8 +112,6 @@ def training_dataset(
 
     - [Temporal Segment Networks](https://arxiv.org/abs/1608.00859), sections 3.1 and 3.2
     """
-    import tensorflow as tf
-
     size = crops.as_pair(input_size)
     per_update = batch_size * gradient_accumulation_steps
     per_epoch = steps_per_epoch(len(annotations), per_update) * per_update
@@ -186,8 +185,6 @@ def training_dataset(
 
 def _make_augment(augmentation, clip_augmentation, labels, shape):
     """A function from a clip, its label and five seeds to the augmented clip and its label."""
-    import tensorflow as tf
-
     flips = reversals = None
     if augmentation.flip:
         flips = _label_map("flip_pairs", flip_label_map, labels, augmentation.flip_pairs)
@@ -271,8 +268,6 @@ def evaluation_dataset(
     logits = model.predict(dataset.map(lambda clips, labels, weights: clips))
     ```
     """
-    import tensorflow as tf
-
     size, short_side = crops.as_pair(input_size), cropping.short_side
     if num_crops not in (1, 3) or (num_crops == 3 and (size[0] != size[1] or not cropping.crop_to_aspect_ratio)):
         raise ValueError(
@@ -333,8 +328,6 @@ _FRAMES = ("string", "uint8", "int32")  # types of the parts of `Frames`
 
 def _cut(frames, may_be_jpegs, num_frames, size, window):
     """The frames in the window that a function returns for their height and width, scaled to `size`."""
-    import tensorflow as tf
-
     jpegs, pixels, space = frames
     offset, crop = window(tf.ensure_shape(space, (2,)))
 
@@ -352,8 +345,6 @@ def _cut(frames, may_be_jpegs, num_frames, size, window):
 
 def _whole(frames, may_be_jpegs, num_frames, short_side):
     """The whole frames; JPEGs are decoded no smaller than `short_side` needs."""
-    import tensorflow as tf
-
     jpegs, pixels, space = frames
     clip = pixels
     if may_be_jpegs:

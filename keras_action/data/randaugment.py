@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from keras_action.utils.lazy import tensorflow as tf
+
 _FILL = 128.0  # grey of the pixels from outside the frame
 _LUMA = ((0.299,), (0.587,), (0.114,))
 
@@ -45,8 +47,6 @@ def rand_augment(clip, seed, num_ops=2, magnitude=0.3):
     - [RandAugment](https://arxiv.org/abs/1909.13719)
     - [AutoAugment](https://arxiv.org/abs/1805.09501), table 6: the ranges
     """
-    import tensorflow as tf
-
     if num_ops < 0 or int(num_ops) != num_ops:
         raise ValueError(f"`num_ops` must be a whole number, 0 or more. Received: num_ops={num_ops}")
     if not 0 <= magnitude <= 1:
@@ -70,8 +70,6 @@ def _identity(clip, magnitude, sign):
 
 
 def _auto_contrast(clip, magnitude, sign):
-    import tensorflow as tf
-
     pixels = tf.cast(clip, tf.float32)
     low, high = tf.reduce_min(pixels, (0, 1, 2)), tf.reduce_max(pixels, (0, 1, 2))
     stretched = (pixels - low) * 255 / tf.maximum(high - low, 1)
@@ -79,8 +77,6 @@ def _auto_contrast(clip, magnitude, sign):
 
 
 def _equalize(clip, magnitude, sign):
-    import tensorflow as tf
-
     channels = []
     for values in tf.unstack(tf.cast(clip, tf.int32), axis=-1):
         below = tf.cumsum(tf.math.bincount(tf.reshape(values, [-1]), minlength=256, maxlength=256))
@@ -93,15 +89,11 @@ def _equalize(clip, magnitude, sign):
 
 
 def _solarize(clip, magnitude, sign):
-    import tensorflow as tf
-
     threshold = round(256 * (1 - magnitude))
     return tf.where(tf.cast(clip, tf.int32) < threshold, clip, 255 - clip)
 
 
 def _posterize(clip, magnitude, sign):
-    import tensorflow as tf
-
     dropped = round(4 * magnitude)
     return tf.bitwise.bitwise_and(clip, tf.constant(256 - 2**dropped, tf.uint8))
 
@@ -111,20 +103,14 @@ def _brightness(clip, magnitude, sign):
 
 
 def _contrast(clip, magnitude, sign):
-    import tensorflow as tf
-
     return _blend(clip, lambda pixels: tf.reduce_mean(tf.tensordot(pixels, tf.constant(_LUMA), 1)), magnitude, sign)
 
 
 def _saturation(clip, magnitude, sign):
-    import tensorflow as tf
-
     return _blend(clip, lambda pixels: tf.tensordot(pixels, tf.constant(_LUMA), 1), magnitude, sign)
 
 
 def _sharpness(clip, magnitude, sign):
-    import tensorflow as tf
-
     def smooth(pixels):
         kernel = np.ones((3, 3, 3, 1), np.float32)
         kernel[1, 1] = 5
@@ -136,16 +122,12 @@ def _sharpness(clip, magnitude, sign):
 
 def _blend(clip, degenerate, magnitude, sign):
     """Interpolates or extrapolates from `degenerate(pixels)` to the pixels, by the factor 1 ± 0.9 magnitude."""
-    import tensorflow as tf
-
     pixels = tf.cast(clip, tf.float32)
     other = degenerate(pixels)
     return _to_uint8(other + (1 + 0.9 * magnitude * sign) * (pixels - other))
 
 
 def _rotate(clip, magnitude, sign):
-    import tensorflow as tf
-
     angle = sign * magnitude * math.radians(30)
     cos, sin = tf.cos(angle), tf.sin(angle)
     return _project(clip, [[cos, -sin], [sin, cos]])
@@ -169,8 +151,6 @@ def _translate_y(clip, magnitude, sign):
 
 def _project(clip, matrix, shift=(0, 0)):
     """Takes each pixel (x, y), relative to the centre, from matrix · (x, y) + shift, shift as a fraction of a side."""
-    import tensorflow as tf
-
     height, width = tf.unstack(tf.cast(tf.shape(clip)[1:3], tf.float32))
     center_x, center_y = (width - 1) / 2, (height - 1) / 2
     (a, b), (c, d) = [[tf.cast(value, tf.float32) for value in row] for row in matrix]
@@ -189,8 +169,6 @@ def _project(clip, matrix, shift=(0, 0)):
 
 
 def _to_uint8(pixels):
-    import tensorflow as tf
-
     return tf.cast(tf.clip_by_value(pixels + 0.5, 0, 255), tf.uint8)
 
 

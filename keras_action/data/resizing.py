@@ -6,6 +6,7 @@ OpenCV resizes bytes four times as fast as TensorFlow. The results differ by at 
 import numpy as np
 
 from keras_action.data.exit_gate import exit_gate
+from keras_action.utils.lazy import tensorflow as tf
 
 
 def resize(frames, size):
@@ -31,8 +32,6 @@ def _opencv():
 
 
 def _resize_opencv(frames, size, cv2):
-    import tensorflow as tf
-
     gate = exit_gate()
 
     def resize_all(size, *frames):
@@ -54,8 +53,6 @@ def _resize_opencv(frames, size, cv2):
 
 
 def _resize_tensorflow(frames, size):
-    import tensorflow as tf
-
     if isinstance(frames, list):  # each is resized while it is in the processor's cache
         return tf.stack([_resize_tensorflow(frame, size) for frame in frames])
     # TensorFlow's kernel is vectorised for float32; for uint8 it takes twice as long.
@@ -63,7 +60,5 @@ def _resize_tensorflow(frames, size):
 
 
 def _static(size):
-    import tensorflow as tf
-
     value = tf.get_static_value(size) if tf.is_tensor(size) else size
     return (None, None) if value is None else tuple(int(side) for side in value)

@@ -7,6 +7,7 @@ from keras_action.data.color import color_jitter
 from keras_action.data.failures import failure_log
 from keras_action.data.sequence_maker import SequenceMaker
 from keras_action.data.settings import Augmentation, Cropping, Reading, Sequences
+from keras_action.utils.lazy import tensorflow as tf
 
 
 def sequence_dataset(
@@ -73,8 +74,6 @@ def sequence_dataset(
     model.fit(dataset, steps_per_epoch=100)
     ```
     """
-    import tensorflow as tf
-
     size = crops.as_pair(input_size)
     _check_augmentation(augmentation)
     failures = failure_log(failures, len(annotations))

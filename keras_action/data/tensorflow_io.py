@@ -16,6 +16,7 @@ import numpy as np
 from keras_action.data.decoding import DecodingError, chosen_frames, first_frame
 from keras_action.data.orientation import orientation, turn
 from keras_action.data.timeline import import_av, open_video, read_timeline
+from keras_action.utils.lazy import tensorflow as tf
 
 # Each needs those before it. TensorFlow I/O loads FFmpeg 3.4 and 2.8, too, but with these it may decode one frame only
 # (github.com/tensorflow/io, issue 1471).
@@ -37,8 +38,6 @@ def read_frames_by_tensorflow_io(path, indices=None, start=None, end=None, short
             its frames can be decoded.
         ImportError: If TensorFlow I/O, one of its libraries, or PyAV is missing; see `load_tensorflow_io`.
     """
-    import tensorflow as tf
-
     decode_video = load_tensorflow_io()
     timeline = read_timeline(path)
     indices = chosen_frames(path, timeline, indices, start, end)
@@ -73,8 +72,6 @@ def load_tensorflow_io():
     Raises:
         ImportError: If it can't be loaded; the message names everything that is missing.
     """
-    import tensorflow as tf
-
     spec = importlib.util.find_spec("tensorflow_io")
     if spec is None:
         raise ImportError(

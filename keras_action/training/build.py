@@ -13,6 +13,7 @@ from keras_action.optimizers.schedules import CosineDecay, StepDecay
 from keras_action.training.fused_batch_norm import use_fused_batch_norm
 from keras_action.training.trainable import set_trainable
 from keras_action.training.transfer import misfits, open_start, take_weights
+from keras_action.utils.lazy import tensorflow as tf
 
 _VALIDATION_SEED = 2**31 - 1
 _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
@@ -217,8 +218,6 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
         (B,). Black clips and clips that cannot be decoded have weight 0. All others have the same weight, above 1 if
         there are black clips: Keras divides the sum of the weighted losses by the number of clips.
     """
-    import tensorflow as tf
-
     steps = -(-len(annotations) // recipe.clips_per_step)
     if recipe.return_sequences:  # always the same sequences
         plain = recipe.replace(seed=_VALIDATION_SEED, augmentation=Augmentation())
@@ -248,8 +247,6 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
 
 
 def _one_hot(num_classes):
-    import tensorflow as tf
-
     def convert(clips, labels, *weights):
         return (clips, tf.one_hot(labels, num_classes), *weights)
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_action.utils.fields import check_choice
+from keras_action.utils.lazy import tensorflow as tf
 
 STRATEGIES = ("none", "mirrored", "data_parallel")
 _BACKENDS = {"mirrored": "tensorflow", "data_parallel": "jax"}
@@ -136,8 +137,6 @@ def is_main_process():
 @functools.cache
 def _mirrored_strategy():
     """The only MirroredStrategy of this process: collective operations of two would have the same keys."""
-    import tensorflow as tf
-
     return tf.distribute.MirroredStrategy()
 
 
@@ -164,8 +163,6 @@ def _data_parallel():
 
 def _keep_tensorflow_off_the_gpus():
     """Keeps TensorFlow, which only reads data here, from taking all the memory of the GPUs."""
-    import tensorflow as tf
-
     try:
         tf.config.set_visible_devices([], "GPU")
     except RuntimeError:  # TensorFlow has been initialised

@@ -5,6 +5,8 @@ import functools
 import keras
 from keras import ops
 
+from keras_action.utils.lazy import tensorflow as tf
+
 
 def use_fused_batch_norm(model):
     """Makes the batch normalisation of a model train faster on TensorFlow.
@@ -38,8 +40,6 @@ def _call(layer, call, inputs, training=None, mask=None):
     """The call of a `BatchNormalization`, fused where that is the same; `call` is the layer's own."""
     if not training or mask is not None or not _can_be_fused(layer, inputs):
         return call(inputs, training=training, mask=mask)
-    import tensorflow as tf
-
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         ops.cast(inputs, "float32"),
         ops.cast(layer.gamma, "float32"),

@@ -1,4 +1,4 @@
-"""Public names that are imported on first use."""
+"""Public names, and modules, that are imported on first use."""
 
 import importlib
 
@@ -26,3 +26,20 @@ def lazy_exports(package, modules):
         return getattr(importlib.import_module(module), name)
 
     return load, lambda: sorted(modules)
+
+
+class LazyModule:
+    """A module that is imported when an attribute of it is first used, as in Keras' own code.
+
+    Args:
+        name: The module's name.
+    """
+
+    def __init__(self, name):
+        self._name = name
+
+    def __getattr__(self, attribute):
+        return getattr(importlib.import_module(self._name), attribute)
+
+
+tensorflow = LazyModule("tensorflow")

@@ -16,6 +16,7 @@ from keras_action.data.shards.format import CLIPS_SUFFIX, INDEX_ROW, INDEX_SUFFI
 from keras_action.data.shards.manifest import checksum
 from keras_action.data.sources import open_clip
 from keras_action.utils.files import whole_file, write_whole
+from keras_action.utils.lazy import tensorflow as tf
 
 _CHUNK = 128  # frames decoded at a time: all frames of a long clip would fill the memory
 _MAX_BYTES = 2_000_000_000  # of a clip: a record must stay below 2 GiB
@@ -59,8 +60,6 @@ def _read_plan(folder, modified):
 
 def _write_records(path, rows, plan):
     """Writes the TFRecord file; returns the index's rows, and descriptions of the clips and the failures."""
-    import tensorflow as tf
-
     entries, clips, failures, position, heads = [], [], [], 0, JpegHeads()
     with tf.io.TFRecordWriter(str(path)) as writer:
         for source, *clip, name in rows:
@@ -108,8 +107,6 @@ def _read_frames(source, short_side, quality, heads):
 
     JPEGs that are small enough, and that all decoders decode alike, are copied.
     """
-    import tensorflow as tf
-
     jpegs, size = [], None
     while len(jpegs) < source.num_frames:
         indices = range(len(jpegs), min(len(jpegs) + _CHUNK, source.num_frames))
