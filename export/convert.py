@@ -19,11 +19,14 @@ import itertools
 import sys
 from pathlib import Path
 
+import keras_action
 from keras_action.litert.requirements import INTEGER, QUANTIZATIONS
 from keras_action.programs.arguments import DATA_FORMS, exit_on_errors, program_parser
+from keras_action.utils.fields import attributes
+from keras_action.utils.files import write_json
 from keras_action.utils.signature import returns_sequences
 
-from .inputs import add_model_arguments
+from . import inputs
 
 
 def make_parser():
@@ -38,7 +41,7 @@ def make_parser():
     parser.add_argument("--clip-seconds", type=float, help="length of a clip in seconds (default: the run's)")
     parser.add_argument("--author", default="", help="author of the model, for the file's metadata")
     parser.add_argument("--description", default="", help="what the model is for, for the file's metadata")
-    add_model_arguments(parser)
+    inputs.add_model_arguments(parser)
 
     formats = parser.add_argument_group("format")
     formats.add_argument("--quantization", choices=QUANTIZATIONS, default="float32", help="default: float32")
@@ -124,9 +127,7 @@ def main(argv=None):
             parser.error(f"--{option} must be positive. Received: --{option} {value}")
     with exit_on_errors(RuntimeError):
         if arguments.describe is not None:
-            from keras_action import litert
-
-            print(litert.describe(arguments.describe))
+            print(keras_action.litert.describe(arguments.describe))
             return
         failures = _convert(arguments)
     if failures:
@@ -135,10 +136,7 @@ def main(argv=None):
 
 def _convert(arguments):
     """Converts the model, prints the reports, and returns the limits that are exceeded, a list of sentences."""
-    from keras_action import litert
-
-    from . import inputs
-
+    litert = keras_action.litert
     opened = inputs.read_model(arguments.model, arguments)
     integer = arguments.quantization in INTEGER
     ranges = None
@@ -149,23 +147,17 @@ def _convert(arguments):
     data = arguments.eval_data or arguments.representative
 
     def clips():
-        if data is None:
-            return inputs.noise_clips(opened, arguments.seed)
-        return inputs.evaluation_clips(opened, data, arguments.eval_clips)
+        return inputs.evaluation_clips(opened, data, arguments.eval_clips, arguments.seed)
 
     evaluation = clips()  # before the conversion, so that errors in the data come first
     report = litert.convert(
         _model(arguments, opened),
         arguments.output,
-        quantization=arguments.quantization,
         representative_clips=ranges,
         labels=opened.labels,
         clip_seconds=arguments.clip_seconds or opened.clip_seconds,
         metadata=_metadata(arguments, opened),
-        input_dtype=arguments.input_dtype,
-        output_dtype=arguments.output_dtype,
-        keep_float=arguments.keep_float,
-        max_partitions=arguments.max_partitions,
+        **attributes(arguments, "quantization", "input_dtype", "output_dtype", "keep_float", "max_partitions"),
     )
     print(report)
     file = litert.LiteRTFile.read(report.path)
@@ -190,13 +182,11 @@ def _metadata(arguments, opened):
 
 
 def _write_error_report(path, report):
-    from keras_action import plots
-    from keras_action.utils.files import write_json
-
     print(report)
     if Path(path).suffix == ".json":
         write_json(path, report.to_dict())
     else:
+        plots = keras_action.plots
         plots.save_figure(plots.quantization_error_figure(report), path)
     print(f"error report      {path}")
 
@@ -205,10 +195,8 @@ def _model(arguments, opened):
     """The Keras model to convert; of a model with `return_sequences` always the streaming model."""
     if not arguments.streaming and not returns_sequences(opened.model):
         return opened.model
-    from keras_action.models import streaming_model
-
     average_over = opened.num_segments if arguments.average_over == "T" else arguments.average_over
-    return streaming_model(opened.model, average_over=average_over)
+    return keras_action.streaming_model(opened.model, average_over=average_over)
 
 
 def _number_or(word, value):

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections import deque
 
 import numpy as np
 
@@ -91,7 +92,33 @@ def has_screen():
     return not sys.platform.startswith("linux") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
-class Window:
+class _Screen:
+    """The pictures of a `Monitor`: frames with probabilities, run time and the labels of events."""
+
+    def __init__(self, monitor):
+        self._monitor = monitor
+        self._fired = deque()  # labels that are not shown yet; another thread may add some
+        self._flash = (None, 0.0)  # label, until when
+
+    def take(self, events):
+        """Shows the labels of events."""
+        self._fired.extend(event.label for event in events)
+
+    def _draw(self, frame, now, lines=()):
+        """The picture of a frame at a time in seconds, with more lines below the run time."""
+        while self._fired:
+            self._flash = (self._fired.popleft(), now + FLASH_SECONDS)
+        label, until = self._flash
+        monitor = self._monitor
+        last = list(monitor.milliseconds)[-30:]
+        lines = [*([f"{np.mean(last):.1f} ms an inference"] if last else []), *lines]
+        flash = label if now < until else None
+        return draw_panel(
+            frame, monitor.recognizer.labels, monitor.scores, monitor.active_label, flash, "\n".join(lines)
+        )
+
+
+class Window(_Screen):
     """A window of OpenCV, for the main thread of a program.
 
     Args:
@@ -114,28 +141,21 @@ class Window:
             raise OSError(
                 "OpenCV was built without windows: pip uninstall opencv-python-headless, pip install opencv-python"
             ) from error
-        self._cv2 = cv2
-        self._monitor, self._mirror = monitor, mirror
+        super().__init__(monitor)
+        self._cv2, self._mirror = cv2, mirror
         self._has_size = False
-        self._flash = (None, 0.0)  # label, until when
         self._shown = []  # times of the last frames
-
-    def take(self, events):
-        """Shows the labels of events."""
-        for event in events:
-            self._flash = (event.label, time.monotonic() + FLASH_SECONDS)
 
     def show(self, frame, wait=0.001):
         """Shows a frame for at least `wait` seconds. Returns whether the window is still open."""
-        cv2, monitor = self._cv2, self._monitor
+        cv2, now = self._cv2, time.monotonic()
         frame = frame[:, ::-1] if self._mirror else frame
         height = min(max(len(frame), _HEIGHT), _MAX_HEIGHT)
         if height != len(frame):
             frame = cv2.resize(np.ascontiguousarray(frame), (round(frame.shape[1] * height / len(frame)), height))
-        label, until = self._flash
-        flash = label if time.monotonic() < until else None
-        labels = monitor.recognizer.labels
-        picture = draw_panel(frame, labels, monitor.scores, monitor.active_label, flash, self._figures())
+        self._shown = [*(shown for shown in self._shown if shown > now - 2), now]
+        rate = (len(self._shown) - 1) / (now - self._shown[0]) if len(self._shown) > 1 else None
+        picture = self._draw(frame, now, () if rate is None else (f"{rate:.0f} frames/s",))
         if not self._has_size:
             cv2.resizeWindow(_TITLE, picture.shape[1], picture.shape[0])
             self._has_size = True
@@ -148,16 +168,8 @@ class Window:
         """Closes the window."""
         self._cv2.destroyAllWindows()
 
-    def _figures(self):
-        now = time.monotonic()
-        self._shown = [*(shown for shown in self._shown if shown > now - 2), now]
-        lines = _latency(self._monitor)
-        if len(self._shown) > 1:
-            lines.append(f"{(len(self._shown) - 1) / (now - self._shown[0]):.0f} frames/s")
-        return "\n".join(lines)
 
-
-class Film:
+class Film(_Screen):
     """The pictures of a window for a recording, by the times of the frames.
 
     Args:
@@ -166,14 +178,8 @@ class Film:
     """
 
     def __init__(self, monitor, height=_HEIGHT):
-        self._monitor, self._height = monitor, height
-        self._fired = None  # the last label that is not shown yet
-        self._flash = (None, 0.0)  # label, until when
-
-    def take(self, events):
-        """Shows the labels of events."""
-        for event in events:
-            self._fired = event.label
+        super().__init__(monitor)
+        self._height = height
 
     def picture(self, frame, seconds):
         """The picture of a frame at its time: RGB, uint8, with even sides."""
@@ -181,22 +187,5 @@ class Film:
 
         width = round(frame.shape[1] * self._height / len(frame))
         frame = np.asarray(Image.fromarray(frame).resize((width, self._height), Image.Resampling.BICUBIC))
-        if self._fired is not None:
-            self._flash, self._fired = (self._fired, seconds + FLASH_SECONDS), None
-        label, until = self._flash
-        monitor = self._monitor
-        picture = draw_panel(
-            frame,
-            monitor.recognizer.labels,
-            monitor.scores,
-            monitor.active_label,
-            label if seconds < until else None,
-            "\n".join(_latency(monitor)),
-        )
+        picture = self._draw(frame, seconds)
         return picture[: len(picture) // 2 * 2, : picture.shape[1] // 2 * 2]
-
-
-def _latency(monitor):
-    """The mean time of an inference, as a list of one line; empty before the first."""
-    last = list(monitor.milliseconds)[-30:]
-    return [f"{np.mean(last):.1f} ms an inference"] if last else []

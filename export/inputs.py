@@ -3,7 +3,8 @@
 import dataclasses
 import itertools
 
-from keras_action.programs.arguments import add_checkpoint_arguments, read_labels
+import keras_action
+from keras_action.programs.arguments import add_checkpoint_arguments, load_model
 from keras_action.utils.signature import returns_sequences
 
 MAX_SEQUENCES = 16  # of some 60 frames each
@@ -20,11 +21,7 @@ def read_model(path, arguments):
     """A `keras_action.training.ModelFile` that holds a Keras model, with the labels of `arguments`, if any."""
     import keras
 
-    import keras_action
-
-    opened = keras_action.load_model(
-        path, num_segments=arguments.num_segments, labels=read_labels(arguments.labels), kind=arguments.kind
-    )
+    opened = load_model(arguments, path)
     if not isinstance(opened.model, keras.Model):
         raise ValueError(f"A trained Keras model is needed, not a LiteRT file. Received: {path}")
     return opened
@@ -35,10 +32,9 @@ def training_clips(opened, data, seed):
 
     Of a model with `return_sequences` they are sequences of `keras_action.data.sequence_dataset`.
     """
-    from keras_action.data import read_data_set, training_dataset
     from keras_action.training.build import training_batches
 
-    annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
+    annotations = keras_action.data.read_data_set(data, labels=opened.labels, allow_empty_classes=True)
     if opened.recipe is not None:
         recipe = opened.recipe.replace(
             batch_size=1, gradient_accumulation_steps=1, seed=seed, mixup_alpha=0.0, cutmix_alpha=0.0, cache=False
@@ -47,31 +43,37 @@ def training_clips(opened, data, seed):
     elif returns_sequences(opened.model):
         raise ValueError(f"A model with `return_sequences` needs its training run. Received: {opened.path}")
     else:
-        batches = training_dataset(
+        batches = keras_action.data.training_dataset(
             annotations, num_segments=opened.num_segments, input_size=opened.input_size, batch_size=1, seed=seed
         )
     return batches.map(lambda clips, *_: clips).as_numpy_iterator()
 
 
-def evaluation_clips(opened, data, count):
-    """At most `count` labelled clips as in evaluation, evenly from the whole set, which may be sorted by class.
+def evaluation_clips(opened, data, count, seed):
+    """Clips to compare a file with its model.
 
-    Clips that can't be decoded have weight 0. Of a model with `return_sequences` they are sequences, always the same.
+    Args:
+        opened: The `ModelFile`.
+        data: Labelled clips; `None` for clips of random pixels.
+        count: Maximum number of labelled clips, evenly from the whole set, which may be sorted by class. They are read
+            as in evaluation; clips that can't be decoded have weight 0. For a model with `return_sequences` they are
+            sequences, always the same.
+        seed: Seed of the random pixels.
     """
+    if data is None:
+        return noise_clips(opened, seed)
     if returns_sequences(opened.model):
         return itertools.islice(training_clips(opened, data, seed=_EVALUATION_SEED), min(count, MAX_SEQUENCES))
-    from keras_action.data import Cropping, evaluation_dataset, read_data_set
-
-    annotations = read_data_set(data, labels=opened.labels, allow_empty_classes=True)
+    annotations = keras_action.data.read_data_set(data, labels=opened.labels, allow_empty_classes=True)
     step = max(len(annotations) / count, 1.0)
     chosen = tuple(annotations.clips[int(place * step)] for place in range(int(len(annotations) / step)))
-    return evaluation_dataset(
+    return keras_action.data.evaluation_dataset(
         dataclasses.replace(annotations, clips=chosen),
         num_segments=opened.num_segments,
         input_size=opened.input_size,
         batch_size=1,
         sampling=opened.sampling,
-        cropping=Cropping(crop_to_aspect_ratio=opened.crop_to_aspect_ratio),
+        cropping=keras_action.data.Cropping(crop_to_aspect_ratio=opened.crop_to_aspect_ratio),
     ).as_numpy_iterator()
 
 

@@ -27,6 +27,7 @@ import time
 from pathlib import Path
 
 from keras_action.programs.arguments import (
+    add_firing_argument,
     add_labels_argument,
     add_matching_argument,
     add_recognizer_arguments,
@@ -36,7 +37,11 @@ from keras_action.programs.arguments import (
     print_or_write_json,
     program_parser,
 )
+from keras_action.utils.intervals import read_intervals
 from keras_action.utils.text import counted
+
+from .actions import Actions
+from .live import FrameClock, LiveRecognition, Monitor
 
 
 def make_parser():
@@ -92,11 +97,7 @@ def make_parser():
         type=float,
         help="probability at which a gesture begins (default: 0.7; with windows of several lengths 0.5)",
     )
-    settings.add_argument(
-        "--firing",
-        choices=("late", "early"),
-        help="report a gesture when it has ended, or as soon as it is certain (default: as the settings)",
-    )
+    add_firing_argument(settings)
     return parser
 
 
@@ -135,12 +136,9 @@ def _check(parser, arguments):
 
 
 def _recognize(arguments):
-    from keras_action.recognition import read_intervals
     from keras_action.recognition.matching import MATCHINGS
 
-    from .actions import Actions
     from .display import Film
-    from .live import FrameClock, Monitor
 
     lines = sys.stderr if "-" in (arguments.json, arguments.json_lines) else sys.stdout
     truth = None if arguments.truth is None else read_intervals(arguments.truth)
@@ -180,11 +178,10 @@ def _recognize(arguments):
             if is_live:
                 session.run_live(wanted, clock)
             elif film is not None:
-                from keras_action.data import video_info, write_video
-
+                fps = arguments.fps or keras_action.data.video_info(arguments.video).fps
                 with _interrupts_stop(session):
                     pictures = (film.picture(frame, seconds) for seconds, frame in session.run(wanted))
-                    write_video(arguments.record, pictures, arguments.fps or video_info(arguments.video).fps)
+                    keras_action.data.write_video(arguments.record, pictures, fps)
                 if session.is_stopped:
                     print("interrupted", file=lines)
             else:
@@ -231,8 +228,6 @@ class _Session:
 
     def run_live(self, frames, clock):
         """Recognises the newest frame whenever the model is not running."""
-        from .live import LiveRecognition
-
         live = LiveRecognition(self.monitor, clock, self.take)
         try:
             for self.seconds, frame in frames:
@@ -303,9 +298,7 @@ def _open_source(arguments):
         return arguments.url, sources.stream_frames(arguments.url), True
     if arguments.frames is not None:
         return arguments.frames, sources.folder_frames(arguments.frames, arguments.fps), False
-    from keras_action.data import iter_frames
-
-    return arguments.video, iter_frames(arguments.video), False
+    return arguments.video, keras_action.data.iter_frames(arguments.video), False
 
 
 def _open_window(arguments, monitor, is_live):
@@ -339,14 +332,12 @@ def _write_json(arguments, source, events, report):
 
 def _write_labelled(arguments, events, seconds):
     """Writes the video with labels, up to the frame at this time."""
-    from keras_action.data import iter_frames, video_info, write_video
-    from keras_action.recognition import draw_events
-
+    data, draw_events = keras_action.data, keras_action.recognition.draw_events
     # The video is read again, as an event is known only after its end.
-    with contextlib.closing(iter_frames(arguments.video)) as frames:
+    with contextlib.closing(data.iter_frames(arguments.video)) as frames:
         part = itertools.takewhile(lambda item: item[0] <= seconds, frames)
         labelled = (draw_events(frame, timestamp, events) for timestamp, frame in part)
-        write_video(arguments.output_video, labelled, fps=video_info(arguments.video).fps)
+        data.write_video(arguments.output_video, labelled, fps=data.video_info(arguments.video).fps)
 
 
 if __name__ == "__main__":

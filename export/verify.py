@@ -13,9 +13,15 @@ operators, ranks, XNNPACK's partitions, size and latency. Without --data the cli
 
 import sys
 
+import keras_action
 from keras_action.programs.arguments import DATA_FORMS, exit_on_errors, print_or_write_json, program_parser
+from keras_action.utils.fields import attributes
 
-from .inputs import add_model_arguments
+from . import inputs
+
+# Arguments of `keras_action.litert.VerificationReport.failures`.
+_LIMITS = ("max_error", "min_agreement", "max_accuracy_drop", "min_accuracy", "max_rank", "max_partitions")
+_LIMITS += ("max_float_operators", "max_size_mb")
 
 
 def make_parser():
@@ -31,7 +37,7 @@ def make_parser():
     parser.add_argument(
         "--clips", type=int, default=128, help="maximum number of clips, spread evenly over DATA (default: 128)"
     )
-    add_model_arguments(parser)
+    inputs.add_model_arguments(parser)
     parser.add_argument("--num-threads", type=int, default=1, help="threads of the timed runs (default: 1)")
     parser.add_argument("--runs", type=int, default=30, help="number of timed runs; 0 for none (default: 30)")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output, alone")
@@ -69,39 +75,22 @@ def main(argv=None):
 
 def _verify(arguments):
     """Prints the report, and returns the limits that are exceeded, a list of sentences."""
-    from keras_action import litert
-
-    from . import inputs
-
+    litert = keras_action.litert
     opened = inputs.read_model(arguments.model, arguments)
-    if arguments.data is None:
-        clips = inputs.noise_clips(opened, arguments.seed)
-    else:
-        clips = inputs.evaluation_clips(opened, arguments.data, arguments.clips)
+    clips = inputs.evaluation_clips(opened, arguments.data, arguments.clips, arguments.seed)
     file = litert.LiteRTFile.read(arguments.file)
     report = litert.verify(file, opened.model, clips)
     latency = None
     if arguments.runs:
         latency = litert.benchmark(file, num_threads=arguments.num_threads, runs=arguments.runs)
-    failures = report.failures(
-        max_error=arguments.max_error,
-        min_agreement=arguments.min_agreement,
-        max_accuracy_drop=arguments.max_accuracy_drop,
-        min_accuracy=arguments.min_accuracy,
-        max_rank=arguments.max_rank,
-        max_partitions=arguments.max_partitions,
-        max_float_operators=arguments.max_float_operators,
-        max_size_mb=arguments.max_size_mb,
-    )
+    failures = report.failures(**attributes(arguments, *_LIMITS))
     if arguments.max_latency_ms is not None and latency.median_ms > arguments.max_latency_ms:
         failures.append(f"latency is {latency.median_ms:.1f} ms, at most {arguments.max_latency_ms:g} ms are allowed")
     if arguments.json != "-":
         print(f"{report}\n" + (f"latency           {latency}" if latency else ""))
     if arguments.json is not None:
         document = {
-            "file": arguments.file,
-            "model": arguments.model,
-            "data": arguments.data,
+            **attributes(arguments, "file", "model", "data"),
             **report.to_dict(),
             "latency": None if latency is None else vars(latency),
             "failures": failures,

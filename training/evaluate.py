@@ -18,15 +18,18 @@ import argparse
 import sys
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import (
     DATA_FORMS,
     add_checkpoint_arguments,
     add_settings_arguments,
     exit_on_errors,
+    load_model,
     make_recognizer,
+    pictures_if_possible,
     program_parser,
-    read_labels,
 )
+from keras_action.utils.files import write_json
 
 from .streams import add_stream_arguments, read_streams
 
@@ -116,22 +119,17 @@ def main(argv=None):
         _evaluate_streams(arguments)
         return
     with exit_on_errors(RuntimeError):
-        import keras_action
-        from keras_action.data import FailureLog, read_data_set
-
-        labels = read_labels(arguments.labels)
-        opened = keras_action.load_model(
-            arguments.model, num_segments=arguments.num_segments, labels=labels, kind=arguments.kind
-        )
+        data = keras_action.data
+        opened = load_model(arguments, arguments.model)
         protocol = _make_protocol(arguments, opened)
-        annotations = read_data_set(arguments.data, labels=opened.labels, allow_empty_classes=True)
+        annotations = data.read_data_set(arguments.data, labels=opened.labels, allow_empty_classes=True)
         report = keras_action.evaluate(
             opened.model,
             annotations,
             protocol,
             batch_size=arguments.batch_size,
             reversed_pairs=arguments.pairs,
-            failures=FailureLog(max_share=arguments.max_failed_share),
+            failures=data.FailureLog(max_share=arguments.max_failed_share),
             progress=sys.stdout.isatty(),
         )
     print(report if len(report.labels) <= MAX_CLASSES else report.summary())
@@ -159,27 +157,21 @@ def _write_report(report, folder):
 
 def _draw(report, annotations, folder, model, data):
     """Writes the figures and the page with them, if Matplotlib is installed. Returns the paths."""
-    from keras_action import plots
-    from keras_action.plots.evaluation_html import evaluation_page, worst_clips_figure
-
     page, confusion, wrong = (folder / name for name in ("evaluation.html", "confusion.png", "worst.png"))
     title = f"{model.name}: {report.top1:.1%}"
-    try:
+    with pictures_if_possible("pictures and no evaluation.html"):
+        plots = keras_action.plots
         plots.save_figure(plots.confusion_matrix_figure(report.confusion, report.labels, title), confusion)
-        worst = worst_clips_figure(report, annotations)
+        worst = plots.worst_clips_figure(report, annotations)
         if worst is not None:
             plots.save_figure(worst, wrong)
-        evaluation_page(report, title, [("model", model), ("data", data)], worst).save(page)
-    except ImportError as error:
-        print(f"No pictures and no evaluation.html: {error}")
-        return []
-    return [page, confusion, *([wrong] if worst is not None else [])]
+        plots.evaluation_page(report, title, [("model", model), ("data", data)], worst).save(page)
+        return [page, confusion, *([wrong] if worst is not None else [])]
+    return []
 
 
 def _make_protocol(arguments, opened):
     """The protocol of the arguments; other settings are those of the training."""
-    from keras_action.evaluation import Protocol
-
     names = ("num_clips", "num_crops", "input_size", "short_side", "crop_to_aspect_ratio", "sampling", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name, None) is not None}
     if "seed" in arguments:
@@ -189,8 +181,8 @@ def _make_protocol(arguments, opened):
         if arguments.protocol != "reference_code":
             given = {"sampling": opened.recipe.sampling, **given}
     if arguments.protocol != "cheap":
-        return getattr(Protocol, arguments.protocol)(opened.num_segments, **given)
-    return Protocol.cheap(opened.num_segments, **{"input_size": opened.input_size, **given})
+        return getattr(keras_action.evaluation.Protocol, arguments.protocol)(opened.num_segments, **given)
+    return keras_action.evaluation.Protocol(opened.num_segments, **{"input_size": opened.input_size, **given})
 
 
 def _default_output(path):
@@ -204,15 +196,12 @@ def _default_output(path):
 
 def _evaluate_streams(arguments):
     with exit_on_errors(RuntimeError):
-        from keras_action import plots
-        from keras_action.recognition import evaluate_streams, operating_curve
         from keras_action.recognition.matching import MATCHINGS
-        from keras_action.utils.files import write_json
 
         recognizer = make_recognizer(arguments)
         streams = read_streams(recognizer, arguments.model, arguments.stream, arguments.cache)
     settings, match = recognizer.settings, MATCHINGS[arguments.matching]
-    report = evaluate_streams(streams, settings, match)
+    report = keras_action.recognition.evaluate_streams(streams, settings, match)
     print(report)
     content = {
         "model": arguments.model,
@@ -224,13 +213,11 @@ def _evaluate_streams(arguments):
         stream["video"] = name
     folder = Path(arguments.output or _default_output(Path(arguments.model)))
     written = [write_json(folder / "stream.json", content)]
-    try:
-        curve = operating_curve(streams, settings, match=match)
+    with pictures_if_possible():
+        plots, curve = keras_action.plots, keras_action.recognition.operating_curve(streams, settings, match=match)
         figure = plots.operating_curve_figure({"streams": curve}, {"streams": settings.on_threshold})
         plots.save_figure(figure, folder / "stream.png")
         written.append(folder / "stream.png")
-    except ImportError as error:
-        print(f"No picture: {error}")
     print(f"Written: {', '.join(map(str, written))}")
 
 

@@ -14,7 +14,11 @@ their surroundings, and background.
 import os
 from pathlib import Path
 
-from keras_action.programs.arguments import DATA_FORMS, exit_on_errors, program_parser
+import keras_action
+from keras_action.programs.arguments import DATA_FORMS, add_ignore_argument, exit_on_errors, program_parser
+from keras_action.utils.fields import attributes
+from keras_action.utils.files import write_csv
+from keras_action.utils.intervals import IGNORED_LABELS
 
 
 def make_parser():
@@ -27,9 +31,7 @@ def make_parser():
     parser.add_argument("--fps", type=float, default=15, help="frames a second (default: 15)")
     parser.add_argument("--folder-fps", type=float, help="frames a second of frame folders whose rate is not known")
     parser.add_argument("--seed", type=int, default=0, help="seed of the order of the clips (default: 0)")
-    parser.add_argument(
-        "--ignore", nargs="*", help="labels that are not gestures (default: none, no gesture, doing other things)"
-    )
+    add_ignore_argument(parser)
     parser.add_argument("--min-pause", type=float, default=0, help="minimum seconds between clips (default: 0)")
     parser.add_argument("--max-pause", type=float, default=0, help="maximum seconds between clips (default: 0)")
     parser.add_argument(
@@ -55,51 +57,29 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if bool(arguments.windows) != bool(arguments.window_seconds):
         parser.error("--windows and --window-seconds belong together")
-    from keras_action import data
-    from keras_action.utils.intervals import IGNORED_LABELS
-
     output = Path(arguments.output)
     ignore = IGNORED_LABELS if arguments.ignore is None else tuple(arguments.ignore)
+    options = attributes(arguments, "fps", "folder_fps", "min_pause", "max_pause", "pauses")
     rows = []
     with exit_on_errors():
+        data = keras_action.data
         parts = data.stratified_parts(data.read_data_set(arguments.data), arguments.parts, arguments.seed)
         for number, annotations in enumerate(parts):
             video = output if len(parts) == 1 else output.with_name(f"{output.stem}_{number}{output.suffix}")
-            truth = data.join_clips(
-                annotations,
-                video,
-                seed=arguments.seed + number,
-                fps=arguments.fps,
-                folder_fps=arguments.folder_fps,
-                ignore=ignore,
-                min_pause=arguments.min_pause,
-                max_pause=arguments.max_pause,
-                pauses=arguments.pauses,
-            )
+            truth = data.join_clips(annotations, video, seed=arguments.seed + number, ignore=ignore, **options)
             seconds = data.video_info(video).duration
             print(f"{len(annotations)} clips, {len(truth)} of them gestures, {seconds:.1f} s: {video}, {video}.csv")
             if arguments.windows:
                 rows += _window_rows(arguments, video, truth, seconds, arguments.seed + number)
     if arguments.windows:
-        from keras_action.utils.files import write_csv
-
         write_csv(arguments.windows, ("path", "label", "start", "end"), rows)
         print(f"{len(rows)} windows: {arguments.windows}")
 
 
 def _window_rows(arguments, video, truth, seconds, seed):
-    from keras_action import data
-
     path = os.path.relpath(video, Path(arguments.windows).parent)  # paths are relative to the CSV
-    windows = data.sample_windows(
-        truth,
-        seconds,
-        arguments.window_seconds,
-        seed=seed,
-        windows_per_gesture=arguments.windows_per_gesture,
-        background_share=arguments.background_share,
-        background=arguments.background,
-    )
+    options = attributes(arguments, "windows_per_gesture", "background_share", "background")
+    windows = keras_action.data.sample_windows(truth, seconds, arguments.window_seconds, seed=seed, **options)
     return [(path, window.label, round(window.start, 3), round(window.end, 3)) for window in windows]
 
 

@@ -1,5 +1,7 @@
 """The methods that the paper compares, by the names of its tables."""
 
+import keras_action
+
 # Name → fields of its recipe. "shift" is TSM with the learnable shift of ACTION-Net, which precedes each path.
 METHODS = {
     "TSN": {"model": "tsn"},
@@ -14,7 +16,6 @@ METHODS = {
 
 def build_method(backbone, method, **options):
     """The model of one of `METHODS`, in the paper's variant where the backbone has it."""
-    import keras_action
     from keras_action.models.backbones import get_backbone
 
     fields = dict(METHODS[method])

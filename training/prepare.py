@@ -14,7 +14,9 @@ val and test.
 import argparse
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import DATA_FORMS, exit_on_errors, program_parser
+from keras_action.utils.fields import attributes
 
 _PARTS = ("train", "val", "test")
 # Arguments of `keras_action.data.write_shards`.
@@ -80,8 +82,7 @@ def main(argv=None):
     arguments = make_parser().parse_args(argv)
     output = Path(arguments.output)
     with exit_on_errors(RuntimeError, interrupted=f"Interrupted. The same command resumes in {output}."):
-        from keras_action import data
-
+        data = keras_action.data
         annotations = data.read_data_set(arguments.data, allow_empty_classes=arguments.allow_empty_classes)
         sets = {output: annotations}
         if arguments.split:
@@ -89,7 +90,7 @@ def main(argv=None):
             sets = {output / name: part for name, part in zip(_PARTS, parts, strict=False)}
         for folder, part in sets.items():
             try:
-                print(data.write_shards(part, folder, **{name: getattr(arguments, name) for name in _OPTIONS}))
+                print(data.write_shards(part, folder, **attributes(arguments, *_OPTIONS)))
             except data.TooManyFailuresError as error:
                 raise data.TooManyFailuresError(
                     f"{error}\nFinished shards are kept. To leave out these clips, raise --max-failed-share; to read "

@@ -13,7 +13,12 @@ none of them similar to such a shape. OUTPUT gets train.csv, val.csv and the vid
 
 import sys
 
+import keras_action
 from keras_action.programs.arguments import exit_on_errors, program_parser
+from keras_action.utils.fields import attributes
+
+# Arguments of `keras_action.data.write_synthetic_dataset`.
+_OPTIONS = ("clips_per_class", "seed", "fps", "val_share", "workers", "kind", "labels", "num_paths")
 
 
 def make_parser():
@@ -44,21 +49,12 @@ def main(argv=None):
             print(f"\r{done} of {total} videos", end="" if done < total else "\n", flush=True)
 
     with exit_on_errors(interrupted="Interrupted: nothing was written."):
-        from keras_action import data
-
-        paths = data.write_synthetic_dataset(
+        paths = keras_action.data.write_synthetic_dataset(
             arguments.output,
-            arguments.clips_per_class,
-            seed=arguments.seed,
             num_frames=arguments.frames,
             size=tuple(arguments.size),
-            fps=arguments.fps,
-            val_share=arguments.val_share,
-            workers=arguments.workers,
             progress=progress,
-            kind=arguments.kind,
-            labels=arguments.labels,
-            num_paths=arguments.num_paths,
+            **attributes(arguments, *_OPTIONS),
         )
     print("Written: " + ", ".join(map(str, paths)))
 

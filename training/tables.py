@@ -12,7 +12,10 @@ import gc
 import sys
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import exit_on_errors, program_parser
+from keras_action.utils.fields import attributes
+from keras_action.utils.files import write_csv
 
 from .cost_tables import BACKBONES, FORMS, Cost, tables
 from .counting import convolution_macs, operations_as_the_paper
@@ -26,11 +29,8 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
     """The `Cost` of one model in the paper's variant."""
     import keras
 
-    from keras_action import complexity
-
-    options = {"num_classes": num_classes, "num_segments": num_segments, "input_size": input_size}
-    model = build_method(backbone, method, **options)
-    report = complexity(model)
+    model = build_method(backbone, method, num_classes=num_classes, num_segments=num_segments, input_size=input_size)
+    report = keras_action.complexity(model)
     if report.uncounted:
         raise ValueError(f"The cost of these layers of {backbone} is not known: {', '.join(report.uncounted)}")
     squeezed = [layer.me.squeezed_channels for layer in model.layers if getattr(layer, "me", None) is not None]
@@ -42,7 +42,7 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
         full_convolution=sum(9 * r * r - 9 * r for r in squeezed),
         trainable=report.trainable,
         parameters=report.parameters,
-        macs={form: getattr(report.macs, form) for form in FORMS},
+        macs=attributes(report.macs, *FORMS),
         operations=operations_as_the_paper(model, report.macs.literal),
         full_operations=operations_as_the_paper(model, report.macs.literal, convolution_macs(model)),
     )
@@ -54,8 +54,6 @@ def measure(backbone, method, num_classes=83, num_segments=8, input_size=224):
 
 def save_csv(path, costs, paper):
     """Writes a row for each model, whole or not at all; figures that are not in the paper are empty."""
-    from keras_action.utils.files import write_csv
-
     header = ("backbone", "method", "classes", "trainable", "parameters", *FORMS, "operations")
     theirs = ("classes", "parameters", "macs", "extra_macs", "eta")
     rows = []
@@ -95,7 +93,7 @@ def main(argv=None):
     for option, path in (("--figure", arguments.figure), ("--figure-4", arguments.figure_4)):
         if path and Path(path).suffix.lower() not in (".png", ".svg", ".pdf"):
             parser.error(f"{option} must end in .png, .svg or .pdf. Received: {path}")
-    setting = {name: getattr(arguments, name) for name in SETTING}
+    setting = attributes(arguments, *SETTING)
     paper = PAPER if setting == SETTING else {}
     if arguments.figure_4 and not paper:
         parser.error(f"--figure-4 is of the paper's setting, {SETTING}. Received: {setting}")
@@ -112,16 +110,11 @@ def main(argv=None):
         if arguments.csv:
             _note(f"Written: {save_csv(arguments.csv, costs, paper)}")
         if arguments.figure:
-            _save(cost_figure(costs, titles), arguments.figure)
+            keras_action.plots.save_figure(cost_figure(costs, titles), arguments.figure)
+            _note(f"Written: {arguments.figure}")
         if arguments.figure_4:
-            _save(accuracy_figure(costs, titles, paper), arguments.figure_4)
-
-
-def _save(figure, path):
-    from keras_action.plots import save_figure
-
-    save_figure(figure, path)
-    _note(f"Written: {path}")
+            keras_action.plots.save_figure(accuracy_figure(costs, titles, paper), arguments.figure_4)
+            _note(f"Written: {arguments.figure_4}")
 
 
 def _note(text):

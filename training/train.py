@@ -16,11 +16,13 @@ nothing, and needs no output folder.
 import sys
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import (
     DATA_FORMS,
     add_recipe_arguments,
     add_strategy_argument,
     exit_on_errors,
+    pictures_if_possible,
     program_parser,
 )
 
@@ -52,18 +54,16 @@ def preview(recipe, annotations, num_clips):
     """A contact sheet of the first training clips of a recipe, as the model takes them; a Matplotlib figure."""
     import numpy as np
 
-    from keras_action import plots
-    from keras_action.data import FailureLog
     from keras_action.data.failures import plain_failures
     from keras_action.training.build import training_batches
 
     if num_clips < 1:
         raise ValueError(f"A preview must have at least one clip. Received: --preview-clips {num_clips}")
-    failures = FailureLog(max_share=recipe.max_failed_share)
+    failures = keras_action.data.FailureLog(max_share=recipe.max_failed_share)
     batches = training_batches(recipe, annotations, failures=failures).take(-(-num_clips // recipe.clips_per_step))
     with plain_failures(failures):
         clips, labels = (np.concatenate(parts)[:num_clips] for parts in zip(*batches.as_numpy_iterator(), strict=True))
-    return plots.contact_sheet_figure(clips, [describe_label(row, annotations.labels) for row in labels])
+    return keras_action.plots.contact_sheet_figure(clips, [describe_label(row, annotations.labels) for row in labels])
 
 
 def describe_label(shares, names):
@@ -74,10 +74,8 @@ def describe_label(shares, names):
 
 def cross_validate(recipe, training, folder, num_folds):
     """Prints the report of a cross-validation in `folder`, and writes it to cross_validation.json."""
-    from keras_action import evaluation
-
     print(f"Cross-validation of {len(training)} clips in {num_folds} folds.", flush=True)
-    report = evaluation.cross_validate(
+    report = keras_action.evaluation.cross_validate(
         recipe, training, folder / "folds", num_folds, seed=recipe.seed, progress=sys.stdout.isatty()
     )
     report.save_json(folder / "cross_validation.json")
@@ -94,14 +92,12 @@ def main(argv=None):
         parser.error("--cross-validate is for sets without --val")
     interrupted = f"Interrupted. The same command resumes after the last whole epoch in {arguments.output}."
     with exit_on_errors(FloatingPointError, interrupted="Interrupted." if arguments.preview else interrupted):
-        import keras_action
-        from keras_action import plots
-        from keras_action.data import check_few_clips, read_data_set
         from keras_action.training.distribution import is_main_process
 
         from .recipes import default_recipe, load_recipe
 
-        training = read_data_set(arguments.train)
+        data, plots = keras_action.data, keras_action.plots
+        training = data.read_data_set(arguments.train)
         name = arguments.recipe or default_recipe(len(training))
         recipe = load_recipe(name, arguments.set, num_clips=len(training))
         if arguments.recipe is None:
@@ -111,12 +107,12 @@ def main(argv=None):
             print(f"Preview: {arguments.preview}")
             return
         if name == "few_clips":
-            check_few_clips(training)
+            data.check_few_clips(training)
         if arguments.cross_validate:
             cross_validate(recipe, training, Path(arguments.output), arguments.cross_validate)
         validation = None
         if arguments.val:
-            validation = read_data_set(
+            validation = data.read_data_set(
                 arguments.val, labels=training.labels, allow_empty_classes=arguments.allow_empty_classes
             )
         run = keras_action.train(
@@ -130,11 +126,9 @@ def main(argv=None):
     if not is_main_process():
         return
     print(f"Best checkpoint: {run.checkpoint}")
-    try:
+    with pictures_if_possible("picture of the curves"):
         plots.save_figure(plots.curves_figure(run.folder / "log.csv"), run.folder / "curves.png")
         print(f"Curves: {run.folder / 'curves.png'}")
-    except ImportError as error:
-        print(f"No picture of the curves: {error}")
 
 
 if __name__ == "__main__":

@@ -18,11 +18,15 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import (
+    add_firing_argument,
+    add_ignore_argument,
     add_labels_argument,
     exit_on_errors,
     make_recognizer,
     parse_lengths,
+    pictures_if_possible,
     program_parser,
 )
 
@@ -43,11 +47,7 @@ def make_parser():
         "--curve", metavar="PICTURE", help="detection rate over false alarms (default: OUTPUT with .png)"
     )
     parser.add_argument("--max-false-alarms", type=float, default=1.0, help="maximum per minute (default: 1)")
-    parser.add_argument(
-        "--firing",
-        choices=("late", "early"),
-        help="report a gesture when it has ended, or as soon as it is certain (default: as the model's settings)",
-    )
+    add_firing_argument(parser)
     parser.add_argument(
         "--window-seconds",
         nargs="+",
@@ -56,9 +56,7 @@ def make_parser():
         help="windows to try, each of one length or of several that compete (default: the model's clips)",
     )
     add_labels_argument(parser)
-    parser.add_argument(
-        "--ignore", nargs="*", help="labels that are not gestures (default: none, no gesture, doing other things)"
-    )
+    add_ignore_argument(parser)
     add_stream_arguments(parser)
     return parser
 
@@ -68,7 +66,6 @@ def main(argv=None):
     if arguments.store and Path(arguments.model).suffix != ".tflite":
         sys.exit(f"error: --store needs a .tflite file. Received: MODEL {arguments.model}")
     with exit_on_errors(RuntimeError):
-        from keras_action import plots
         from keras_action.recognition.loading import store_settings
 
         settings, curves, chosen = _tune(arguments)
@@ -77,12 +74,11 @@ def main(argv=None):
             store_settings(arguments.model, settings)
     picture = Path(arguments.curve) if arguments.curve else Path(arguments.output).with_suffix(".png")
     written = [arguments.output, *([arguments.model] if arguments.store else [])]
-    try:
+    with pictures_if_possible():
+        plots = keras_action.plots
         figure = plots.operating_curve_figure(curves, chosen, max_false_alarms=arguments.max_false_alarms)
         plots.save_figure(figure, picture)
         written.append(str(picture))
-    except ImportError as error:
-        print(f"No picture: {error}")
     print(f"Written: {', '.join(written)}")
 
 

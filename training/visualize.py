@@ -15,7 +15,9 @@ channels over time (CE, ME).
 
 import os
 
-from keras_action.programs.arguments import add_checkpoint_arguments, exit_on_errors, program_parser, read_labels
+import keras_action
+from keras_action.programs.arguments import add_checkpoint_arguments, exit_on_errors, load_model, program_parser
+from keras_action.utils.fields import attributes
 
 METHODS = ("cam", "grad-cam", "masks")
 
@@ -60,20 +62,10 @@ def make_parser():
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
     with exit_on_errors():
-        import keras_action
-
-        labels = read_labels(arguments.labels)
-        options = {"num_segments": arguments.num_segments, "labels": labels, "kind": arguments.kind}
-        models = {name: keras_action.load_model(path, **options) for name, path in named_models(arguments.models)}
+        models = {name: load_model(arguments, path) for name, path in named_models(arguments.models)}
+        options = attributes(arguments, "class_name", "label", "start", "end")
         activations = keras_action.visualize(
-            models,
-            arguments.video,
-            arguments.method,
-            layers=arguments.layer,
-            class_name=arguments.class_name,
-            label=arguments.label,
-            start=arguments.start,
-            end=arguments.end,
+            models, arguments.video, arguments.method, layers=arguments.layer, **options
         )
         activations.save(arguments.output, arguments.columns, arguments.dpi)
     for title, values in activations.maps.items():

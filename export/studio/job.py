@@ -1,6 +1,5 @@
 """The training of a studio, from its takes to a LiteRT file. Runs in a process of its own: `python -m … FOLDER`."""
 
-import csv
 import itertools
 import os
 import shutil
@@ -10,6 +9,7 @@ import time
 import warnings
 from pathlib import Path
 
+import keras_action
 from keras_action.utils.files import write_csv, write_json, write_whole
 from keras_action.utils.intervals import intervals_path, is_ignored, read_intervals
 from keras_action.utils.statistics import share_interval
@@ -18,7 +18,6 @@ from .project import Project
 from .recipe import MIN_TAKES, VALIDATION_SHARE, choose_recipe
 from .training import LOG, RESULT, read_json, write_status
 
-_COLUMNS = ("path", "label", "session", "part")
 _REPRESENTATIVE_CLIPS = 128
 _FRAME_SECONDS = 1 / 15  # of a joined stream
 _FALSE_ALARMS = 1.0  # a minute, allowed in tuning
@@ -53,9 +52,6 @@ def run(project, report):
     report(step="reading")
     training, validation, split = read_split(project)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras_action
-    from keras_action.evaluation import Protocol
-
     clips = with_windows(project, training)
     recipe = choose_recipe(len(clips))
     model_run = keras_action.train(
@@ -68,10 +64,7 @@ def run(project, report):
     )
     report(step="evaluating")
     evaluation = keras_action.evaluate(
-        model_run.load_model(),
-        validation,
-        Protocol.as_trained(recipe),
-        progress=False,
+        model_run.load_model(), validation, keras_action.evaluation.Protocol.as_trained(recipe), progress=False
     )
     report(step="converting")
     file = convert(project, model_run, clips)
@@ -88,40 +81,29 @@ def read_split(project):
     Raises:
         ValueError: If there are too few takes. The page shows the message.
     """
-    from keras_action.data import Annotations, Clip
-
-    path = project.training / "takes.csv"
-    if not path.is_file():
+    read_annotations = keras_action.data.read_annotations
+    files = [project.training / name for name in ("takes.csv", "held_out.csv")]
+    if not files[1].is_file():  # written last
         check_takes(project)
-        training, validation, by_session = split_takes(project.annotations())
         links = project.training / "takes"
         shutil.rmtree(links, ignore_errors=True)  # of a training that was killed here
-        rows = []
-        for part, annotations in (("training", training), ("validation", validation)):
-            for clip in annotations.clips:
-                name = Path(clip.path).relative_to(project.clips)
+        for file, part in zip(files, split_takes(project.annotations()), strict=True):
+            names = [Path(clip.path).relative_to(project.clips) for clip in part.clips]
+            for name, clip in zip(names, part.clips, strict=True):
                 link_take(clip.path, links / name)
-                rows.append((name.as_posix(), clip.label, clip.group, part))
-        write_csv(path, (*_COLUMNS, "by_session"), [(*row, int(by_session)) for row in rows])
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    labels = tuple(sorted({row["label"] for row in rows}))
-    parts = {"training": [], "validation": []}
-    for row in rows:
-        take = project.training / "takes" / row["path"]
-        parts[row["part"]].append(Clip(str(take), row["label"], group=row["session"]))
-    training, validation = (Annotations(tuple(clips), labels) for clips in parts.values())
-    by_session = rows[0]["by_session"] == "1"
-    return (
-        training,
-        validation,
-        {
-            "by_session": by_session,
-            "sessions": len({row["session"] for row in rows}),
-            "training_takes": len(training),
-            "validation_takes": len(validation),
-        },
-    )
+            paths = (links.name / name for name in names)
+            rows = [(path.as_posix(), clip.label, clip.group) for path, clip in zip(paths, part.clips, strict=True)]
+            write_csv(file, ("path", "label", "session"), rows)
+    training = read_annotations(files[0])
+    validation = read_annotations(files[1], labels=training.labels, allow_empty_classes=True)
+    learned, held_out = ({clip.group for clip in part.clips} for part in (training, validation))
+    split = {
+        "by_session": learned.isdisjoint(held_out),
+        "sessions": len(learned | held_out),
+        "training_takes": len(training),
+        "validation_takes": len(validation),
+    }
+    return training, validation, split
 
 
 def check_takes(project):
@@ -159,10 +141,9 @@ def split_takes(annotations):
     """Splits takes by recording session if there are several, otherwise by take.
 
     Returns:
-        The training takes, the held-out takes, and whether they are split by session.
+        The training takes and the held-out takes.
     """
-    from keras_action.data import split_annotations
-
+    split_annotations = keras_action.data.split_annotations
     shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of small classes: the page shows the numbers
@@ -174,8 +155,8 @@ def split_takes(annotations):
                     count[clip.label] += 1
             # With a session for each gesture, a class would have no training takes.
             if min(counts[0].values()) >= MIN_TAKES // 2 and min(counts[1].values()) >= 1:
-                return *parts, True
-        return *split_annotations(annotations, shares, by_group=False), False
+                return parts
+        return split_annotations(annotations, shares, by_group=False)
 
 
 def with_windows(project, training):
@@ -187,41 +168,39 @@ def with_windows(project, training):
     Returns:
         An `Annotations`; without windows if there is no background.
     """
-    from keras_action.data import Annotations, Clip, join_clips, sample_windows, video_info
     from keras_action.training.fit import median_clip_seconds
 
     background = next((label for label in training.labels if is_ignored(label)), None)
     if background is None:
         return training
-    video = project.training / "windows.mp4"
+    data, video = keras_action.data, project.training / "windows.mp4"
     if not (video.is_file() and intervals_path(video).is_file()):
-        join_clips(training, video, min_pause=0.5, max_pause=2, pauses="background")
+        data.join_clips(training, video, min_pause=0.5, max_pause=2, pauses="background")
     truth = read_intervals(intervals_path(video))
-    length, duration = median_clip_seconds(training), video_info(video).duration
-    windows = sample_windows(truth, duration, [length], background=background)
+    length, duration = median_clip_seconds(training), data.video_info(video).duration
+    windows = data.sample_windows(truth, duration, [length], background=background)
     shown = {(gesture.start, gesture.end) for gesture in truth}  # the takes themselves
     clips = [
-        Clip(str(video), window.label, window.start, window.end, group="windows")
+        data.Clip(str(video), window.label, window.start, window.end, group="windows")
         for window in windows
         if (window.start, window.end) not in shown
     ]
     begins, ends = [0.0, *(gesture.end for gesture in truth)], [*(gesture.start for gesture in truth), duration]
     stills = [
-        Clip(str(video), background, (start + end) / 2, (start + end) / 2 + _FRAME_SECONDS, group="windows")
+        data.Clip(str(video), background, (start + end) / 2, (start + end) / 2 + _FRAME_SECONDS, group="windows")
         for start, end in zip(begins[::2], ends[::2], strict=True)
     ]
-    return Annotations((*training.clips, *clips, *stills), training.labels)
+    return data.Annotations((*training.clips, *clips, *stills), training.labels)
 
 
 def convert(project, model_run, training):
     """Writes the int8 file of a run into the folder of the training. Returns its path."""
-    from keras_action import litert
     from keras_action.training.build import training_batches
 
     batches = training_batches(model_run.recipe, training).as_numpy_iterator()
     clips = itertools.chain.from_iterable(clips for clips, _ in batches)
     path = project.training / "gestures.tflite"
-    litert.convert(
+    keras_action.litert.convert(
         model_run.load_model(),
         path,
         quantization="int8",
@@ -245,10 +224,8 @@ def tune(project, file, validation):
     Returns:
         The settings, the `OperatingPoint`s, and `"long takes"` or `"held-out takes"`.
     """
-    from keras_action.data import iter_frames, join_clips
-    from keras_action.recognition import GestureRecognizer, operating_curve, record_logits, tune_events
-
-    recognizer = GestureRecognizer(file, num_threads=2)
+    data, recognition = keras_action.data, keras_action.recognition
+    recognizer = keras_action.GestureRecognizer(file, num_threads=2)
     videos, source = [], "long takes"
     for video in project.long_takes():
         truth = read_intervals(intervals_path(video))
@@ -258,10 +235,10 @@ def tune(project, file, validation):
         source, video = "held-out takes", project.training / "joined.mp4"
         has_background = any(is_ignored(clip.label) for clip in validation.clips)
         pauses = "background" if has_background else "hold"
-        videos = [(video, join_clips(validation, video, min_pause=1, max_pause=3, pauses=pauses))]
-    streams = [(record_logits(recognizer, iter_frames(video)), truth) for video, truth in videos]
-    settings = tune_events(streams, recognizer.settings, recognizer.tuning_scale, _FALSE_ALARMS)
-    return settings, operating_curve(streams, settings), source
+        videos = [(video, data.join_clips(validation, video, min_pause=1, max_pause=3, pauses=pauses))]
+    streams = [(recognition.record_logits(recognizer, data.iter_frames(video)), truth) for video, truth in videos]
+    settings = recognition.tune_events(streams, recognizer.settings, recognizer.tuning_scale, _FALSE_ALARMS)
+    return settings, recognition.operating_curve(streams, settings), source
 
 
 def write_result(project, file, settings, points, evaluation, split):
@@ -277,7 +254,7 @@ def write_result(project, file, settings, points, evaluation, split):
     number = int(previous.get("number", 0)) + 1
     name = f"gestures_{number}.tflite"
     write_whole(project.model / name, file.read_bytes())
-    write_whole(project.model / f"evaluation_{number}.json", evaluation.to_json() + "\n")
+    evaluation.save_json(project.model / f"evaluation_{number}.json")
     correct = round(evaluation.top1 * len(evaluation.paths))
     values = {
         "number": number,

@@ -1,5 +1,7 @@
 """Recognition on the server, for pages that can't run the model."""
 
+import contextlib
+import dataclasses
 import threading
 import time
 from collections import OrderedDict
@@ -38,50 +40,50 @@ class Recognisers:
             pixels: Bytes of RGB.
             timestamp: Seconds.
         """
-        recognizer, lock = self._get(page)
-        height, width = recognizer.input_size
-        if len(pixels) != height * width * 3:
-            raise ValueError(f"A frame must have {height} × {width} pixels of RGB. Received: {len(pixels)} bytes")
-        frame = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
-        with lock:
-            runs, start = recognizer.num_inferences, time.perf_counter()
-            events = recognizer.push(frame, timestamp)
-            return self._answer(recognizer, events, runs, start)
+        with self._recognizer(page) as recognizer:
+            height, width = recognizer.input_size
+            if len(pixels) != height * width * 3:
+                raise ValueError(f"A frame must have {height} × {width} pixels of RGB. Received: {len(pixels)} bytes")
+            frame = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+            return _answer(recognizer, lambda: recognizer.push(frame, timestamp))
 
     def flush(self, page):
         """Ends the stream of a page."""
-        recognizer, lock = self._get(page)
-        with lock:
-            runs, start = recognizer.num_inferences, time.perf_counter()
-            return self._answer(recognizer, recognizer.flush(), runs, start)
+        with self._recognizer(page) as recognizer:
+            return _answer(recognizer, recognizer.flush)
 
     def reset(self, page):
         """Forgets the frames of a page."""
-        recognizer, lock = self._get(page)
-        with lock:
+        with self._recognizer(page) as recognizer:
             recognizer.reset()
 
     def use(self, page, settings):
         """Sets the event settings of a page, a dictionary."""
-        recognizer, lock = self._get(page)
-        with lock:
+        with self._recognizer(page) as recognizer:
             recognizer.settings = settings_from_dict(settings)
 
-    def _get(self, page):
+    @contextlib.contextmanager
+    def _recognizer(self, page):
+        """A context in which this thread alone uses the recogniser of a page."""
         with self._lock:
             if page not in self._pages:
                 raise NotFoundError("The page's recogniser has ended. Reload the page.")
             self._pages.move_to_end(page)
-            return self._pages[page]
+            recognizer, lock = self._pages[page]
+        with lock:
+            yield recognizer
 
-    @staticmethod
-    def _answer(recognizer, events, runs, start):
-        smoothed, spent = recognizer.detector.smoothed, time.perf_counter() - start
-        names = ("label", "start", "end", "score", "peak", "fired")
-        return {
-            "events": [{name: getattr(event, name) for name in names} for event in events],
-            "scores": None if smoothed is None else np.asarray(smoothed.scores).tolist(),
-            "activeLabel": recognizer.detector.active_label,
-            "milliseconds": 1000 * spent,
-            "runs": recognizer.num_inferences - runs,
-        }
+
+def _answer(recognizer, step):
+    """What the page's own recogniser returns for a step, a function that returns events."""
+    runs, start = recognizer.num_inferences, time.perf_counter()
+    events = step()
+    milliseconds = 1000 * (time.perf_counter() - start)
+    smoothed = recognizer.detector.smoothed
+    return {
+        "events": [dataclasses.asdict(event) for event in events],
+        "scores": None if smoothed is None else smoothed.scores,
+        "activeLabel": recognizer.detector.active_label,
+        "milliseconds": milliseconds,
+        "runs": recognizer.num_inferences - runs,
+    }

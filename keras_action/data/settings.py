@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from keras_action.data.decoders import DECODERS
-from keras_action.utils.fields import check_choice, check_ranges, normalise
+from keras_action.utils.fields import ABOVE_ZERO, AT_LEAST_ZERO, SHARE, check_choice, check_ranges, normalise
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,10 @@ class Sequences:
         check_ranges(
             self,
             {
-                "time_step speeds": (lambda x: x > 0, "above 0"),
-                "max_pause label_after": (lambda x: x >= 0, "0 or more seconds"),
-                "background_until label_from": (lambda x: 0 <= x <= 1, "from 0 to 1"),
+                "time_step speeds": ABOVE_ZERO,
+                "max_pause label_after background_weight": AT_LEAST_ZERO,
+                "background_until label_from": SHARE,
                 "max_dropped": (lambda x: 0 <= x < 1, "0 or more, and below 1"),
-                "background_weight": (lambda x: x >= 0, "0 or more"),
             },
         )
         if len(self.speeds) != 2 or self.speeds[0] > self.speeds[1]:
@@ -144,8 +143,8 @@ class Augmentation:
         check_ranges(
             self,
             {
-                "rand_augment_ops mixup_alpha cutmix_alpha": (lambda x: x >= 0, "0 or more"),
-                "color_jitter rand_augment_magnitude": (lambda x: 0 <= x <= 1, "from 0 to 1"),
+                "rand_augment_ops mixup_alpha cutmix_alpha": AT_LEAST_ZERO,
+                "color_jitter rand_augment_magnitude": SHARE,
                 "flip_pairs reversal_pairs": (lambda x: x.count(":") == 1, 'pairs of labels like "left:right"'),
             },
         )

@@ -37,11 +37,6 @@ class Protocol:
     crop_to_aspect_ratio: bool = True
 
     @classmethod
-    def cheap(cls, num_segments, input_size=224, **changes):
-        """One clip of middle frames, centre crop."""
-        return cls(num_segments, input_size, **changes)
-
-    @classmethod
     def as_trained(cls, recipe):
         """One clip of middle frames, of the size, sampling and crop that a `keras_action.Recipe` trains with."""
         return cls(

@@ -6,6 +6,11 @@ import json
 import os
 import sys
 
+import keras_action
+from keras_action.utils.fields import attributes
+from keras_action.utils.files import write_json
+from keras_action.utils.labels import read_labels
+
 DATA_FORMS = (
     "annotation CSV (path,label[,start,end]), folder of classes, folder of shards, or NAME:SPLIT:ROOT, where NAME is "
     "jester, something_something or egogesture, and SPLIT train, validation or test"
@@ -49,12 +54,19 @@ def exit_on_errors(*others, status=1, interrupted=None):
 
 def print_or_write_json(path, values):
     """Writes values to a JSON file, whole or not at all, or prints them if `path` is `-`."""
-    from keras_action.utils.files import write_json
-
     if path == "-":
         print(json.dumps(values, indent=2, ensure_ascii=False))
     else:
         write_json(path, values)
+
+
+@contextlib.contextmanager
+def pictures_if_possible(what="picture"):
+    """A context for drawing, which prints a line in place of pictures if Matplotlib is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        print(f"No {what}: {error}")
 
 
 def add_labels_argument(parser, default="the model's"):
@@ -63,7 +75,7 @@ def add_labels_argument(parser, default="the model's"):
 
 
 def add_checkpoint_arguments(parser, labels_default="the model's"):
-    """Adds `--labels`, `--num-segments` and `--kind`, the arguments of `keras_action.load_model`."""
+    """Adds `--labels`, `--num-segments` and `--kind`, for `load_model`."""
     add_labels_argument(parser, labels_default)
     parser.add_argument("--num-segments", type=int, metavar="T", help="frames of a clip, for a PyTorch checkpoint")
     parser.add_argument(
@@ -71,6 +83,11 @@ def add_checkpoint_arguments(parser, labels_default="the model's"):
         choices=("action_net", "tsm", "tsn", "tsm_online"),
         help="the model of a PyTorch checkpoint, if its keys do not determine it",
     )
+
+
+def load_model(arguments, path):
+    """The `keras_action.training.ModelFile` of a path, for the arguments of a program."""
+    return keras_action.load_model(path, labels=labels_of(arguments), **attributes(arguments, "num_segments", "kind"))
 
 
 def add_recipe_arguments(parser, default="small", default_text="small"):
@@ -118,6 +135,22 @@ def add_recognizer_arguments(parser):
     parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file (default: 1)")
 
 
+def add_firing_argument(parser):
+    """Adds `--firing`, a field of the event settings."""
+    parser.add_argument(
+        "--firing",
+        choices=("late", "early"),
+        help="report a gesture when it has ended, or as soon as it is certain (default: as the settings)",
+    )
+
+
+def add_ignore_argument(parser):
+    """Adds `--ignore`, labels that are not gestures."""
+    parser.add_argument(
+        "--ignore", nargs="*", help="labels that are not gestures (default: none, no gesture, doing other things)"
+    )
+
+
 def add_settings_arguments(parser):
     """Adds `--settings` and `--window-seconds`, for `make_recognizer`."""
     parser.add_argument("--settings", metavar="JSON", help="event settings, as keras-action tune writes them")
@@ -152,15 +185,11 @@ def parse_lengths(text):
 
 def make_recognizer(arguments, **options):
     """The `keras_action.GestureRecognizer` for the arguments of a program, which `options` override."""
-    from keras_action.recognition import GestureRecognizer
-
     names = ("clip_seconds", "stride", "settings", "window_seconds", "num_threads")
-    given = {name: getattr(arguments, name) for name in names if name in arguments}
-    return GestureRecognizer(arguments.model, labels=read_labels(arguments.labels), **{**given, **options})
+    given = attributes(arguments, *(name for name in names if name in arguments))
+    return keras_action.GestureRecognizer(arguments.model, labels=labels_of(arguments), **{**given, **options})
 
 
-def read_labels(path):
-    """The names in a text file, as `keras_action.utils.labels.read_labels` reads them; `None` for `None`."""
-    from keras_action.utils import labels
-
-    return None if path is None else list(labels.read_labels(path))
+def labels_of(arguments):
+    """The names in the file of `--labels`; `None` without it."""
+    return None if arguments.labels is None else read_labels(arguments.labels)

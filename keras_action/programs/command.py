@@ -1,8 +1,10 @@
 """The command `keras-action NAME ARGUMENTS`."""
 
-import difflib
 import importlib
 import sys
+
+from keras_action.utils.fields import did_you_mean
+from keras_action.version import __version__
 
 # Task → name of a program → (module, description). A new program is a line here.
 PROGRAMS = {
@@ -45,9 +47,9 @@ def program_module(name):
     """
     modules = {program: module for group in PROGRAMS.values() for program, (module, _) in group.items()}
     if name not in modules:
-        near = difflib.get_close_matches(name, modules, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"Unknown program.{hint} Programs: {', '.join(modules)}. Received: {name}")
+        raise ValueError(
+            f"Unknown program.{did_you_mean(name, modules)} Programs: {', '.join(modules)}. Received: {name}"
+        )
     return importlib.import_module(f"{__package__}.{modules[name]}")
 
 
@@ -70,8 +72,6 @@ def main(argv=None):
     if name in ("-h", "--help"):
         print(help_text())
     elif name == "--version":
-        from keras_action.version import __version__
-
         print(f"keras_action {__version__}")
     elif name is None:
         print(help_text(), file=sys.stderr)

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_action.utils.fields import check_choice, check_ranges, normalise
+from keras_action.utils.fields import SHARE, check_choice, check_ranges, normalise
 from keras_action.utils.files import write_json
 from keras_action.utils.intervals import IGNORED_LABELS
 
 SECONDS = (lambda x: 0 <= x < math.inf, "0 or more seconds")
-SHARE = (lambda x: 0 <= x <= 1, "from 0 to 1")
 _POSITIVE = (lambda x: 0 < x < math.inf, "a positive number of seconds")
 _CHOICES = {"smoothing_kind": ("mean", "exponential"), "firing": ("late", "early")}
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from keras_action.recognition.settings import SECONDS, SHARE, DetectorSettings, window_lengths
-from keras_action.utils.fields import check_ranges
+from keras_action.recognition.settings import SECONDS, DetectorSettings, window_lengths
+from keras_action.utils.fields import SHARE, check_ranges
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,9 +13,14 @@ from keras_action.optimizers.schedules import CosineDecay, StepDecay
 from keras_action.training.fused_batch_norm import use_fused_batch_norm
 from keras_action.training.trainable import set_trainable
 from keras_action.training.transfer import misfits, open_start, take_weights
+from keras_action.utils.fields import attributes
 from keras_action.utils.lazy import tensorflow as tf
 
 _VALIDATION_SEED = 2**31 - 1
+# Fields of a recipe that are arguments of the builders, and of the data sets.
+_MODEL_FIELDS = ("num_segments", "input_size", "weights", "variant", "stages", "location", "zero_init_residual")
+_MODEL_FIELDS += ("dropout", "causal", "memory", "return_sequences")
+_DATA_FIELDS = ("num_segments", "input_size", "cropping", "reading")
 _BUILDERS = {"action_net": build_action_net, "tsm": build_tsm, "tsn": build_tsn}
 
 
@@ -77,29 +82,15 @@ def _build_from_start(recipe, num_classes, labels):
 
 
 def _build_new(recipe, num_classes, labels=None):
-    options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
+    options = {"unit_gain": recipe.unit_gain and recipe.weights is not None}
+    if recipe.alpha != 1.0:
+        options["alpha"] = recipe.alpha
     if recipe.model == "action_net":
         options["paths"] = recipe.paths
     if recipe.shift != "default" and recipe.model != "tsn":
         options["shift"] = recipe.shift
     with precision(recipe):
-        return _BUILDERS[recipe.model](
-            recipe.backbone,
-            num_classes=num_classes,
-            num_segments=recipe.num_segments,
-            input_size=recipe.input_size,
-            weights=recipe.weights,
-            variant=recipe.variant,
-            stages=recipe.stages,
-            location=recipe.location,
-            zero_init_residual=recipe.zero_init_residual,
-            unit_gain=recipe.unit_gain and recipe.weights is not None,
-            dropout=recipe.dropout,
-            causal=recipe.causal,
-            memory=recipe.memory,
-            return_sequences=recipe.return_sequences,
-            **options,
-        )
+        return _BUILDERS[recipe.model](recipe.backbone, num_classes, **attributes(recipe, *_MODEL_FIELDS), **options)
 
 
 def synchronize_batch_norm(model):
@@ -122,27 +113,15 @@ def compile_model(model, recipe, steps, frozen, jit_compile="auto"):
         frozen: Whether to compile for the frozen epochs, with their constant learning rate, or for those after them.
         jit_compile: The value for a recipe with `jit_compile=None`.
     """
-    set_trainable(
-        model,
-        backbone=not frozen,
-        frozen_stages=recipe.frozen_stages,
-        partial_batch_norm=recipe.partial_batch_norm,
-    )
+    set_trainable(model, backbone=not frozen, **attributes(recipe, "frozen_stages", "partial_batch_norm"))
     use_fused_batch_norm(model)
     rate = recipe.peak_learning_rate if frozen else make_schedule(recipe, steps)
     model.compile(
         optimizer=make_optimizer(recipe, rate, average=not frozen),
-        **loss_and_metrics(recipe),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=jit_compile if recipe.jit_compile is None else recipe.jit_compile,
     )
-
-
-def loss_and_metrics(recipe):
-    """The loss and the metrics of a recipe, as arguments of `compile`."""
-    return {
-        "loss": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-        "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
-    }
 
 
 def make_schedule(recipe, steps):
@@ -182,18 +161,8 @@ def training_batches(recipe, annotations, *, initial_epoch=0, failures=None, sha
         A `tf.data.Dataset` of clips, uint8 (B, T, H, W, 3), and labels, float32 (B, classes): one-hot, or mixtures;
         with `return_sequences` those of `keras_action.data.sequence_dataset`.
     """
-    options = {
-        "num_segments": recipe.num_segments,
-        "input_size": recipe.input_size,
-        "batch_size": recipe.clips_per_step,
-        "seed": recipe.seed,
-        "initial_epoch": initial_epoch,
-        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
-        "cropping": recipe.cropping,
-        "augmentation": recipe.augmentation,
-        "reading": recipe.reading,
-        "failures": failures,
-    }
+    options = {"batch_size": recipe.clips_per_step, "initial_epoch": initial_epoch, "failures": failures}
+    options |= attributes(recipe, *_DATA_FIELDS, "seed", "gradient_accumulation_steps", "augmentation")
     if not recipe.return_sequences:
         batches = training_dataset(annotations, sampling=recipe.sampling, shard=shard, **options)
         return batches if recipe.augmentation.mixes else batches.map(_one_hot(len(annotations.labels)))
@@ -227,14 +196,7 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
     part = Annotations(annotations.clips[index::count], annotations.labels)
     size = recipe.clips_per_step // count
     batches = evaluation_dataset(
-        part,
-        num_segments=recipe.num_segments,
-        input_size=recipe.input_size,
-        batch_size=size,
-        sampling=recipe.sampling,
-        cropping=recipe.cropping,
-        reading=recipe.reading,
-        failures=failures,
+        part, batch_size=size, failures=failures, **attributes(recipe, *_DATA_FIELDS, "sampling")
     )
     clip = (recipe.num_segments, recipe.input_size, recipe.input_size, 3)
     black = (tf.zeros(clip, tf.uint8), tf.zeros((), tf.int32), tf.zeros(()))

@@ -7,7 +7,16 @@ from keras_action.data.sampling import SAMPLING_METHODS
 from keras_action.data.settings import Augmentation, Cropping, Reading, Sequences
 from keras_action.layers.action import PATHS
 from keras_action.models.backbones import get_variant
-from keras_action.utils.fields import check_choice, check_ranges, did_you_mean, normalise, parse_field
+from keras_action.utils.fields import (
+    ABOVE_ZERO,
+    AT_LEAST_ZERO,
+    SHARE,
+    check_choice,
+    check_ranges,
+    did_you_mean,
+    normalise,
+    parse_field,
+)
 
 MODELS = ("action_net", "tsm", "tsn")
 
@@ -20,14 +29,11 @@ _CHOICES = {
     "sampling": tuple(SAMPLING_METHODS),
     "mixed_precision": (None, "mixed_float16", "mixed_bfloat16"),
 }
-_ABOVE_ZERO = (lambda x: x > 0, "above 0")
-_NOT_NEGATIVE = (lambda x: x >= 0, "0 or more")
-_SHARE = (lambda x: 0 <= x <= 1, "from 0 to 1")
 _RANGES = {
-    "num_segments input_size epochs batch_size gradient_accumulation_steps learning_rate alpha memory": _ABOVE_ZERO,
-    "reference_batch_size global_clipnorm decay_factor": _ABOVE_ZERO,
-    "warmup_epochs weight_decay frozen_epochs frozen_stages decay_epochs seed": _NOT_NEGATIVE,
-    "dropout label_smoothing max_failed_share": _SHARE,
+    "num_segments input_size epochs batch_size gradient_accumulation_steps learning_rate alpha memory": ABOVE_ZERO,
+    "reference_batch_size global_clipnorm decay_factor": ABOVE_ZERO,
+    "warmup_epochs weight_decay frozen_epochs frozen_stages decay_epochs seed": AT_LEAST_ZERO,
+    "dropout label_smoothing max_failed_share": SHARE,
     "momentum ema_momentum": (lambda x: 0 <= x < 1, "from 0 to below 1"),
     "stages": (lambda x: 1 <= x <= 5, "stages from 1 to 5"),
 }

@@ -1,4 +1,4 @@
-"""Fields of frozen dataclasses: their checks, and their values from NumPy, JSON and command lines."""
+"""Fields of dataclasses and of command lines: their checks, and their values from NumPy, JSON and texts."""
 
 import dataclasses
 import difflib
@@ -8,6 +8,17 @@ import typing
 
 # The type of a field → the kind of number that it takes, and its words.
 _NUMBERS = {int: (numbers.Integral, "an integer"), float: (numbers.Real, "a number")}
+
+
+# Conditions for `check_ranges`, with their words.
+ABOVE_ZERO = (lambda x: x > 0, "above 0")
+AT_LEAST_ZERO = (lambda x: x >= 0, "0 or more")
+SHARE = (lambda x: 0 <= x <= 1, "from 0 to 1")
+
+
+def attributes(source, *names):
+    """A dict of the attributes of these names, of a dataclass or of a program's arguments."""
+    return {name: getattr(source, name) for name in names}
 
 
 def did_you_mean(name, known):

@@ -13,13 +13,13 @@ from keras_action.training.recipe import Recipe
 @pytest.mark.parametrize(
     ("made", "views", "text"),
     [
-        (Protocol.cheap(8), 1, '1 clip × centre crop of 224 × 224 pixels, 8 frames each, sampling "segments"'),
+        (Protocol(8, 224), 1, '1 clip × centre crop of 224 × 224 pixels, 8 frames each, sampling "segments"'),
         (
-            Protocol.cheap(16, (128, 160), crop_to_aspect_ratio=False),
+            Protocol(16, (128, 160), crop_to_aspect_ratio=False),
             1,
             "whole frame scaled to 128 × 160 pixels, 16 frames",
         ),
-        (Protocol.cheap(8, short_side=256, num_clips=3), 3, "3 clips × centre crop of 224 × 224.*short side 256"),
+        (Protocol(8, 224, short_side=256, num_clips=3), 3, "3 clips × centre crop of 224 × 224.*short side 256"),
         (Protocol.paper(8), 30, '10 clips × 3 crops of 256 × 256 pixels.*"segments" at random, seed 0'),
         (Protocol.reference_code(8), 30, '10 clips × 3 crops of 256 × 256 pixels.*"reference" at random, seed 0'),
         (Protocol.paper(8, sampling="segments", seed=None, num_crops=1), 10, '"segments"$'),

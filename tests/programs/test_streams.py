@@ -1,8 +1,9 @@
+import argparse
 import json
 
 import pytest
 
-from keras_action.programs.arguments import read_labels
+from keras_action.programs.arguments import labels_of
 from keras_action.recognition import EventSettings, GestureRecognizer, WindowEventSettings
 from tests.recognition.fakes import LABELS, RedModel
 from training import evaluate, tune
@@ -97,8 +98,8 @@ def test_options_reach_the_recogniser(color_run, color_streams, tmp_path):
     found = EventSettings.load(settings)
     assert (found.ignore, found.firing, found.stride, found.window_seconds) == (("rest",), "early", 0.1, None)
     assert (tmp_path / "curve.svg").exists() and not (tmp_path / "events.png").exists()
-    assert read_labels(labels) == ["rest", "red", "green", "blue"]
-    assert read_labels(None) is None
+    assert labels_of(argparse.Namespace(labels=labels)) == ("rest", "red", "green", "blue")
+    assert labels_of(argparse.Namespace(labels=None)) is None
 
 
 @pytest.mark.parametrize("truth", ["label,start,end\ngreen,1,2\n", "label,begin,end\n", None])
