@@ -26,6 +26,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import (
     add_firing_argument,
     add_labels_argument,

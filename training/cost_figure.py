@@ -1,12 +1,12 @@
 """The figures of `keras-action tables`: costs relative to TSN, and the paper's Figure 4."""
 
+from keras_action.plots.figure import draw_grid, new_figure
 from keras_action.utils.optional_import import optional_import
 
 from .cost_tables import etas
 from .paper import DATA_SETS, FIGURE_4
 
 with optional_import("Drawing", "Matplotlib", "'keras_action[plot]'"):
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 # Okabe and Ito's colours, light to dark, so that the order shows in grey too.
@@ -31,7 +31,7 @@ def cost_figure(costs, titles):
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    figure = Figure(figsize=(3.4 * len(titles) + 0.6, 5.4), layout="constrained")
+    figure = new_figure(3.4 * len(titles) + 0.6, 5.4)
     axes = figure.subplots(2, len(titles), squeeze=False, sharex="row", height_ratios=(2.4, 1))
     for column, (backbone, title) in enumerate(titles.items()):
         tsn, *others = sorted((c for c in costs if c.backbone == backbone), key=lambda cost: cost.method != "TSN")
@@ -73,7 +73,7 @@ def accuracy_figure(costs, titles, paper):
         at our multiply-adds at inference; a line leads from TSM to ACTION-Net, with η in percent.
     """
     by_key = {(cost.backbone, cost.method): cost for cost in costs}
-    figure = Figure(figsize=(11.6, 4.2), layout="constrained")
+    figure = new_figure(11.6, 4.2)
     for axes, data_set in zip(figure.subplots(1, len(DATA_SETS)), DATA_SETS, strict=True):
         for backbone, title in titles.items():
             color = BACKBONE_COLORS[backbone]
@@ -97,8 +97,7 @@ def accuracy_figure(costs, titles, paper):
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.22 * (high - low))  # room for the texts
         axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        draw_grid(axes)
     figure.axes[0].set_ylabel("top-1 in the paper, %", fontsize=9)
     legend = [
         Line2D([], [], color="0.3", marker=marker, linestyle=style, fillstyle=fill, label=label)

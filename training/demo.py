@@ -15,7 +15,9 @@ import sys
 import time
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import add_set_argument, program_parser
+from keras_action.utils.intervals import intervals_path
 
 # The truth of the long video: each gesture, in an order in which opposites follow each other as well as others.
 STREAM = (
@@ -39,11 +41,9 @@ def main(argv=None):
     arguments = make_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     started = time.monotonic()
-    import keras_action
-    from keras_action import data, litert
-    from keras_action.evaluation import Protocol
-
     from .recipes import demo
+
+    data = keras_action.data
 
     def say(text):
         print(f"\n== {time.monotonic() - started:4.0f} s  {text}", flush=True)
@@ -63,7 +63,10 @@ def main(argv=None):
             say(f"Training {model} on {len(training)} clips for {recipe.epochs} epochs, {start}")
             runs[model] = keras_action.train(recipe, training, validation, folder / model, tensorboard=False)
             evaluations[model] = keras_action.evaluate(
-                runs[model].load_model(), validation, Protocol.as_trained(recipe), progress=False
+                runs[model].load_model(),
+                validation,
+                keras_action.evaluation.Protocol.as_trained(recipe),
+                progress=False,
             )
             evaluations[model].save_json(folder / model / "evaluation.json")
             print(evaluations[model])
@@ -79,7 +82,7 @@ def main(argv=None):
         files, verifications = export(run, both, folder)
         for file, verification in verifications.items():
             print(f"{file}:\n{verification.error_table()}")
-        latencies = {name: litert.benchmark(file, num_threads=1) for name, file in files.items()}
+        latencies = {name: keras_action.litert.benchmark(file, num_threads=1) for name, file in files.items()}
 
         say(f"Recognising {len(STREAM)} gestures in one long video, with the int8 file")
         match, sequence = recognise(files["int8"], folder, arguments.seed)
@@ -101,9 +104,7 @@ def make_streams(folder, seed, labels):
     """Renders the long videos to train on, unless they are there already; returns their `Annotations`."""
     import numpy as np
 
-    from keras_action import data
-    from keras_action.utils.intervals import intervals_path
-
+    data = keras_action.data
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(NUM_STREAMS):
@@ -116,8 +117,6 @@ def make_streams(folder, seed, labels):
 
 def export(run, training, folder):
     """LiteRT files of a run in float32 and int8, and how far each is from the Keras model on sequences."""
-    import keras_action
-    from keras_action import litert
     from keras_action.training.build import training_batches
 
     def sequences(seed, count):
@@ -129,7 +128,7 @@ def export(run, training, folder):
     files, verifications = {}, {}
     for name in ("float32", "int8"):
         files[name] = folder / f"gesture_{name}.tflite"
-        litert.convert(
+        keras_action.litert.convert(
             keras_action.streaming_model(model),
             files[name],
             quantization=name,
@@ -138,30 +137,24 @@ def export(run, training, folder):
             clip_seconds=run.clip_seconds,
             metadata={"recipe": run.recipe.to_dict(), "trained_on_streams": True},
         )
-        verifications[name] = litert.verify(files[name], model, checks)
+        verifications[name] = keras_action.litert.verify(files[name], model, checks)
     return files, verifications
 
 
 def recognise(file, folder, seed):
     """What a LiteRT file finds in one long synthetic video, matched with the truth, and the logits over time."""
-    import keras_action
-    from keras_action import data
-    from keras_action.recognition import match_at_end, record_logits
-
-    video = folder / "stream.mp4"
-    truth = data.write_synthetic_stream(video, seed=seed + 10_000, gestures=STREAM)
+    recognition, video = keras_action.recognition, folder / "stream.mp4"
+    truth = keras_action.data.write_synthetic_stream(video, seed=seed + 10_000, gestures=STREAM)
     recognizer = keras_action.GestureRecognizer(file)
-    sequence = record_logits(recognizer, data.iter_frames(video))
-    return match_at_end(sequence.events(recognizer.settings), truth), sequence
+    sequence = recognition.record_logits(recognizer, keras_action.data.iter_frames(video))
+    return recognition.match_at_end(sequence.events(recognizer.settings), truth), sequence
 
 
 def write_report(path, runs, evaluations, live, files, verifications, latencies, match, sequence, started):
     """One self-contained HTML page of all that came out."""
     import numpy as np
 
-    import keras_action
-    from keras_action import data, plots
-
+    data, plots = keras_action.data, keras_action.plots
     names = {"action_net": "ACTION-Net", "tsn": "TSN"}
     pairs = {model: report.pair_accuracy(data.TIME_REVERSED_PAIRS) for model, report in evaluations.items()}
     action, tsn, steps = runs["action_net"].recipe, runs["tsn"].recipe, live.recipe

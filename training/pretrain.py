@@ -22,7 +22,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import add_set_argument, exit_on_errors, program_parser
+from keras_action.utils.fields import attributes
+from keras_action.utils.intervals import is_ignored
 
 from .methods import METHODS
 
@@ -86,25 +89,16 @@ def make_parser():
 
 def render(stage, videos, clips_share=1.0, workers=None):
     """Renders the videos of a stage, unless they are there already; returns the two `Annotations`."""
-    from keras_action import data
-
-    training_csv, validation_csv = data.write_synthetic_dataset(
-        videos / stage.name,
-        max(2, round(stage.clips_per_class * clips_share)),
-        size=_SIZE,
-        val_share=_VAL_SHARE,
-        workers=workers,
-        kind=stage.kind,
-        num_paths=stage.num_paths,
-    )
+    data = keras_action.data
+    options = {"size": _SIZE, "val_share": _VAL_SHARE, "workers": workers, **attributes(stage, "kind", "num_paths")}
+    clips_per_class = max(2, round(stage.clips_per_class * clips_share))
+    training_csv, validation_csv = data.write_synthetic_dataset(videos / stage.name, clips_per_class, **options)
     training = data.read_annotations(training_csv)
     return training, data.read_annotations(validation_csv, labels=training.labels)
 
 
 def thin_out(annotations, step):
     """The clips of the background, and every `step`-th one of the gestures."""
-    from keras_action.utils.intervals import is_ignored
-
     background = [clip for clip in annotations.clips if is_ignored(clip.label)]
     gestures = [clip for clip in annotations.clips if not is_ignored(clip.label)]
     return (*background, *gestures[::step])
@@ -117,7 +111,7 @@ def stream_recipe(recipe):
     settings = streams.recipe()
     names = ("causal", "memory", "return_sequences", "num_segments", "sequences", "partial_batch_norm", "batch_size")
     return recipe.replace(
-        **{name: getattr(settings, name) for name in names},
+        **attributes(settings, *names),
         label_smoothing=0.0,
         learning_rate=1e-3,
         warmup_epochs=0.1,
@@ -166,9 +160,6 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
     Returns:
         List of the paths of the weights: of clips and, with `streams`, of streams.
     """
-    import keras_action
-    from keras_action.data import Annotations
-    from keras_action.models import save_motion_weights
     from keras_action.training.callbacks import read_log
     from keras_action.training.run import LAST, load_keras_file
 
@@ -192,20 +183,22 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
         run = train(stage, recipe, *render(stage, videos, clips_share, workers))
         recipe = recipe.replace(start_from=str(run.folder), weights=None)
     name = weights_name(recipe)
-    of_clips = save_motion_weights(run.load_model(), folder / f"{name}.npz")
+    of_clips = keras_action.models.save_motion_weights(run.load_model(), folder / f"{name}.npz")
     if streams is None:
         return [of_clips]
 
     hands, _ = render(stages[0], videos, clips_share, workers)
     paths, validation = render(streams, videos, clips_share, workers)
     labels = tuple(sorted({*paths.labels, *hands.labels}))
+    Annotations = keras_action.data.Annotations
     training = Annotations((*paths.clips, *thin_out(hands, _HAND_STEP)), labels)
     validation = Annotations(thin_out(validation, _VAL_STEP), labels)
     recipe = stream_recipe(recipe)
     start = begin_memory(recipe, training, folder / "memory.keras")
     run = train(streams, recipe.replace(start_from=str(start)), training, validation)
     # The last epoch's: the accuracy of steps is less certain than that the schedule has ended.
-    return [of_clips, save_motion_weights(load_keras_file(run.folder / LAST), folder / f"{name}_memory.npz")]
+    model = load_keras_file(run.folder / LAST)
+    return [of_clips, keras_action.models.save_motion_weights(model, folder / f"{name}_memory.npz")]
 
 
 def main(argv=None):

@@ -3,7 +3,9 @@
 import time
 from pathlib import Path
 
+import keras_action
 from keras_action.programs.arguments import add_matching_argument, add_recognizer_arguments
+from keras_action.utils.intervals import intervals_path, is_ignored, read_intervals
 
 
 def add_stream_arguments(parser):
@@ -29,27 +31,17 @@ def read_streams(recognizer, model, videos, cache=None, say=print):
         OSError: If a video or its CSV can't be read.
         ValueError: If it is not such a CSV, or a label is not one of the model.
     """
-    from keras_action.recognition import cached_logits, read_intervals
-    from keras_action.utils.intervals import intervals_path, is_ignored
-
     truths = []
     for video in videos:  # before the model is run, which may take minutes
         truth = read_intervals(intervals_path(video))
-        unknown = sorted(
-            {
-                interval.label
-                for interval in truth
-                if interval.label not in recognizer.labels
-                and not is_ignored(interval.label, recognizer.settings.ignore)
-            }
-        )
-        if unknown:
+        labels = {item.label for item in truth if not is_ignored(item.label, recognizer.settings.ignore)}
+        if unknown := sorted(labels - set(recognizer.labels)):
             raise ValueError(f"{intervals_path(video)}: labels that the model does not have: {unknown}")
         truths.append(truth)
     streams = []
     for video, truth in zip(videos, truths, strict=True):
         start = time.perf_counter()
-        sequence = cached_logits(recognizer, model, video, cache)
+        sequence = keras_action.recognition.cached_logits(recognizer, model, video, cache)
         seconds = time.perf_counter() - start
         say(f"{Path(video).name}: {sequence.duration:.0f} s, {len(truth)} gestures; processed in {seconds:.0f} s")
         streams.append((sequence, truth))

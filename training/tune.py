@@ -84,34 +84,29 @@ def main(argv=None):
 
 def _tune(arguments):
     """The settings, and for each choice of windows the operating curve and the tuned threshold, by its name."""
-    from keras_action.recognition import cross_validate, evaluate_streams, operating_curve, tune_events
     from keras_action.recognition.matching import MATCHINGS
     from keras_action.recognition.tuning import score
 
-    match = MATCHINGS[arguments.matching]
+    recognition, match = keras_action.recognition, MATCHINGS[arguments.matching]
     best, curves, chosen = None, {}, {}
     for window_seconds in arguments.window_seconds or [None]:
         recognizer = _recognizer_to_tune(arguments, window_seconds)
         name = _name(recognizer)
         print(f"Windows: {name}", flush=True)
         streams = read_streams(
-            recognizer,
-            arguments.model,
-            arguments.streams,
-            arguments.cache,
-            say=lambda line: print(f"  {line}", flush=True),
+            recognizer, arguments.model, arguments.streams, arguments.cache, lambda line: print(f"  {line}", flush=True)
         )
         limits = (recognizer.tuning_scale, arguments.max_false_alarms)
-        settings = tune_events(streams, recognizer.settings, *limits, match)
+        settings = recognition.tune_events(streams, recognizer.settings, *limits, match)
         reports = {
-            "before": evaluate_streams(streams, recognizer.settings, match),
-            "tuned": evaluate_streams(streams, settings, match),
+            "before": recognition.evaluate_streams(streams, recognizer.settings, match),
+            "tuned": recognition.evaluate_streams(streams, settings, match),
         }
         if len(streams) > 1:
-            reports["on others"] = cross_validate(streams, recognizer.settings, *limits, match)
+            reports["on others"] = recognition.cross_validate(streams, recognizer.settings, *limits, match)
         for kind, report in reports.items():
             print(f"  {kind + ':':<11}{report.summary()}", flush=True)
-        curves[name], chosen[name] = operating_curve(streams, settings, match=match), settings.on_threshold
+        curves[name], chosen[name] = recognition.operating_curve(streams, settings, match=match), settings.on_threshold
         value = score(list(reports.values())[-1], arguments.max_false_alarms)
         if best is None or value > best[0]:
             best = (value, name, settings, reports["tuned"])

@@ -82,24 +82,24 @@ def read_split(project):
         ValueError: If there are too few takes. The page shows the message.
     """
     read_annotations = keras_action.data.read_annotations
-    files = [project.training / name for name in ("takes.csv", "held_out.csv")]
-    if not files[1].is_file():  # written last
+    takes, held_out_takes = (project.training / name for name in ("takes.csv", "held_out.csv"))
+    if not takes.is_file():  # written last
         check_takes(project)
-        links = project.training / "takes"
-        shutil.rmtree(links, ignore_errors=True)  # of a training that was killed here
-        for file, part in zip(files, split_takes(project.annotations()), strict=True):
-            names = [Path(clip.path).relative_to(project.clips) for clip in part.clips]
-            for name, clip in zip(names, part.clips, strict=True):
-                link_take(clip.path, links / name)
-            paths = (links.name / name for name in names)
-            rows = [(path.as_posix(), clip.label, clip.group) for path, clip in zip(paths, part.clips, strict=True)]
+        shutil.rmtree(project.training / "takes", ignore_errors=True)  # of a training that was killed here
+        learned, held_out = split_takes(project.annotations())
+        for file, part in ((held_out_takes, held_out), (takes, learned)):
+            rows = []
+            for clip in part.clips:
+                path = Path("takes") / Path(clip.path).relative_to(project.clips)
+                link_take(clip.path, project.training / path)
+                rows.append((path.as_posix(), clip.label, clip.group))
             write_csv(file, ("path", "label", "session"), rows)
-    training = read_annotations(files[0])
-    validation = read_annotations(files[1], labels=training.labels, allow_empty_classes=True)
-    learned, held_out = ({clip.group for clip in part.clips} for part in (training, validation))
+    training = read_annotations(takes)
+    validation = read_annotations(held_out_takes, labels=training.labels, allow_empty_classes=True)
+    sessions, others = ({clip.group for clip in part.clips} for part in (training, validation))
     split = {
-        "by_session": learned.isdisjoint(held_out),
-        "sessions": len(learned | held_out),
+        "by_session": sessions.isdisjoint(others),
+        "sessions": len(sessions | others),
         "training_takes": len(training),
         "validation_takes": len(validation),
     }
