@@ -1,6 +1,8 @@
-"""Random changes of the colours of a clip in TensorFlow, inside `tf.data`."""
+"""Colours of clips in TensorFlow, inside `tf.data`, and their random changes."""
 
 from keras_action.utils.lazy import tensorflow as tf
+
+_LUMA = ((0.299,), (0.587,), (0.114,))
 
 
 def color_jitter(clip, seed, strength=0.2):
@@ -22,11 +24,20 @@ def color_jitter(clip, seed, strength=0.2):
         raise ValueError(f"`strength` must be in [0, 1]. Received: strength={strength}")
     factors = tf.random.stateless_uniform((3,), seed, 1 - strength, 1 + strength)
     brightness, contrast, saturation = factors[0], factors[1], factors[2]
-    luma = tf.constant([[0.299], [0.587], [0.114]])
     pixels = tf.cast(clip, tf.float32) * brightness
-    grey = tf.tensordot(pixels, luma, 1)
+    grey = grey_of(pixels)
     pixels = grey + saturation * (pixels - grey)
     # Contrast is relative to the mean grey of the clip: that of each frame would make the clip flicker.
     mean = tf.reduce_mean(grey)
     pixels = mean + contrast * (pixels - mean)
+    return to_uint8(pixels)
+
+
+def grey_of(pixels):
+    """The grey values (…, 1) of RGB pixels (…, 3), both float32."""
+    return tf.tensordot(pixels, tf.constant(_LUMA), 1)
+
+
+def to_uint8(pixels):
+    """Float values, rounded and clipped to 0 … 255."""
     return tf.cast(tf.clip_by_value(pixels + 0.5, 0, 255), tf.uint8)

@@ -11,27 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_action.data.orientation import orientation, turn
+from keras_action.data.resizing import scaled_size
 from keras_action.data.timeline import DecodingError, decode_frames, import_av, open_video, read_timeline
 
 # Suffixes of the files that are read from a folder of classes.
 VIDEO_SUFFIXES = frozenset(
     [
-        ".3gp",
-        ".avi",
-        ".flv",
-        ".gif",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".ogv",
-        ".ts",
-        ".webm",
-        ".wmv",
+        *(".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov"),
+        *(".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
     ]
 )
 
@@ -173,12 +160,15 @@ def _part(path, timeline, start, end):
 def chosen_frames(path, timeline, indices, start, end):
     """The indices of the requested frames, counted from the first frame of the video."""
     first, last = _part(path, timeline, start, end)
-    indices = np.asarray(range(last - first) if indices is None else list(indices), np.int64)
-    if indices.size == 0 or indices.min() < 0 or indices.max() >= last - first:
-        raise ValueError(
-            f"`indices` must be at least one, each from 0 to {last - first - 1}. Received: {indices.tolist()}"
-        )
-    return (indices + first).tolist()
+    return (check_indices(indices, last - first) + first).tolist()
+
+
+def check_indices(indices, count):
+    """Indices of `count` frames as an int64 array, of all frames for `None`; a `ValueError` if one is out of range."""
+    indices = np.asarray(range(count) if indices is None else list(indices), np.int64)
+    if indices.size == 0 or indices.min() < 0 or indices.max() >= count:
+        raise ValueError(f"`indices` must be at least one, each from 0 to {count - 1}. Received: {indices.tolist()}")
+    return indices
 
 
 def first_frame(path):
@@ -252,11 +242,6 @@ class _RgbConverter:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame):
-        width, height = frame.width, frame.height
-        if self._short_side is not None and min(width, height) > self._short_side:
-            scale = self._short_side / min(width, height)
-            width, height = round(width * scale), round(height * scale)
-        picture = self._reformatter.reformat(
-            frame, width, height, "rgb24", interpolation="AREA", threads=1
-        ).to_ndarray()
-        return turn(picture, orientation(frame))
+        height, width = scaled_size((frame.height, frame.width), self._short_side)
+        picture = self._reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA", threads=1)
+        return turn(picture.to_ndarray(), orientation(frame))

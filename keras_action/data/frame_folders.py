@@ -12,6 +12,7 @@ import re
 import numpy as np
 
 from keras_action.data.decoding import DecodingError
+from keras_action.data.resizing import scaled_size
 from keras_action.utils.lazy import tensorflow as tf
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -124,9 +125,9 @@ def decode_images(files, contents, short_side):
         for file, content in zip(files, contents, strict=True):
             try:
                 is_jpeg = content.startswith(_JPEG)
-                full = _size(tf, content, is_jpeg)
+                full = _size(content, is_jpeg)
                 if size is None:
-                    size, target = full, _target(full, short_side)
+                    size, target = full, scaled_size(full, short_side)
                 if full != size:
                     raise DecodingError(
                         f"{file}: the frames of a clip must be of one size. Received: {full[1]}x{full[0]}, "
@@ -159,18 +160,11 @@ def read_encoded(file):
     return content
 
 
-def _size(tf, content, is_jpeg):
+def _size(content, is_jpeg):
     """(height, width), from the file's head."""
     if is_jpeg:
         return tuple(tf.io.extract_jpeg_shape(content).numpy().tolist()[:2])
     return int.from_bytes(content[20:24], "big"), int.from_bytes(content[16:20], "big")
-
-
-def _target(size, short_side):
-    if short_side is None or min(size) <= short_side:
-        return size
-    scale = short_side / min(size)
-    return round(size[0] * scale), round(size[1] * scale)
 
 
 def _ratio(side, short_side):

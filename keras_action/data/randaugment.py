@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 
+from keras_action.data.color import grey_of, to_uint8
 from keras_action.utils.lazy import tensorflow as tf
 
 _FILL = 128.0  # grey of the pixels from outside the frame
-_LUMA = ((0.299,), (0.587,), (0.114,))
 
 
 def rand_augment(clip, seed, num_ops=2, magnitude=0.3):
@@ -65,15 +65,11 @@ def rand_augment(clip, seed, num_ops=2, magnitude=0.3):
     return clip
 
 
-def _identity(clip, magnitude, sign):
-    return clip
-
-
 def _auto_contrast(clip, magnitude, sign):
     pixels = tf.cast(clip, tf.float32)
     low, high = tf.reduce_min(pixels, (0, 1, 2)), tf.reduce_max(pixels, (0, 1, 2))
     stretched = (pixels - low) * 255 / tf.maximum(high - low, 1)
-    return tf.where(high > low, _to_uint8(stretched), clip)
+    return tf.where(high > low, to_uint8(stretched), clip)
 
 
 def _equalize(clip, magnitude, sign):
@@ -83,7 +79,7 @@ def _equalize(clip, magnitude, sign):
         darkest = tf.gather(below, tf.reduce_min(values))
         # The share, up to each value, of the pixels above the darkest value.
         share = tf.cast(below - darkest, tf.float32) / tf.cast(tf.maximum(below[-1] - darkest, 1), tf.float32)
-        table = tf.where(below[-1] > darkest, _to_uint8(255 * share), tf.cast(tf.range(256), tf.uint8))
+        table = tf.where(below[-1] > darkest, to_uint8(255 * share), tf.cast(tf.range(256), tf.uint8))
         channels.append(tf.gather(table, values))
     return tf.stack(channels, -1)
 
@@ -98,55 +94,28 @@ def _posterize(clip, magnitude, sign):
     return tf.bitwise.bitwise_and(clip, tf.constant(256 - 2**dropped, tf.uint8))
 
 
-def _brightness(clip, magnitude, sign):
-    return _blend(clip, lambda pixels: 0.0 * pixels, magnitude, sign)
+def _smooth(pixels):
+    kernel = np.ones((3, 3, 3, 1), np.float32)
+    kernel[1, 1] = 5
+    padded = tf.pad(pixels, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+    return tf.nn.depthwise_conv2d(padded, kernel / 13, [1, 1, 1, 1], "VALID")
 
 
-def _contrast(clip, magnitude, sign):
-    return _blend(clip, lambda pixels: tf.reduce_mean(tf.tensordot(pixels, tf.constant(_LUMA), 1)), magnitude, sign)
+def _blend(degenerate):
+    """An operation from `degenerate(pixels)` to the pixels, or beyond, by the factor 1 ± 0.9 magnitude."""
 
+    def blend(clip, magnitude, sign):
+        pixels = tf.cast(clip, tf.float32)
+        other = degenerate(pixels)
+        return to_uint8(other + (1 + 0.9 * magnitude * sign) * (pixels - other))
 
-def _saturation(clip, magnitude, sign):
-    return _blend(clip, lambda pixels: tf.tensordot(pixels, tf.constant(_LUMA), 1), magnitude, sign)
-
-
-def _sharpness(clip, magnitude, sign):
-    def smooth(pixels):
-        kernel = np.ones((3, 3, 3, 1), np.float32)
-        kernel[1, 1] = 5
-        padded = tf.pad(pixels, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
-        return tf.nn.depthwise_conv2d(padded, kernel / 13, [1, 1, 1, 1], "VALID")
-
-    return _blend(clip, smooth, magnitude, sign)
-
-
-def _blend(clip, degenerate, magnitude, sign):
-    """Interpolates or extrapolates from `degenerate(pixels)` to the pixels, by the factor 1 ± 0.9 magnitude."""
-    pixels = tf.cast(clip, tf.float32)
-    other = degenerate(pixels)
-    return _to_uint8(other + (1 + 0.9 * magnitude * sign) * (pixels - other))
+    return blend
 
 
 def _rotate(clip, magnitude, sign):
     angle = sign * magnitude * math.radians(30)
     cos, sin = tf.cos(angle), tf.sin(angle)
     return _project(clip, [[cos, -sin], [sin, cos]])
-
-
-def _shear_x(clip, magnitude, sign):
-    return _project(clip, [[1, 0.3 * magnitude * sign], [0, 1]])
-
-
-def _shear_y(clip, magnitude, sign):
-    return _project(clip, [[1, 0], [0.3 * magnitude * sign, 1]])
-
-
-def _translate_x(clip, magnitude, sign):
-    return _project(clip, [[1, 0], [0, 1]], (0.45 * magnitude * sign, 0))
-
-
-def _translate_y(clip, magnitude, sign):
-    return _project(clip, [[1, 0], [0, 1]], (0, 0.45 * magnitude * sign))
 
 
 def _project(clip, matrix, shift=(0, 0)):
@@ -165,26 +134,22 @@ def _project(clip, matrix, shift=(0, 0)):
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
-    return _to_uint8(moved)
-
-
-def _to_uint8(pixels):
-    return tf.cast(tf.clip_by_value(pixels + 0.5, 0, 255), tf.uint8)
+    return to_uint8(moved)
 
 
 _OPERATIONS = {
-    "identity": _identity,
+    "identity": lambda clip, magnitude, sign: clip,
     "auto_contrast": _auto_contrast,
     "equalize": _equalize,
     "rotate": _rotate,
     "solarize": _solarize,
-    "saturation": _saturation,
+    "saturation": _blend(grey_of),
     "posterize": _posterize,
-    "contrast": _contrast,
-    "brightness": _brightness,
-    "sharpness": _sharpness,
-    "shear_x": _shear_x,
-    "shear_y": _shear_y,
-    "translate_x": _translate_x,
-    "translate_y": _translate_y,
+    "contrast": _blend(lambda pixels: tf.reduce_mean(grey_of(pixels))),
+    "brightness": _blend(lambda pixels: 0.0 * pixels),
+    "sharpness": _blend(_smooth),
+    "shear_x": lambda clip, magnitude, sign: _project(clip, [[1, 0.3 * magnitude * sign], [0, 1]]),
+    "shear_y": lambda clip, magnitude, sign: _project(clip, [[1, 0], [0.3 * magnitude * sign, 1]]),
+    "translate_x": lambda clip, magnitude, sign: _project(clip, [[1, 0], [0, 1]], (0.45 * magnitude * sign, 0)),
+    "translate_y": lambda clip, magnitude, sign: _project(clip, [[1, 0], [0, 1]], (0, 0.45 * magnitude * sign)),
 }

@@ -1,4 +1,4 @@
-"""Bilinear resizing of frames inside `tf.data`: by OpenCV where it is installed, otherwise by TensorFlow.
+"""Sizes of frames, and bilinear resizing inside `tf.data`: by OpenCV where it is installed, else by TensorFlow.
 
 OpenCV resizes bytes four times as fast as TensorFlow. The results differ by at most one grey level.
 """
@@ -21,6 +21,13 @@ def resize(frames, size):
     """
     cv2 = _opencv()
     return _resize_tensorflow(frames, size) if cv2 is None else _resize_opencv(frames, size, cv2)
+
+
+def scaled_size(size, short_side):
+    """The (height, width) of a picture of another size that is scaled down to a shorter side, if it is larger."""
+    if short_side is None or min(size) <= short_side:
+        return tuple(size)
+    return tuple(round(side * (short_side / min(size))) for side in size)
 
 
 def _opencv():

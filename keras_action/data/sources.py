@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from keras_action.data.decoders import frame_decoder
-from keras_action.data.decoding import DecodingError, count_frames, video_info
+from keras_action.data.decoding import DecodingError, check_indices, count_frames, video_info
 from keras_action.data.frame_folders import check_spacing, decode_images, read_encoded, sorted_frames
 from keras_action.data.shards.format import SHARD_SUFFIX, read_shard_jpegs
 
@@ -70,17 +70,6 @@ class _Source:
         """
         return None
 
-    def _check(self, indices):
-        """Indices as an array; of all frames for `None`."""
-        if indices is None:
-            return np.arange(self.num_frames)
-        indices = np.asarray(list(indices), np.int64)
-        if indices.size == 0 or indices.min() < 0 or indices.max() >= self.num_frames:
-            raise ValueError(
-                f"`indices` must be at least one, each from 0 to {self.num_frames - 1}. Received: {indices.tolist()}"
-            )
-        return indices
-
 
 class VideoSource(_Source):
     """A video, or a part of it.
@@ -120,7 +109,37 @@ class VideoSource(_Source):
         return self._decode(self.path, indices, self.start, self.end, short_side)
 
 
-class FrameFolderSource(_Source):
+class _ImageSource(_Source):
+    """Base class of the sources of image files. A subclass implements `_encoded`."""
+
+    def read(self, indices=None, short_side=None):
+        """Decodes frames.
+
+        A JPEG that is scaled to less than half is first decoded at a half, quarter or eighth of its size by libjpeg.
+        This is much faster, and nearly equal to averaging areas of the whole image. Orientation tags are not applied.
+
+        Args:
+            indices: Indices of the frames, from 0, in any order, with repetitions; `None` for all.
+            short_side: Pixels to which the shorter side is scaled down, by averaging areas, with the aspect ratio kept.
+                Smaller images are not scaled. `None` for the full size.
+
+        Returns:
+            A uint8 array of shape (len(indices), height, width, 3), RGB.
+
+        Raises:
+            DecodingError: If the folder, the shard or a frame is missing, or a frame is empty, truncated, damaged,
+                neither a JPEG nor a PNG, or of another size than the first one.
+        """
+        wanted, places = np.unique(check_indices(indices, self.num_frames), return_inverse=True)
+        pictures = decode_images(*self._encoded(wanted), short_side)
+        return np.stack([pictures[place] for place in places])
+
+    def _encoded(self, indices):
+        """The names of frames for messages, and the contents of their files."""
+        raise NotImplementedError
+
+
+class FrameFolderSource(_ImageSource):
     """A folder with an image file for each frame, or a part of it.
 
     Args:
@@ -154,41 +173,18 @@ class FrameFolderSource(_Source):
         """Number of frames."""
         return len(self._names)
 
-    def read(self, indices=None, short_side=None):
-        """Decodes frames.
-
-        A JPEG that is scaled to less than half is first decoded at a half, quarter or eighth of its size by libjpeg.
-        This is much faster, and nearly equal to averaging areas of the whole image. Orientation tags are not applied.
-
-        Args:
-            indices: Indices of the frames, from 0, in any order, with repetitions; `None` for all.
-            short_side: Pixels to which the shorter side is scaled down, by averaging areas, with the aspect ratio kept.
-                Smaller images are not scaled. `None` for the full size.
-
-        Returns:
-            A uint8 array of shape (len(indices), height, width, 3), RGB.
-
-        Raises:
-            DecodingError: If the folder or a frame is missing, or a frame is empty, truncated, damaged, neither a JPEG
-                nor a PNG, or of another size than the first one.
-        """
-        files, places = self._files(indices)
-        pictures = decode_images(files, map(read_encoded, files), short_side)
-        return np.stack([pictures[place] for place in places])
-
     def read_jpegs(self, indices, heads):
-        files, places = self._files(indices)
-        contents = [read_encoded(file) for file in files]
+        wanted, places = np.unique(check_indices(indices, self.num_frames), return_inverse=True)
+        contents = list(self._encoded(wanted)[1])
         size = heads.common_size(contents)
         return None if size is None else ([contents[place] for place in places], size)
 
-    def _files(self, indices):
-        """The files of the frames without repetitions, and for each index the place of its file."""
-        wanted, places = np.unique(self._check(indices), return_inverse=True)
-        return [os.path.join(self.path, self._names[i]) for i in wanted], places
+    def _encoded(self, indices):
+        files = [os.path.join(self.path, self._names[i]) for i in indices]
+        return files, map(read_encoded, files)
 
 
-class ShardSource(_Source):
+class ShardSource(_ImageSource):
     """Rows of a shard.
 
     Args:
@@ -206,13 +202,9 @@ class ShardSource(_Source):
         """Number of frames."""
         return self.frames[1] - self.frames[0]
 
-    def read(self, indices=None, short_side=None):
-        """Decodes frames; see `FrameFolderSource.read`."""
-        wanted, places = np.unique(self._check(indices), return_inverse=True)
-        jpegs, _ = read_shard_jpegs(self.path, self.frames[0] + wanted)
-        names = [f"{self.path}: frame {self.frames[0] + i} ({self.name})" for i in wanted]
-        pictures = decode_images(names, jpegs, short_side)
-        return np.stack([pictures[place] for place in places])
-
     def read_jpegs(self, indices, heads):
-        return read_shard_jpegs(self.path, self.frames[0] + self._check(indices))
+        return read_shard_jpegs(self.path, self.frames[0] + check_indices(indices, self.num_frames))
+
+    def _encoded(self, indices):
+        rows = self.frames[0] + indices
+        return [f"{self.path}: frame {row} ({self.name})" for row in rows], read_shard_jpegs(self.path, rows)[0]

@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_action.data.decoding import DecodingError, chosen_frames, first_frame
 from keras_action.data.orientation import orientation, turn
+from keras_action.data.resizing import scaled_size
 from keras_action.data.timeline import import_av, open_video, read_timeline
 from keras_action.utils.lazy import tensorflow as tf
 
@@ -53,12 +54,10 @@ def read_frames_by_tensorflow_io(path, indices=None, start=None, end=None, short
             raise DecodingError(
                 f"{path}: damaged, TensorFlow I/O can decode {len(frames)} of {len(timeline.times)} frames"
             )
-        height, width = frames.shape[1:3]
+        size = scaled_size(frames.shape[1:3], short_side)
         frames = tf.gather(frames, indices)
-        if short_side is not None and min(height, width) > short_side:
-            scale = short_side / min(height, width)
-            frames = tf.image.resize(frames, (round(height * scale), round(width * scale)), method="area")
-            frames = tf.cast(tf.round(frames), tf.uint8)
+        if tuple(frames.shape[1:3]) != size:
+            frames = tf.cast(tf.round(tf.image.resize(frames, size, method="area")), tf.uint8)
         return np.stack([turn(frame, turned) for frame in frames.numpy()])
 
 

@@ -256,9 +256,6 @@ class EvaluationReport:
         """The accuracies, the most confused pairs and the reversed pairs, in a few lines."""
         return make_summary(self)
 
-    def table(self):
+    def __str__(self):
         """The summary and a line for each class, as a table of fixed width."""
         return make_table(self)
-
-    def __str__(self):
-        return self.table()

@@ -54,7 +54,7 @@ def make_summary(report):
 
 
 def make_table(report):
-    """See `EvaluationReport.table`."""
+    """See `EvaluationReport.__str__`."""
     width = max(len("class"), *map(len, report.labels))
     lines = [make_summary(report), "", f"{'class':<{width}}  clips  correct  accuracy  most often confused with"]
     for row in report.class_results():

@@ -23,20 +23,15 @@ def curves_figure(log_csv_path, title=None):
     figure = new_figure(8.4, 3.4)
     axes_pair = figure.subplots(1, 2)
     for axes, name, top in zip(axes_pair, ("loss", "accuracy"), (None, 1.02), strict=True):
-        for column, label, color in (
-            (name, "train", TRAIN_COLOR),
-            (f"val_{name}", "validation", VALIDATION_COLOR),
+        for column, label, color, style in (
+            (name, "train", TRAIN_COLOR, "-"),
+            (f"val_{name}", "validation", VALIDATION_COLOR, "--"),
         ):
             if column in columns:
-                style = "-" if label == "train" else "--"
                 # With a marker, as one epoch makes no line.
                 axes.plot(epochs, columns[column], style, color=color, label=label, marker=".", markersize=5)
-        axes.set_title(name, fontsize=11)
-        axes.set_xlabel("epoch")
         axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axes.set_ylim(bottom=0, top=top)
-        draw_grid(axes)
+        _finish(axes, name, top)
         if axes.lines:
             axes.legend(frameon=False)
         else:
@@ -66,11 +61,7 @@ def compared_curves_figure(logs):
                 if column in columns:
                     label = None if run else name
                     axes.plot(epochs, columns[column], color=f"C{model}", label=label, linewidth=1.2, alpha=0.8)
-        axes.set_title(f"accuracy, {title}", fontsize=11)
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axes.set_ylim(0, 1.02)
-        draw_grid(axes)
+        _finish(axes, f"accuracy, {title}", 1.02)
     if axes.lines:
         axes.legend(frameon=False)
     return figure
@@ -98,6 +89,14 @@ def learning_curves_figure(curves):
     draw_grid(axes)
     axes.legend(frameon=False, loc="lower right")
     return figure
+
+
+def _finish(axes, title, top):
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    axes.set_ylim(bottom=0, top=top)
+    draw_grid(axes)
 
 
 def _read_log(path):

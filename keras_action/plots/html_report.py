@@ -1,18 +1,13 @@
 """A report as one self-contained HTML file."""
 
 import base64
-import io
 import re
 from html import escape
 
-import numpy as np
-
 from keras_action.plots.figure import figure_to_png_bytes
 from keras_action.utils.files import write_whole
-from keras_action.utils.optional_import import optional_import
 
 CSS_DPI, FIGURE_DPI = 96, 144
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NUMBER = re.compile(r"[-+−]?\d[\d.,]*(e[-+]?\d+)?\s?(%|[A-Za-zµ×/]{0,6})|[–—-]?|nan")
 
 STYLE = """
@@ -25,7 +20,6 @@ body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1rem 4rem; color: var(-
   background: var(--paper); font: 16px/1.55 system-ui, sans-serif; overflow-wrap: break-word }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1rem }
 h2 { font-size: 1.25rem; margin: 2.2rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line) }
-h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem }
 p { max-width: 46rem; margin: .6rem 0 }
 .scroll { overflow-x: auto; margin: 1rem 0 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
@@ -75,11 +69,9 @@ class HtmlReport:
         self.title = title
         self._parts = []
 
-    def heading(self, text, level=2):
-        """Adds a heading, of level 2 for a section or 3 for a subsection."""
-        if level not in (2, 3):
-            raise ValueError(f"`level` must be 2 or 3. Received: level={level}")
-        self._parts.append(f"<h{level}>{escape(text)}</h{level}>")
+    def heading(self, text):
+        """Adds the heading of a section."""
+        self._parts.append(f"<h2>{escape(text)}</h2>")
 
     def paragraph(self, text):
         """Adds a paragraph of plain text."""
@@ -129,31 +121,24 @@ class HtmlReport:
             f"<tbody>{body}</tbody></table></div>"
         )
 
-    def figure(self, figure, caption, alt=None, full_size=False):
+    def figure(self, figure, caption, full_size=False):
         """Adds a Matplotlib figure.
 
         Args:
             figure: A `matplotlib.figure.Figure`.
             caption: The text below it.
-            alt: Alternative text; the caption by default.
             full_size: Whether a figure that is wider than the page scrolls instead of
                 being scaled down.
         """
-        self._parts.append(_picture(figure, caption, alt, full_size))
+        self._parts.append(_picture(figure, caption, full_size))
 
-    def image(self, image, caption, alt=None):
-        """Adds a picture: uint8 `(H, W, 3)` or `(H, W)`, or the bytes of a PNG file."""
-        self._parts.append(_picture(image, caption, alt))
-
-    def columns(self, pictures):
-        """Adds pictures side by side, on a narrow page one below the other.
+    def columns(self, figures):
+        """Adds Matplotlib figures side by side, on a narrow page one below the other.
 
         Args:
-            pictures: List of pictures as in `figure` and `image`, or of pairs of a picture
-                and its caption.
+            figures: List of pairs of a figure and its caption.
         """
-        pairs = [item if isinstance(item, tuple) else (item, "") for item in pictures]
-        body = "\n".join(_picture(picture, caption) for picture, caption in pairs)
+        body = "\n".join(_picture(figure, caption) for figure, caption in figures)
         self._parts.append(f'<div class="columns">{body}</div>')
 
     def to_html(self):
@@ -172,32 +157,11 @@ class HtmlReport:
         write_whole(path, self.to_html())
 
 
-def _picture(picture, caption, alt=None, full_size=False):
-    if hasattr(picture, "savefig"):
-        data = figure_to_png_bytes(picture, FIGURE_DPI)
-    elif isinstance(picture, bytes):
-        data = picture
-    else:
-        data = _encode_png(picture)
-    if not data.startswith(PNG_SIGNATURE):
-        raise ValueError(f"The bytes of an image must be a PNG file. Received: {data[:8]!r}…")
-    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    image = f'<img src="{source}" alt="{escape(alt or caption or "Figure")}"'
+def _picture(figure, caption, full_size=False):
+    data = figure_to_png_bytes(figure, FIGURE_DPI)
+    image = f'<img src="data:image/png;base64,{base64.b64encode(data).decode()}" alt="{escape(caption)}"'
+    text = f"<figcaption>{escape(caption)}</figcaption>"
     if full_size:
         width = int.from_bytes(data[16:20], "big") * CSS_DPI // FIGURE_DPI  # the first field of a PNG
         return f'<figure><div class="whole">{image} width="{width}"></div>{text}</figure>'
     return f"<figure>{image}>{text}</figure>"
-
-
-def _encode_png(image):
-    with optional_import("A picture", "Pillow", "'keras_action[plot]'"):
-        from PIL import Image
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim < 2 or image.shape[2:] not in ((), (3,)) or not image.size:
-        raise ValueError(
-            f"An image must be uint8 of shape (H, W, 3) or (H, W). Received: dtype={image.dtype}, shape={image.shape}"
-        )
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="png", optimize=True)
-    return buffer.getvalue()

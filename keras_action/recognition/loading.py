@@ -53,22 +53,17 @@ def load_recognition_model(model, num_threads=1):
         ValueError: If it is not such a model.
     """
     if not isinstance(model, (str, os.PathLike)):
-        return _with_metadata(model)
+        return _loaded(model, getattr(model, "metadata", None))
     path = Path(model)
     if not path.exists():
         raise FileNotFoundError(f"There is no such model. Received: model={str(path)!r}")
     if path.suffix == ".tflite":
-        return _with_metadata(_load_litert(path, num_threads))
+        model = _load_litert(path, num_threads)
+        return _loaded(model, model.metadata)
     from keras_action.training.model_files import load_model
 
     file = load_model(path)
-    return LoadedModel(
-        file.model,
-        file.labels,
-        file.clip_seconds,
-        file.crop_to_aspect_ratio,
-        trained_on_streams=file.trained_on_streams,
-    )
+    return _loaded(file.model, file)
 
 
 def is_streaming(model):
@@ -123,17 +118,11 @@ def stream_warning(name, knows_streams, labels):
     )
 
 
-def _with_metadata(model):
-    metadata = getattr(model, "metadata", None)
-    labels, clip_seconds = getattr(metadata, "labels", None), getattr(metadata, "clip_seconds", None)
-    return LoadedModel(
-        model,
-        labels,
-        clip_seconds,
-        getattr(metadata, "crop_to_aspect_ratio", True),
-        stored_settings(metadata),
-        getattr(metadata, "trained_on_streams", None),
-    )
+def _loaded(model, values):
+    """A model with the values stored with it, in the metadata of a LiteRT file or in a `ModelFile`, if any."""
+    stored = {name: getattr(values, name, None) for name in ("labels", "clip_seconds", "trained_on_streams")}
+    crop_to_aspect_ratio = getattr(values, "crop_to_aspect_ratio", True)
+    return LoadedModel(model, crop_to_aspect_ratio=crop_to_aspect_ratio, settings=stored_settings(values), **stored)
 
 
 def _load_litert(path, num_threads):

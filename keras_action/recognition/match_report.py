@@ -58,7 +58,7 @@ class MatchReport:
         )
         return f"{text}, {counted(len(self.duplicates), 'duplicate')}" if self.duplicates else text
 
-    def table(self):
+    def __str__(self):
         """One line for each gesture and each unmatched event, in order of time, and the counts."""
         rows = [(gesture.start, gesture, event, "detected") for gesture, event in self.detected]
         rows += [(gesture.start, gesture, None, "missed") for gesture in self.missed]
@@ -89,9 +89,6 @@ class MatchReport:
             "false_alarms": [event.to_dict() for event in self.false_alarms],
             "duplicates": [event.to_dict() for event in self.duplicates],
         }
-
-    def __str__(self):
-        return self.table()
 
 
 def latency_percentiles(latencies):

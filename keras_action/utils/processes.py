@@ -6,6 +6,7 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
+from keras_action.utils.lazy import tensorflow as tf
 from keras_action.utils.optional_import import optional_import
 
 
@@ -67,8 +68,6 @@ def _num_cores():
 
 def hide_gpus():
     """Hides the GPUs from TensorFlow: each worker process would take all of their memory."""
-    import tensorflow as tf
-
     tf.config.set_visible_devices([], "GPU")
 
 

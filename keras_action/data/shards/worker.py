@@ -73,7 +73,7 @@ def _write_records(path, rows, plan):
                 failures.append({"name": name, "label": clip.label, "reason": str(error)})
                 continue
             facts |= {"height": height, "width": width}
-            record = _example(tf, jpegs, {**facts, "label_id": plan["labels"].index(clip.label)})
+            record = _example(jpegs, {**facts, "label_id": plan["labels"].index(clip.label)})
             writer.write(record)
             clips.append({**facts, "first": len(entries), "stop": len(entries) + len(jpegs)})
             place = 0
@@ -86,7 +86,7 @@ def _write_records(path, rows, plan):
     return entries, clips, failures
 
 
-def _example(tf, jpegs, facts):
+def _example(jpegs, facts):
     """A serialised `tf.train.Example`, the same bytes for the same values. Values of `None` are left out."""
 
     def feature(value):

@@ -7,6 +7,7 @@ A model that ignores the order of frames can only guess.
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import re
@@ -27,23 +28,13 @@ from keras_action.utils.files import write_csv
 from keras_action.utils.intervals import Interval, intervals_path, write_intervals
 from keras_action.utils.processes import run_on_cores
 
-SYNTHETIC_GESTURES = (
-    "swipe_left",
-    "swipe_right",
-    "swipe_up",
-    "swipe_down",
-    "rotate_cw",
-    "rotate_ccw",
-    "zoom_in",
-    "zoom_out",
-    "none",
-)
 TIME_REVERSED_PAIRS = (
     ("swipe_left", "swipe_right"),
     ("swipe_up", "swipe_down"),
     ("rotate_cw", "rotate_ccw"),
     ("zoom_in", "zoom_out"),
 )
+SYNTHETIC_GESTURES = (*itertools.chain(*TIME_REVERSED_PAIRS), "none")
 
 KINDS = ("hand", "drawing", "path")
 _PATH_SEED = 7

@@ -12,15 +12,7 @@ _SKIN_TONES = np.array(
     np.float32,
 )
 _SLEEVE_COLORS = np.array(
-    [
-        [45, 60, 105],
-        [150, 35, 45],
-        [40, 95, 65],
-        [230, 230, 225],
-        [45, 45, 50],
-        [215, 165, 50],
-        [110, 70, 130],
-    ],
+    [[45, 60, 105], [150, 35, 45], [40, 95, 65], [230, 230, 225], [45, 45, 50], [215, 165, 50], [110, 70, 130]],
     np.float32,
 )
 # x of the base, length and thickness of index, middle, ring and little finger.
