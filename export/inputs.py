@@ -5,6 +5,7 @@ import itertools
 
 import keras_action
 from keras_action.programs.arguments import add_checkpoint_arguments, load_model
+from keras_action.utils.fields import attributes
 from keras_action.utils.signature import returns_sequences
 
 MAX_SEQUENCES = 16  # of some 60 frames each
@@ -43,9 +44,8 @@ def training_clips(opened, data, seed):
     elif returns_sequences(opened.model):
         raise ValueError(f"A model with `return_sequences` needs its training run. Received: {opened.path}")
     else:
-        batches = keras_action.data.training_dataset(
-            annotations, num_segments=opened.num_segments, input_size=opened.input_size, batch_size=1, seed=seed
-        )
+        size = attributes(opened, "num_segments", "input_size")
+        batches = keras_action.data.training_dataset(annotations, batch_size=1, seed=seed, **size)
     return batches.map(lambda clips, *_: clips).as_numpy_iterator()
 
 
@@ -69,10 +69,8 @@ def evaluation_clips(opened, data, count, seed):
     chosen = tuple(annotations.clips[int(place * step)] for place in range(int(len(annotations) / step)))
     return keras_action.data.evaluation_dataset(
         dataclasses.replace(annotations, clips=chosen),
-        num_segments=opened.num_segments,
-        input_size=opened.input_size,
         batch_size=1,
-        sampling=opened.sampling,
+        **attributes(opened, "num_segments", "input_size", "sampling"),
         cropping=keras_action.data.Cropping(crop_to_aspect_ratio=opened.crop_to_aspect_ratio),
     ).as_numpy_iterator()
 

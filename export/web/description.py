@@ -2,6 +2,14 @@
 
 from pathlib import Path
 
+from keras_action.litert import LiteRTFile
+from keras_action.litert.metadata import metadata_of
+from keras_action.recognition import load_settings
+from keras_action.recognition.detectors import default_settings, make_detector
+from keras_action.recognition.loading import stored_settings, stream_warning
+from keras_action.utils.fields import attributes
+from keras_action.utils.signature import CLIP, FRAME, LOGITS, SIGNATURE
+
 
 def describe_model(path, settings=None):
     """The entry of a LiteRT file in `models.json`.
@@ -19,13 +27,6 @@ def describe_model(path, settings=None):
         ValueError: If it is not such a file, or the settings don't fit it.
         ImportError: If ai-edge-litert is not installed.
     """
-    from keras_action.litert import LiteRTFile
-    from keras_action.litert.metadata import metadata_of
-    from keras_action.recognition import load_settings
-    from keras_action.recognition.detectors import default_settings, make_detector
-    from keras_action.recognition.loading import stored_settings, stream_warning
-    from keras_action.utils.signature import CLIP, FRAME, LOGITS, SIGNATURE
-
     path = Path(path)
     file = LiteRTFile.read(path)
     metadata = metadata_of(file)
@@ -64,12 +65,10 @@ def describe_model(path, settings=None):
         "kind": kind,
         "bytes": path.stat().st_size,
         "labels": list(metadata.labels),
-        "clip_seconds": metadata.clip_seconds,
-        "num_segments": metadata.num_segments,
-        "return_sequences": metadata.return_sequences,
         "input_size": list(metadata.input_size),
-        "crop_to_aspect_ratio": metadata.crop_to_aspect_ratio,
-        "quantization": metadata.quantization,
+        **attributes(
+            metadata, "clip_seconds", "num_segments", "return_sequences", "crop_to_aspect_ratio", "quantization"
+        ),
         "inputs": [_tensor(name, file.tensor(index)) for name, index in file.inputs.items()],
         "outputs": [_tensor(name, file.tensor(index)) for name, index in file.outputs.items()],
         "settings": settings.to_dict(),

@@ -1,12 +1,13 @@
 """Lists of clips with their labels: a CSV, a folder with a folder of clips for each class, streams, or shards."""
 
 import csv
+import io
 import math
 import os
 import warnings
 from pathlib import Path
 
-from keras_action.data.clips import AnnotationError, Annotations, Clip, check_label, normalize_labels
+from keras_action.data.clips import AnnotationError, Annotations, Clip, annotation_text, check_label, normalize_labels
 from keras_action.data.decoding import VIDEO_SUFFIXES, DecodingError, video_info
 from keras_action.data.frame_folders import frame_part, has_frames, sorted_frames
 from keras_action.data.shards.format import is_shard_set
@@ -147,31 +148,28 @@ def _folder_label(folder):
 def _read_csv(path, labels, check_ends):
     # clip → its line; frame folder → numbers of its frames; video → seconds
     clips, lines, numbers, durations = [], {}, {}, {}
+    reader = csv.reader(io.StringIO(annotation_text(path), newline=""), strict=True)
+    columns = None
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            columns = None
-            for row in reader:
-                line = f"{path}, line {reader.line_num}"
-                if not any(field.strip() for field in row):
-                    continue
-                row = [field.strip() for field in row]
-                if columns is None:
-                    columns = _check_columns(row, line)
-                    continue
-                if len(row) != len(columns):
-                    raise AnnotationError(
-                        f"{line}: {len(columns)} fields are expected ({','.join(columns)}). Received: {row}"
-                    )
-                clip = _read_row(dict(zip(columns, row, strict=True)), path.parent, labels, numbers, line)
-                _check_repetition(clip, lines, reader.line_num, line)
-                if check_ends:
-                    _check_part(clip, durations, line)
-                clips.append(clip)
+        for row in reader:
+            line = f"{path}, line {reader.line_num}"
+            row = [field.strip() for field in row]
+            if not any(row):
+                continue
+            if columns is None:
+                columns = _check_columns(row, line)
+                continue
+            if len(row) != len(columns):
+                raise AnnotationError(
+                    f"{line}: {len(columns)} fields are expected ({','.join(columns)}). Received: {row}"
+                )
+            clip = _read_row(dict(zip(columns, row, strict=True)), path.parent, labels, numbers, line)
+            _check_repetition(clip, lines, reader.line_num, line)
+            if check_ends:
+                _check_part(clip, durations, line)
+            clips.append(clip)
     except csv.Error as error:
         raise AnnotationError(f"{path}, line {reader.line_num}: not a CSV line: {error}") from error
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: not a text file in UTF-8: {error}") from error
     if columns is None:
         raise AnnotationError(f"{path}: the file is empty. Its first line must be: {_FORM}")
     return Annotations(tuple(clips), labels or tuple(sorted({clip.label for clip in clips})))

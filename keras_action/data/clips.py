@@ -4,11 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_action.utils.labels import normalize_label
+from keras_action.utils.labels import normalize_label, read_text
 
 
 class AnnotationError(ValueError):
     """An annotation is wrong. The message names the file and, of a CSV, the line."""
+
+
+def annotation_text(path):
+    """The text of a file of annotations, in UTF-8; an `AnnotationError` if it has another encoding."""
+    try:
+        return read_text(path)
+    except ValueError as error:
+        raise AnnotationError(str(error)) from error
 
 
 def check_label(label, labels, where):

@@ -9,6 +9,7 @@ from keras_action.evaluation.protocol import Protocol
 from keras_action.evaluation.report import EvaluationReport
 from keras_action.evaluation.results import pair_ids
 from keras_action.models import resize_model
+from keras_action.utils.fields import attributes
 from keras_action.utils.signature import returns_sequences
 from keras_action.utils.statistics import log_softmax
 
@@ -64,15 +65,10 @@ def evaluate(model, annotations, protocol, *, batch_size=8, reversed_pairs=None,
     failures = FailureLog() if failures is None else failures
     batches = evaluation_dataset(
         annotations,
-        num_segments=protocol.num_segments,
-        input_size=protocol.input_size,
         batch_size=max(1, batch_size // protocol.num_views),
-        sampling=protocol.sampling,
-        cropping=Cropping(crop_to_aspect_ratio=protocol.crop_to_aspect_ratio, short_side=protocol.short_side),
-        num_clips=protocol.num_clips,
-        num_crops=protocol.num_crops,
-        seed=protocol.seed,
+        cropping=Cropping(**attributes(protocol, "crop_to_aspect_ratio", "short_side")),
         failures=failures,
+        **attributes(protocol, "num_segments", "input_size", "sampling", "num_clips", "num_crops", "seed"),
     )
     with plain_failures(failures):
         report = evaluate_batches(

@@ -9,6 +9,7 @@ from keras_action.evaluation.text import direction_rows, figure_rows, interval_n
 from keras_action.plots.confusion_matrix import confusion_matrix_figure
 from keras_action.plots.contact_sheet import contact_sheet_figure
 from keras_action.plots.html_report import HtmlReport
+from keras_action.utils.fields import attributes
 
 MAX_PAIRS = 15
 THUMBNAIL = 112  # pixels
@@ -36,10 +37,9 @@ def worst_clips_figure(report, annotations, count=12):
     scale = min(1, THUMBNAIL / max(report.protocol.size))
     batches = evaluation_dataset(
         chosen,
-        num_segments=report.protocol.num_segments,
         input_size=tuple(max(1, round(side * scale)) for side in report.protocol.size),
         batch_size=1,
-        sampling=report.protocol.sampling,
+        **attributes(report.protocol, "num_segments", "sampling"),
         cropping=Cropping(crop_to_aspect_ratio=report.protocol.crop_to_aspect_ratio),
     )
     clips = np.concatenate([clips for clips, _, _ in batches.as_numpy_iterator()])

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from keras_action.data.datasets.official import class_names
 from keras_action.training.recipe import Recipe
+from keras_action.utils.fields import attributes
 from keras_action.utils.signature import clip_shape
 
+_STORED = ("labels", "clip_seconds", "trained_on_streams")
 TORCH_SUFFIXES = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".tar")
 
 
@@ -32,8 +34,8 @@ class ModelFile:
     model: Callable
     num_segments: int
     input_size: tuple[int, int]
-    labels: tuple[str, ...] | None
-    recipe: Recipe | None
+    labels: tuple[str, ...] | None = None
+    recipe: Recipe | None = None
     clip_seconds: float | None = None
     trained_on_streams: bool | None = None
 
@@ -78,20 +80,19 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
     is_torch = path.is_file() and path.suffix in TORCH_SUFFIXES
     if kind is not None and not is_torch:
         raise ValueError(f"`kind` is for a PyTorch checkpoint. Received: kind={kind!r}, path={path}")
-    known, recipe, clip_seconds, trained_on_streams = None, None, None, None
+    stored = {}  # values of the `ModelFile`
     if is_torch:
         model = _load_torch(path, num_segments, kind)
         if kind == "tsm_online" and model.output_shape[-1] == len(class_names("jester")):
-            known = tuple(sorted(class_names("jester")))  # the order of its classes
+            stored["labels"] = tuple(sorted(class_names("jester")))  # the order of its classes
     elif path.suffix == ".tflite":
         from keras_action.litert import LiteRTModel
 
         model = LiteRTModel(path, num_threads=os.cpu_count())
         if model.metadata:
-            known, clip_seconds = model.metadata.labels, model.metadata.clip_seconds
-            recipe, trained_on_streams = _recipe_of(path, model.metadata), model.metadata.trained_on_streams
+            stored = attributes(model.metadata, *_STORED) | {"recipe": _recipe_of(path, model.metadata)}
     elif path.is_dir() or path.suffix == ".keras":
-        model, known, recipe, clip_seconds, trained_on_streams = _load_keras(path)
+        model, stored = _load_keras(path)
     else:
         raise ValueError(
             "A model must be a training run's folder, a .keras file, a .tflite file, or a PyTorch checkpoint "
@@ -103,13 +104,13 @@ def load_model(path, *, num_segments=None, labels=None, kind=None):
         raise ValueError(f"{path}: {error}") from error
     if num_segments not in (None, frames):
         raise ValueError(f"The model takes clips of {frames} frames. Received: num_segments={num_segments}, {path}")
-    labels = known if labels is None else tuple(labels)
+    labels = stored.pop("labels", None) if labels is None else tuple(labels)
     if labels is not None and len(labels) != model.output_shape[-1]:
         raise ValueError(
             f"The model has {model.output_shape[-1]} classes, so it needs as many labels. "
             f"Received: {len(labels)} labels, {path}"
         )
-    return ModelFile(path, model, frames, tuple(size), labels, recipe, clip_seconds, trained_on_streams)
+    return ModelFile(path, model, frames, tuple(size), **{**stored, "labels": labels})
 
 
 def _recipe_of(path, metadata):
@@ -134,10 +135,10 @@ def _load_torch(path, num_segments, kind):
 
 
 def _load_keras(path):
-    """The model; of a run also its labels, recipe, clip length, and whether it was trained on streams."""
+    """The model, and the values that its run stores, if it is of one."""
     from keras_action.training.run import DESCRIPTION, load_keras_file, load_run
 
     if path.is_dir() or (path.parent / DESCRIPTION).is_file():
         run = load_run(path)
-        return run.load_model(), run.labels, run.recipe, run.clip_seconds, run.trained_on_streams
-    return load_keras_file(path), None, None, None, None
+        return run.load_model(), attributes(run, *_STORED, "recipe")
+    return load_keras_file(path), {}

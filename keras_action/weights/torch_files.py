@@ -14,7 +14,6 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -108,7 +107,7 @@ def _read_with_torch(file, file_size):
 
 
 def _read_zip(data, members):
-    byte_order = bytes(members["byteorder"].read(data)) if "byteorder" in members else b"little"
+    byte_order = bytes(_content(data, members["byteorder"])) if "byteorder" in members else b"little"
     if byte_order not in (b"little", b"big"):
         raise ValueError(f"its byte order is {byte_order[:20]!r}")
 
@@ -117,11 +116,11 @@ def _read_zip(data, members):
         member = members.get(f"data/{key}")
         if member is None:
             raise ValueError(f"it has no storage {key[:100]!r}")
-        if member.size != size:
-            raise ValueError(f"its storage {key[:100]!r} must have {size} bytes, and has {member.size}")
-        return member.read(data)
+        if member[0].file_size != size:
+            raise ValueError(f"its storage {key[:100]!r} must have {size} bytes, and has {member[0].file_size}")
+        return _content(data, member)
 
-    stream = io.BytesIO(members["data.pkl"].read(data))
+    stream = io.BytesIO(_content(data, members["data.pkl"]))
     order = "<" if byte_order == b"little" else ">"
     return plain_copy(TorchUnpickler(stream, read_storage, Budget(len(data)), order).load(), _array_or_none)
 
@@ -130,24 +129,17 @@ def _array_or_none(value):
     return value if isinstance(value, np.ndarray) else None
 
 
-@dataclass(frozen=True)
-class _Member:
-    """A member of a zip archive, `size` bytes of the file from `start` on."""
-
-    name: str
-    start: int
-    size: int
-    crc: int
-
-    def read(self, data):
-        content = memoryview(data)[self.start : self.start + self.size]
-        if self.crc and zlib.crc32(content) != self.crc:  # 0 if PyTorch was set not to compute it
-            raise ValueError(f"its member {self.name[:100]!r} is damaged")
-        return content
+def _content(data, member):
+    """The content of a member of the archive, a pair of its `zipfile.ZipInfo` and its place in the file."""
+    info, start = member
+    content = memoryview(data)[start : start + info.file_size]
+    if info.CRC and zlib.crc32(content) != info.CRC:  # 0 if PyTorch was set not to compute it
+        raise ValueError(f"its member {info.filename[:100]!r} is damaged")
+    return content
 
 
 def _find_members(file, data):
-    """Dict from the names of the archive's members, without the archive's, to `_Member`."""
+    """Dict from the names of the archive's members, without the archive's, to `ZipInfo` and place."""
     try:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
@@ -162,10 +154,11 @@ def _find_members(file, data):
     # Overlapping members could together be far larger than the file.
     if len(set(names)) < len(names) or sum(info.compress_size for info in infos) > len(data):
         raise ValueError("it is a zip archive with overlapping members")
-    return {info.filename.removeprefix(roots[0]): _find_member(info, data) for info in infos}
+    return {info.filename.removeprefix(roots[0]): (info, _find_content(info, data)) for info in infos}
 
 
-def _find_member(info, data):
+def _find_content(info, data):
+    """The place in the file at which the content of a member begins."""
     name = info.filename
     if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
         raise ValueError(f"its member {name[:100]!r} is compressed, which torch.save never does")
@@ -176,7 +169,7 @@ def _find_member(info, data):
     start = info.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", header[26:]))
     if start + info.file_size > len(data) or info.flag_bits & 1:
         raise ValueError(f"its member {name[:100]!r} is cut off or encrypted")
-    return _Member(name, start, info.file_size, info.CRC)
+    return start
 
 
 def _refuse_tar(data):

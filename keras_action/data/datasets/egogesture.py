@@ -1,12 +1,13 @@
 """EgoGesture: 24,161 first-person clips of 83 gestures."""
 
 import csv
+import io
 import math
 import os
 import re
 from pathlib import Path
 
-from keras_action.data.clips import AnnotationError, Annotations, Clip, check_label
+from keras_action.data.clips import AnnotationError, Annotations, Clip, annotation_text, check_label
 from keras_action.data.datasets.official import SPLITS, choose_labels, class_names, contents, find
 from keras_action.data.decoding import DecodingError
 from keras_action.data.frame_folders import frame_part, sorted_frames
@@ -155,21 +156,17 @@ def _get(paths, number, folder, name, allow_missing):
 
 def _read_table(path, num_classes):
     """Yields the place of each line, the class, and the numbers of the first and the last frame."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            for number, row in enumerate(csv.reader(file), start=1):
-                row = [field.strip() for field in row] + [""] * 3
-                if _is_empty(row[1]) and _is_empty(row[2]):
-                    continue
-                line = f"{path}, line {number}"
-                values = [_integer(field) for field in row[:3]]
-                if None in values or any(row[3:]):
-                    raise AnnotationError(f"{line}: expected class,start,end. Received: {','.join(row).rstrip(',')}")
-                if not 1 <= values[0] <= num_classes:
-                    raise AnnotationError(f"{line}: classes go from 1 to {num_classes}. Received: {values[0]}")
-                yield line, *values
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: not a text file in UTF-8: {error}") from error
+    for number, row in enumerate(csv.reader(io.StringIO(annotation_text(path), newline="")), start=1):
+        row = [field.strip() for field in row] + [""] * 3
+        if _is_empty(row[1]) and _is_empty(row[2]):
+            continue
+        line = f"{path}, line {number}"
+        values = [_integer(field) for field in row[:3]]
+        if None in values or any(row[3:]):
+            raise AnnotationError(f"{line}: expected class,start,end. Received: {','.join(row).rstrip(',')}")
+        if not 1 <= values[0] <= num_classes:
+            raise AnnotationError(f"{line}: classes go from 1 to {num_classes}. Received: {values[0]}")
+        yield line, *values
 
 
 def _is_empty(text):

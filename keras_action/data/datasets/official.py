@@ -6,8 +6,8 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from keras_action.data.clips import AnnotationError, normalize_labels
-from keras_action.utils.labels import normalize_label, read_text
+from keras_action.data.clips import AnnotationError, annotation_text, normalize_labels
+from keras_action.utils.labels import normalize_label
 from keras_action.utils.text import listed
 
 SPLITS = ("train", "validation", "test")
@@ -61,7 +61,7 @@ def read_rows(path):
     Yields:
         The number of the line, the id, and the label, `None` if it is missing.
     """
-    for number, line in enumerate(_text_of(path).splitlines(), start=1):
+    for number, line in enumerate(annotation_text(path).splitlines(), start=1):
         name, _, label = line.partition(";")
         if name := name.strip():
             yield number, name, normalize_label(label) or None
@@ -75,20 +75,13 @@ def read_columns(path, columns):
     Yields:
         The number of the line, and a dict from the name of each column to its text.
     """
-    reader = csv.DictReader(io.StringIO(_text_of(path)))
+    reader = csv.DictReader(io.StringIO(annotation_text(path)))
     found = {name.strip().lower(): name for name in reader.fieldnames or ()}
     missing = [name for name in columns if name not in found]
     if missing:
         raise AnnotationError(f"{path}: columns {', '.join(missing)} are missing. Received: {reader.fieldnames}")
     for row in reader:
         yield reader.line_num, {name: (row[found[name]] or "").strip() for name in columns}
-
-
-def _text_of(path):
-    try:
-        return read_text(path)
-    except ValueError as error:
-        raise AnnotationError(str(error)) from error
 
 
 def check_there(clips, files, folder, allow_missing):

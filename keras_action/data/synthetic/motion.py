@@ -47,14 +47,11 @@ class Motion:
         if self._start[2] != self._end[2]:  # equal ratios in equal times look like constant speed
             length = self._start[2] * (self._end[2] / self._start[2]) ** share
         dx, dy, grow, turn = self._sway(time) * self._sway_size
-        if self._arrival:
-            moment, duration, right, down = self._arrival
-            away = _ease(np.clip((moment - time) / duration, 0, 1))
-            x, y = x + away * right, y + away * down
-        if self._departure:
-            moment, duration, right, down = self._departure
-            away = _ease(np.clip((time - moment) / duration, 0, 1))
-            x, y = x + away * right, y + away * down
+        for way, sign in ((self._arrival, -1), (self._departure, 1)):
+            if way:
+                moment, duration, right, down = way
+                away = _ease(np.clip(sign * (time - moment) / duration, 0, 1))
+                x, y = x + away * right, y + away * down
         return x + dx, y + dy, length * (1 + grow), angle + turn
 
 
