@@ -17,11 +17,9 @@ that `convert` makes and, for a streaming model, the states: neither is part of 
 import argparse
 import contextlib
 import importlib
-import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +27,7 @@ from pathlib import Path
 from unittest import mock
 
 from benchmarks.arguments import add_backbones, add_input_size, add_num_segments
+from benchmarks.processes import alone
 
 KINDS = ("clip", "stream")
 TOOLS = ("converter", "quantizer", "convert")
@@ -186,20 +185,6 @@ def random_clips(count, num_segments, input_size):
     return clips(num_segments, input_size, count).astype("uint8")
 
 
-def run_in_process(function, *arguments):
-    """The result of a function of this module, in a process of its own.
-
-    Raises:
-        RuntimeError: If it fails: what it printed last.
-    """
-    code = f"import json; from benchmarks import conversion as c; print(json.dumps(c.{function}(*{arguments!r})))"
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    if result.returncode:
-        raise RuntimeError((result.stderr or result.stdout).strip().splitlines()[-1][:500])
-    return json.loads(result.stdout.splitlines()[-1])
-
-
 def measure_file(tool, path, count, num_segments, input_size):
     """As `measure`, on random clips."""
     return measure(tool, path, random_clips(count, num_segments, input_size))
@@ -262,9 +247,10 @@ def main(argv=None):
         raise SystemExit(
             f"--clips and --rounds must be at least 1. Received: --clips {arguments.clips}, --rounds {arguments.rounds}"
         )
-    from benchmarks.litert_streaming import machine
+    from benchmarks.machine import machine
     from keras_action.utils.files import write_json, write_whole
 
+    os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     size = arguments.num_segments, arguments.input_size
     tools = [tool for tool in TOOLS if tool in arguments.tools or tool == "convert"]
     texts, rows = [f"{machine()}; {arguments.clips} clips of {size[0]} × {size[1]} × {size[1]}"], []
@@ -274,10 +260,10 @@ def main(argv=None):
             for kind in arguments.kinds:
                 path, results = str(Path(folder) / f"{backbone}_{kind}.keras"), {tool: [] for tool in tools}
                 try:
-                    run_in_process("save_model", path, backbone, kind, *size)
+                    alone(save_model, path, backbone, kind, *size)
                     for _ in range(arguments.rounds):
                         for tool, runs in results.items():
-                            runs.append(run_in_process("measure_file", tool, path, arguments.clips, *size))
+                            runs.append(alone(measure_file, tool, path, arguments.clips, *size))
                 except RuntimeError as error:
                     raise SystemExit(str(error)) from None
                 texts.append(table(f"{backbone}, {kind}", results))

@@ -20,7 +20,6 @@ beside it.
 
 import argparse
 import importlib.util
-import multiprocessing
 import os
 import platform
 import sys
@@ -29,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.arguments import add_backbones, add_input_size, add_num_segments
-from benchmarks.original import in_one_line
+from benchmarks.processes import alone
 from training.methods import METHODS
 
 BACKENDS = ("jax", "torch", "tensorflow")
@@ -37,39 +36,6 @@ BACKENDS = ("jax", "torch", "tensorflow")
 LOSS_MODEL = {"backbone": "mobilenet_v2", "num_classes": 5, "num_segments": 4, "input_size": 64, "alpha": 0.35}
 _LOSS_BATCH, _LOSS_RATE = 10, 0.002
 _WARMUP = 3
-
-
-def run_part(function, args, limit):
-    """A function's result in a new process.
-
-    Raises:
-        TimeoutError: If it takes more than `limit` seconds.
-        RuntimeError: If it fails, or its process is killed.
-    """
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sender, function, args), daemon=True)
-    process.start()
-    sender.close()
-    try:
-        if not receiver.poll(max(limit, 0)):
-            raise TimeoutError("no time left")
-        result, error = receiver.recv()
-    except EOFError:
-        raise RuntimeError("its process was killed") from None
-    finally:
-        process.kill()
-        process.join()
-    if error:
-        raise RuntimeError(error)
-    return result
-
-
-def _answer(connection, function, args):
-    try:
-        connection.send((in_one_line(function, *args), None))
-    except RuntimeError as error:
-        connection.send((None, str(error)))
 
 
 def find_accelerator(backend):
@@ -169,8 +135,8 @@ def compare_losses(backend, dtype, steps, limit):
     dtypes = list(dict.fromkeys(("float32", dtype)))
     with ThreadPoolExecutor(2) as pool:
         parts = {
-            "CPU": pool.submit(run_part, train_losses, (backend, ["float32"], steps, LOSS_MODEL, True), limit),
-            "device": pool.submit(run_part, train_losses, (backend, dtypes, steps, LOSS_MODEL, False), limit),
+            "CPU": pool.submit(alone, train_losses, backend, ["float32"], steps, LOSS_MODEL, True, limit=limit),
+            "device": pool.submit(alone, train_losses, backend, dtypes, steps, LOSS_MODEL, False, limit=limit),
         }
         for name, future in parts.items():
             try:
@@ -229,7 +195,7 @@ def choose_backend(names, limit=60):
         raise SystemExit(f"None of the backends is installed. Expected: one of {', '.join(names)}")
     for name in installed:
         try:
-            device = run_part(find_accelerator, (name,), limit)
+            device = alone(find_accelerator, name, limit=limit)
         except (TimeoutError, RuntimeError) as error:
             _say(f"{name}: {error}")
             continue
@@ -307,7 +273,7 @@ def main(argv=None):
             _say(f"{backbone}, {method}: {end - time.monotonic():.0f} s left")
             setting = (backend, arguments.dtype, backbone, method, arguments.steps, size)
             try:
-                result = run_part(time_steps, setting, end - time.monotonic())
+                result = alone(time_steps, *setting, limit=end - time.monotonic())
             except (TimeoutError, RuntimeError) as error:
                 left_out.append(f"{backbone}, {method}: {error}")
             else:

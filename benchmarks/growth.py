@@ -32,6 +32,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.processes import alone
 from benchmarks.training_step import note
 
 PARTS = ("frames", "size", "streams", "hour")
@@ -218,12 +219,6 @@ def _memory_mb():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def in_process(function, *arguments):
-    """The result of a function, in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
-        return executor.submit(function, *arguments).result()
-
-
 def measure(points, folder, arguments):
     """Adds the points that are missing.
 
@@ -238,7 +233,7 @@ def measure(points, folder, arguments):
         path = Path(folder) / f"{backbone}_{kind}_{num_segments}x{input_size}.tflite"
         if not path.exists():
             note(f"converting {path.stem}")
-            in_process(convert, str(path), backbone, kind, num_segments, input_size)
+            alone(convert, str(path), backbone, kind, num_segments, input_size)
         return str(path)
 
     def add(part, series, x, function, kind, num_segments, input_size, *options):
@@ -247,20 +242,20 @@ def measure(points, folder, arguments):
             note(f"{part}: {series}, {x}")
             points.add(Point.of(part, series, x, *function(path, *options)))
 
-    def alone(*call):
-        return in_process(time_file, *call)
+    def timed(*call):
+        return alone(time_file, *call)
 
     def at_once(path, count, mode):
         if mode == PROCESSES:
             return time_processes(path, count, seconds)
-        return in_process(time_streams, path, count, mode, seconds)
+        return alone(time_streams, path, count, mode, seconds)
 
     segments, side = arguments.num_segments[0], arguments.side
     for frames in arguments.num_segments:
-        add("frames", "clip", frames, alone, "clip", frames, side, seconds)
+        add("frames", "clip", frames, timed, "clip", frames, side, seconds)
     for size in arguments.input_sizes:
-        add("size", "clip", size, alone, "clip", segments, size, seconds)
-        add("size", "step of a stream", size, alone, "stream", segments, size, seconds)
+        add("size", "clip", size, timed, "clip", segments, size, seconds)
+        add("size", "step of a stream", size, timed, "stream", segments, size, seconds)
     for count in arguments.streams:
         for mode in MODES:
             add("streams", mode, count, at_once, "stream", segments, side, count, mode)
@@ -384,7 +379,7 @@ def main(argv=None):
     for name, value in numbers.items():
         if value <= 0:
             raise SystemExit(f"{name} must be positive. Received: {value:g}")
-    from benchmarks.litert_streaming import machine
+    from benchmarks.machine import machine
     from keras_action.plots.figure import save_figure
     from keras_action.utils.files import write_whole
 

@@ -26,12 +26,12 @@ import argparse
 import dataclasses
 import json
 import os
-import platform
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.arguments import add_backbones, add_files, add_input_size, add_num_segments
+from benchmarks.machine import machine
 from benchmarks.training_step import note
 from training.methods import METHODS
 
@@ -220,15 +220,6 @@ def _clips(model, count):
     return list(np.random.default_rng(0).integers(0, 256, (count, *shape)).astype("float32"))
 
 
-def _machine():
-    from importlib.metadata import version
-
-    return (
-        f"LiteRT {version('ai-edge-litert')}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}"
-    )
-
-
 def make_parser():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.litert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -268,7 +259,7 @@ def main(argv=None):
     size = {"num_segments": arguments.num_segments, "input_size": arguments.input_size}
     methods = ["TSN", *(method for method in arguments.methods if method != "TSN")]
     forms = ["deployment", *(form for form in arguments.forms if form != "deployment")]
-    texts, results = [f"{_machine()}; clips {size}; {arguments.rounds} rounds"], []
+    texts, results = [f"{machine()}; clips {size}; {arguments.rounds} rounds"], []
     print(texts[0], flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(arguments.files or temporary)

@@ -15,13 +15,13 @@ weights are random, and int8 files are calibrated on random frames: the times do
 
 import argparse
 import os
-import platform
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.arguments import add_cpu_time, add_files, add_input_size
 from benchmarks.litert import take_statistics
+from benchmarks.machine import machine
 from benchmarks.training_step import note, time_in_turn
 from training.methods import METHODS
 
@@ -112,20 +112,6 @@ def table(title, timings, files, form, streams):
             f"| {summary.size_bytes / 1e6:.2f} | {operators} |"
         )
     return "\n".join(lines)
-
-
-def machine():
-    """Processor, cores and versions, in one line."""
-    import importlib.metadata
-
-    processor = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    version = importlib.metadata.version("ai-edge-litert")
-    return f"{processor}, {os.cpu_count()} cores, ai-edge-litert {version}, Python {platform.python_version()}"
 
 
 def make_parser():

@@ -34,7 +34,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.arguments import add_cpu_time, add_files, add_input_size, add_num_segments
-from benchmarks.litert_streaming import machine
+from benchmarks.machine import machine
+from benchmarks.processes import alone, in_one_line
 from benchmarks.training_step import note, time_in_turn
 
 BACKBONES = ("mobilenet_v2", "resnet50", "bn_inception")
@@ -141,22 +142,6 @@ def seconds(setting, clock):
     start = clock()
     run()
     return clock() - start
-
-
-def in_one_line(function, *args):
-    """Calls a function; an exception becomes a `RuntimeError` of one line, which any process can read."""
-    try:
-        return function(*args)
-    except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        text = next((line for line in lines if line and not line.endswith("raised:")), "")
-        raise RuntimeError(f"{type(error).__name__}: {text[:200]}".replace("|", "/")) from None
-
-
-def alone(function, *args):
-    """A function's result in a new process."""
-    with _process() as process:
-        return process.submit(in_one_line, function, *args).result()
 
 
 def _process():

@@ -72,8 +72,6 @@ def tables(costs, setting, paper):
             "Percent more operations than TSM per point of top-1 over TSM, at the paper's accuracies.",
             efficiency_table(by_key, paper),
             figure_4_table(by_key, paper),
-            "## Where the paper's figures and these differ",
-            "\n".join(f"- {sentence}" for sentence in differences(by_key)),
         ]
     return "\n\n".join(sections)
 
@@ -174,35 +172,6 @@ def etas(cost, baseline, top1, baseline_top1):
     """η of a model, counted as in the paper, and of ours at inference, over the same TSM."""
     counted = eta(cost.operations, baseline.operations, top1, baseline_top1)
     return counted, eta(cost.macs["inference"], baseline.macs["inference"], top1, baseline_top1)
-
-
-def differences(by_key):
-    """Sentences on the differences between the paper's figures and the counts of its models."""
-    sentences = [
-        "Classes: in Table 3 the parameters of TSN and TSM are those of 83 classes, those of the other rows of 174. "
-        "The rows of Table 5 are of 83, but for ACTION-Net on ResNet-50.",
-        'FLOPs: "counted as in the paper" are literal multiply-adds, two operations for each normalised value, and one '
-        "for each bias, ReLU and pooled value. They are within 0.01 G of the paper's FLOPs where ME is depthwise.",
-    ]
-    if ("resnet50", "ACTION") in by_key:
-        tsn, action = by_key["resnet50", "TSN"].operations, by_key["resnet50", "ACTION"].operations
-        sentences.append(
-            "Rounding: Table 3 subtracts a rounded 33 G. Without rounding ACTION-Net adds "
-            f"{(action - tsn) / 1e9:.2f} G ({100 * (action / tsn - 1):.1f} %) to TSN, not 1.75 G (5.3 %)."
-        )
-        sentences.append(
-            "η: the percentages beside Table 3 are rounded before they are divided. Figure 4 has 2.65 % for ResNet-50 "
-            "on EgoGesture, which is 5.3 / 2.0; with the 2.1 points of Table 5 it is 2.52 %."
-        )
-    if ("bn_inception", "ACTION") in by_key:
-        cost = by_key["bn_inception", "ACTION"]
-        sentences.append(
-            "Convolution: on BNInception the paper has 11.59 M parameters and 16.94 G. The released code, where ME's "
-            f"3×3 convolution is depthwise, has {cost.trainable / 1e6:.2f} M and {cost.operations / 1e9:.2f} G; with "
-            f"the full convolution of the paper's text {(cost.trainable + cost.full_convolution) / 1e6:.2f} M and "
-            f"{cost.full_operations / 1e9:.2f} G."
-        )
-    return sentences
 
 
 def _extra(value, baseline, style, unit=""):

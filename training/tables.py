@@ -5,7 +5,7 @@ examples:
   keras-action tables --csv cost.csv --figure cost.png --figure-4 accuracy.png
   keras-action tables --backbones mobilenet_v2 --input-size 112 --num-classes 27
 
-The tables are printed as Markdown. docs/cost.md explains their columns.
+The tables are printed as Markdown. docs/cost.md explains their columns, and where the paper's figures differ.
 """
 
 import gc

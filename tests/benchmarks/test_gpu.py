@@ -1,6 +1,5 @@
 import importlib.util
 import json
-import time
 
 import keras
 import pytest
@@ -20,7 +19,7 @@ def in_this_process(monkeypatch):
     policy = keras.config.dtype_policy()
     tiny.register(monkeypatch)
     monkeypatch.setattr(gpu, "LOSS_MODEL", TINY)
-    monkeypatch.setattr(gpu, "run_part", lambda function, args, limit: function(*args))
+    monkeypatch.setattr(gpu, "alone", lambda function, *args, limit: function(*args))
     yield
     keras.config.set_dtype_policy(policy)
 
@@ -62,7 +61,7 @@ def test_tables():
 
 
 def test_what_fails_or_does_not_fit_is_named(monkeypatch, capsys, tmp_path):
-    def part(function, args, limit):
+    def part(function, *args, limit):
         if function is gpu.find_accelerator:
             return "a GPU" if args == (HERE,) else None
         if function is gpu.train_losses:
@@ -71,7 +70,7 @@ def test_what_fails_or_does_not_fit_is_named(monkeypatch, capsys, tmp_path):
             raise TimeoutError("no time left")
         return {"seconds": [1.0], "peak_bytes": 10**9}
 
-    monkeypatch.setattr(gpu, "run_part", part)
+    monkeypatch.setattr(gpu, "alone", part)
     monkeypatch.setenv("KERAS_BACKEND", HERE)
     for minutes, left_out in (("1", []), ("0", ["- resnet50, TSN: no time left"])):
         gpu.main(["--backbones", "resnet50", "--methods", "TSN", "--minutes", minutes])
@@ -86,23 +85,13 @@ def test_what_fails_or_does_not_fit_is_named(monkeypatch, capsys, tmp_path):
 
 def test_the_backend_is_one_that_sees_an_accelerator(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != "jax")
-    monkeypatch.setattr(gpu, "run_part", lambda function, args, limit: "a GPU" if args == ("tensorflow",) else None)
+    monkeypatch.setattr(gpu, "alone", lambda function, *args, limit: "a GPU" if args == ("tensorflow",) else None)
     assert gpu.choose_backend(gpu.BACKENDS) == ("tensorflow", "a GPU")
-    monkeypatch.setattr(gpu, "run_part", lambda function, args, limit: None)
+    monkeypatch.setattr(gpu, "alone", lambda function, *args, limit: None)
     assert gpu.choose_backend(gpu.BACKENDS) == ("torch", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="Expected: one of jax, torch, tensorflow"):
         gpu.choose_backend(gpu.BACKENDS)
-
-
-def test_a_part_has_a_process_and_a_limit():
-    assert gpu.run_part(divmod, (7, 2), limit=60) == (3, 1)
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        gpu.run_part(divmod, (7, 0), limit=60)
-    start = time.monotonic()
-    with pytest.raises(TimeoutError, match="no time left"):
-        gpu.run_part(time.sleep, (60,), limit=0.1)
-    assert time.monotonic() - start < 20
 
 
 def test_bad_arguments(capsys):

@@ -10,7 +10,7 @@ def in_this_process(monkeypatch):
     pytest.importorskip("ai_edge_quantizer", reason="the extra litert is not installed")
     pytest.importorskip("matplotlib", reason="the extra plot is not installed")
     tiny.register(monkeypatch)
-    monkeypatch.setattr(growth, "in_process", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(growth, "alone", lambda function, *arguments: function(*arguments))
 
 
 SETTING = (
@@ -43,7 +43,7 @@ def test_the_program_on_a_small_setting(in_this_process, monkeypatch, tmp_path, 
     kept.add(growth.Point("frames", "clip", 2, 1.0, 2.0, 3.0, 4.0))
     lines = (tmp_path / "tiny.csv").read_text().splitlines(keepends=True)
     (tmp_path / "tiny.csv").write_text("".join(line for line in lines if not line.startswith("hour,recogniser,2,")))
-    monkeypatch.setattr(growth, "in_process", None)
+    monkeypatch.setattr(growth, "alone", None)
     growth.main([*SETTING.split(), str(tmp_path)])
     again = growth.Points(tmp_path / "tiny.csv").all
     assert len(again) == len(points) and growth.Point("frames", "clip", 2, 1.0, 2.0, 3.0, 4.0) in again
