@@ -169,13 +169,11 @@ class Project:
             ValueError: If the file is not a video, or too long or too short.
         """
         check_video(upload, MAX_TAKE_SECONDS)
-        if not is_session(session):
-            raise ValueError("The name of the recording session is wrong.")
         with self._lock:
             folder = self._gesture(label)
             if len(self.takes(label)) >= MAX_TAKES:
                 raise ValueError(f"A gesture can have {MAX_TAKES} takes at most.")
-            path = folder / f"take_{session}_{self._next(folder, f'take_{session}_')}{_ending(suffix)}"
+            path = _new_path(folder, "take", session, suffix)
             os.replace(upload, path)
         return Take(path.name, path, session)
 
@@ -255,8 +253,6 @@ class Project:
             ValueError: If the file is not a video, or the ground truth does not fit it or the gestures.
         """
         info = check_video(upload, MAX_STREAM_SECONDS)
-        if not is_session(session):
-            raise ValueError("The name of the recording session is wrong.")
         labels = self.labels()
         intervals = []
         for row in truth if isinstance(truth, list) else [None]:
@@ -272,8 +268,7 @@ class Project:
             raise ValueError("A long take must have at least one gesture.")
         with self._lock:
             self.streams.mkdir(exist_ok=True)
-            start = f"stream_{session}_"
-            path = self.streams / f"{start}{self._next(self.streams, start)}{_ending(suffix)}"
+            path = _new_path(self.streams, "stream", session, suffix)
             write_intervals(intervals_path(path), intervals)  # first: no video is in the folder without it
             os.replace(upload, path)
         return path
@@ -305,10 +300,6 @@ class Project:
         for other in self.labels():
             if other != besides and normalize_label(other).casefold() == label.casefold():
                 raise ValueError(f"There is a gesture called {other} already.")
-
-    def _next(self, folder, start):
-        numbers = (re.match(r"\d+", name[len(start) :]) for name in os.listdir(folder) if name.startswith(start))
-        return f"{1 + max((int(match[0]) for match in numbers if match), default=0):03}"
 
     def _bin(self, kind):
         """A new folder for a deletion."""
@@ -351,8 +342,13 @@ def check_video(path, max_seconds) -> VideoInfo:
     return info
 
 
-def _ending(suffix):
-    """The suffix of a video in lower case."""
+def _new_path(folder, kind, session, suffix):
+    """The path of the next recording of a session, such as `take_20261129-101500_001.webm`."""
+    if not is_session(session):
+        raise ValueError("The name of the recording session is wrong.")
     if not isinstance(suffix, str) or not is_video_name(f"take{suffix}") or not re.fullmatch(r"\.\w+", suffix):
         raise ValueError("The file must have the suffix of a video.")
-    return suffix.lower()
+    start = f"{kind}_{session}_"
+    numbers = (re.match(r"\d+", name[len(start) :]) for name in os.listdir(folder) if name.startswith(start))
+    number = 1 + max((int(match[0]) for match in numbers if match), default=0)
+    return folder / f"{start}{number:03}{suffix.lower()}"

@@ -30,6 +30,23 @@ class Frames(NamedTuple):
         return cls(_NO_JPEGS, pixels, np.array(pixels.shape[1:3], np.int32))
 
 
+def read_first(candidates, read, failures):
+    """The result of `read` for the first clip that can be decoded.
+
+    Args:
+        candidates: Tuples of a `Clip` and the arguments of `read`.
+        read: A function.
+        failures: A `FailureLog`, in which clips that can't be decoded are logged.
+    """
+    for clip, *arguments in candidates:
+        if clip not in failures:
+            try:
+                return read(*arguments)
+            except DecodingError as error:
+                failures.add(clip, error)
+    raise TooManyFailuresError(f"No clip can be decoded.\n{failures.summary()}")
+
+
 class ClipReader:
     """Reads the frames of clips. Safe to use from many threads.
 
@@ -98,17 +115,14 @@ class ClipReader:
         Returns:
             See `read`.
         """
-        for step in range(len(self.clips)):
-            candidate = (index + step) % len(self.clips)
-            clip = self.clips[candidate]
-            if clip in self._failures:
-                continue
+
+        def read(step):
             own = [*seeds.entropy, step]
-            try:
-                return self.read(candidate, lambda count, own=own: sample(count, np.random.default_rng(own)))
-            except DecodingError as error:
-                self._failures.add(clip, error)
-        raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")
+            place = (index + step) % len(self.clips)
+            return self.read(place, lambda count: sample(count, np.random.default_rng(own)))
+
+        candidates = ((self.clips[(index + step) % len(self.clips)], step) for step in range(len(self.clips)))
+        return read_first(candidates, read, self._failures)
 
     def _keep(self, index, pixels):
         with self._lock:

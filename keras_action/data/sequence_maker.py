@@ -8,9 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_action.data.clips import Annotations, Clip
-from keras_action.data.decoding import DecodingError
-from keras_action.data.failures import TooManyFailuresError
-from keras_action.data.reading import ClipReader
+from keras_action.data.reading import ClipReader, read_first
 from keras_action.data.sources import VideoSource, open_clip
 from keras_action.data.timeline import read_timeline
 from keras_action.utils.intervals import is_ignored
@@ -145,15 +143,7 @@ class SequenceMaker:
 
     def _first_decodable(self, items, read):
         """The result of `read` for the first item that can be decoded. An item begins with the place of a clip."""
-        for place, *rest in items:
-            clip = self._clips[place]
-            if clip in self._failures:
-                continue
-            try:
-                return read(place, *rest)
-            except DecodingError as error:
-                self._failures.add(clip, error)
-        raise TooManyFailuresError(f"No clip can be decoded.\n{self._failures.summary()}")
+        return read_first(((self._clips[item[0]], *item) for item in items), read, self._failures)
 
     def _clip_seconds(self, place):
         if place not in self._seconds:

@@ -1,6 +1,5 @@
 """Writing video files."""
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from keras_action.data.animation import ANIMATIONS, write_animation
 from keras_action.data.timeline import import_av
+from keras_action.utils.files import whole_file
 
 
 def write_video(path, frames, fps=30, crf=23, intra_only=False):
@@ -44,29 +44,23 @@ def write_video(path, frames, fps=30, crf=23, intra_only=False):
         options = {"preset": "veryfast", "qp": str(crf), "g": "1", "x264-params": "mbtree=0:aq-mode=0"}
     # The index at the start of the file lets players on the web start before the file is loaded.
     container_options = {"movflags": "+faststart"} if path.suffix.lower() in (".mp4", ".mov", ".m4v") else {}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
     count, stream = 0, None
-    try:
-        with av.open(f"file:{partial}", "w", options=container_options) as container:
-            for frame in _checked(frames):
-                if stream is None:
-                    shape = frame.shape
-                    stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-                    stream.height, stream.width = shape[:2]
-                    # yuv420p, which every player supports, needs even sides.
-                    stream.pix_fmt = "yuv444p" if shape[0] % 2 or shape[1] % 2 else "yuv420p"
-                    stream.options = options
-                    stream.codec_context.thread_count = 1
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-                container.mux(stream.encode(picture))
-                count += 1
+    with whole_file(path) as partial, av.open(f"file:{partial}", "w", options=container_options) as container:
+        for frame in _checked(frames):
             if stream is None:
-                raise ValueError(f"There must be at least one frame. Received: none, for {path}")
-            container.mux(stream.encode(None))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+                shape = frame.shape
+                stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+                stream.height, stream.width = shape[:2]
+                # yuv420p, which every player supports, needs even sides.
+                stream.pix_fmt = "yuv444p" if shape[0] % 2 or shape[1] % 2 else "yuv420p"
+                stream.options = options
+                stream.codec_context.thread_count = 1
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            container.mux(stream.encode(picture))
+            count += 1
+        if stream is None:
+            raise ValueError(f"There must be at least one frame. Received: none, for {path}")
+        container.mux(stream.encode(None))
     return count
 
 

@@ -203,9 +203,9 @@ def set_digests(training, validation):
 
 def _check_same_run(folder, recipe, training, validation):
     """Raises a `ValueError` if the run in the folder has another recipe, other labels or other sets."""
-    old_recipe, labels, _, _, sets = read_description(folder)
+    run, sets = read_description(folder)
     new = {**recipe.to_dict(), "labels": training.labels, **set_digests(training, validation)}
-    old = {**old_recipe.to_dict(), "labels": labels, **sets}
+    old = {**run["recipe"].to_dict(), "labels": run["labels"], **sets}
     differences = [f"{name}={new[name]!r}, before {old[name]!r}" for name in new if new[name] != old[name]]
     if differences:
         raise ValueError(

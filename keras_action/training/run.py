@@ -127,20 +127,22 @@ def load_run(path):
     checkpoint = path if path.suffix == ".keras" else folder / BEST
     if not checkpoint.is_file():
         raise FileNotFoundError(f"The run has no checkpoint yet: {checkpoint} does not exist")
-    recipe, labels, clip_seconds, trained_on_streams, _ = read_description(folder)
-    return Run(folder, checkpoint, recipe, labels, clip_seconds, trained_on_streams)
+    return Run(folder, checkpoint, **read_description(folder)[0])
 
 
 def read_description(folder):
-    """The content of `run.json`: recipe, labels, clip length, whether trained on streams, digests of both sets."""
+    """The content of `run.json`: a dict of fields of `Run`, and a dict of the digests of both sets."""
     path = Path(folder) / DESCRIPTION
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        recipe = Recipe.from_dict(values["recipe"])
         seconds = values["clip_seconds"]
-        seconds = None if seconds is None else float(seconds)
-        sets = {name: values[name] for name in ("training_set", "validation_set")}
-        return recipe, tuple(values["labels"]), seconds, bool(values["trained_on_streams"]), sets
+        fields = {
+            "recipe": Recipe.from_dict(values["recipe"]),
+            "labels": tuple(values["labels"]),
+            "clip_seconds": None if seconds is None else float(seconds),
+            "trained_on_streams": bool(values["trained_on_streams"]),
+        }
+        return fields, {name: values[name] for name in ("training_set", "validation_set")}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the description of a training run: {error}") from error
 

@@ -14,13 +14,14 @@ from pathlib import Path
 def whole_file(path):
     """A context for writing a file whole or not at all.
 
-    The context's value is the path of a temporary file beside `path`, which takes its name at the end of the context.
-    After an error it is removed, and an earlier file at `path` is untouched. Missing parent folders are created.
+    The context's value is the path of a temporary file beside `path`, with the same suffix. At the end of the context
+    it takes the name of `path`. After an error it is removed, and an earlier file at `path` is untouched. Missing
+    parent folders are created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not `tempfile`: its files are readable by their owner only, and would stay so.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -10,14 +10,12 @@ The paper's top-1 accuracy with ResNet-50: 94.2 % with 8 frames, 94.4 % with 16.
 from . import published
 
 
-def recipe(num_segments=8, backbone="resnet50"):
-    """The recipe `paper`."""
-    return paper(num_segments, backbone)
-
-
 def paper(num_segments=8, backbone="resnet50"):
     """As in the paper, section 4.2: 25 epochs, the learning rate divided by 10 at epochs 5, 10 and 15."""
     return published(num_segments, backbone, epochs=25, decay_epochs=(5, 10, 15))
+
+
+recipe = paper
 
 
 def reference_code(num_segments=8, backbone="resnet50"):

@@ -10,14 +10,12 @@ The paper's top-1 accuracy with ResNet-50: 97.1 % with 8 and with 16 frames.
 from . import published
 
 
-def recipe(num_segments=8, backbone="resnet50"):
-    """The recipe `paper`."""
-    return paper(num_segments, backbone)
-
-
 def paper(num_segments=8, backbone="resnet50"):
     """As in the paper, section 4.2: 30 epochs, the learning rate divided by 10 at epochs 10, 20 and 25."""
     return published(num_segments, backbone, epochs=30, decay_epochs=(10, 20, 25))
+
+
+recipe = paper
 
 
 def reference_code(num_segments=8, backbone="resnet50"):

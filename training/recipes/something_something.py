@@ -10,14 +10,12 @@ The paper's top-1 accuracy with ResNet-50: 62.5 % with 8 frames, 64.0 % with 16.
 from . import published
 
 
-def recipe(num_segments=8, backbone="resnet50"):
-    """The recipe `paper`."""
-    return paper(num_segments, backbone)
-
-
 def paper(num_segments=8, backbone="resnet50"):
     """As in the paper, section 4.2: 50 epochs, the learning rate divided by 10 at epochs 30, 40 and 45."""
     return published(num_segments, backbone, epochs=50, decay_epochs=(30, 40, 45))
+
+
+recipe = paper
 
 
 def reference_code(num_segments=8, backbone="resnet50"):

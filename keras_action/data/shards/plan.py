@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -81,6 +82,6 @@ def _difference(key, old, new):
 
 def remove_partial(folder):
     """Removes temporary files of a process that was killed."""
-    for pattern in (".shard-*.tmp", f".{MANIFEST}.*.tmp", f".{PREPARATION}.*.tmp"):
-        for path in folder.glob(pattern):
+    for name in ("shard-*", Path(MANIFEST).stem, Path(PREPARATION).stem):
+        for path in folder.glob(f".{name}.*.tmp.*"):
             path.unlink(missing_ok=True)
