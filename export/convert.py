@@ -59,7 +59,7 @@ def make_parser():
         metavar="DATA",
         help=f"training clips for the ranges of int8 and int16x8 activations. One of: {DATA_FORMS}",
     )
-    formats.add_argument("--clips", type=int, default=128, help="number of clips for the ranges (default: 128)")
+    formats.add_argument("--clips", type=int, default=128, help="number of clips for the ranges")
     formats.add_argument("--input-dtype", choices=("uint8", "float32"), help="default: uint8 of int8 files")
     formats.add_argument("--output-dtype", choices=("float32", "uint8"), default="float32", help="default: float32")
     formats.add_argument(
@@ -75,7 +75,7 @@ def make_parser():
         type=_number_or("any", None),
         default=1,
         metavar="N",
-        help="allowed number of XNNPACK's partitions, or any (default: 1)",
+        help="allowed number of XNNPACK's partitions, or any",
     )
 
     checks = parser.add_argument_group("comparison with the model")
@@ -84,12 +84,12 @@ def make_parser():
         metavar="DATA",
         help="clips for the comparison of file and model (default: those of --representative, or random pixels)",
     )
-    checks.add_argument("--eval-clips", type=int, default=128, help="maximum number of these clips (default: 128)")
+    checks.add_argument("--eval-clips", type=int, default=128, help="maximum number of these clips")
     checks.add_argument(
         "--min-agreement",
         type=float,
         default=0.9,
-        help="minimum share of clips for which file and model predict the same class (default: 0.9)",
+        help="minimum share of clips for which file and model predict the same class",
     )
     checks.add_argument(
         "--max-accuracy-drop",
@@ -102,7 +102,7 @@ def make_parser():
         metavar="FILE",
         help="write the quantisation error of each layer of an integer file: a figure (.png, .svg, …) or .json",
     )
-    checks.add_argument("--num-threads", type=int, default=1, help="threads of the timed runs (default: 1)")
+    checks.add_argument("--num-threads", type=int, default=1, help="threads of the timed runs")
     return parser
 
 

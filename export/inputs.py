@@ -15,7 +15,7 @@ _EVALUATION_SEED = 1
 def add_model_arguments(parser):
     """Adds the arguments that `read_model` takes."""
     add_checkpoint_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="seed of random clips and crops (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random clips and crops")
 
 
 def read_model(path, arguments):

@@ -69,7 +69,7 @@ def make_parser():
     )
     output.add_argument("--output-video", metavar="FILE", help="write the video with the labels drawn in")
     output.add_argument("--record", metavar="FILE", help="write the picture of the window as .mp4, .gif, .webp, …")
-    output.add_argument("--record-height", type=int, default=480, help="height of --record in pixels (default: 480)")
+    output.add_argument("--record-height", type=int, default=480, help="height of --record in pixels")
     output.add_argument("--truth", metavar="CSV", help="ground truth (label,start,end): compare the events with it")
     add_matching_argument(output)
     actions = parser.add_argument_group("actions")

@@ -34,12 +34,10 @@ def make_parser():
         help="the model: a training run's folder, a .keras file, or a PyTorch checkpoint",
     )
     parser.add_argument("--data", help=DATA_FORMS)
-    parser.add_argument(
-        "--clips", type=int, default=128, help="maximum number of clips, spread evenly over DATA (default: 128)"
-    )
+    parser.add_argument("--clips", type=int, default=128, help="maximum number of clips, spread evenly over DATA")
     inputs.add_model_arguments(parser)
-    parser.add_argument("--num-threads", type=int, default=1, help="threads of the timed runs (default: 1)")
-    parser.add_argument("--runs", type=int, default=30, help="number of timed runs; 0 for none (default: 30)")
+    parser.add_argument("--num-threads", type=int, default=1, help="threads of the timed runs")
+    parser.add_argument("--runs", type=int, default=30, help="number of timed runs; 0 for none")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output, alone")
 
     limits = parser.add_argument_group("thresholds", "checked only if given")

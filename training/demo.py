@@ -30,9 +30,9 @@ NUM_STREAMS = 12
 
 def make_parser():
     parser = program_parser("demo", __doc__)
-    parser.add_argument("--output", default="demo", help="folder for everything (default: demo)")
-    parser.add_argument("--clips-per-class", type=int, default=48, help="synthetic clips of each class (default: 48)")
-    parser.add_argument("--seed", type=int, default=0, help="of the videos and the training (default: 0)")
+    parser.add_argument("--output", default="demo", help="folder for everything")
+    parser.add_argument("--clips-per-class", type=int, default=48, help="synthetic clips of each class")
+    parser.add_argument("--seed", type=int, default=0, help="of the videos and the training")
     add_set_argument(parser)
     return parser
 

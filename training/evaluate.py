@@ -70,10 +70,7 @@ def make_parser():
         "--input-size", type=int, metavar="PIXELS", help="size of the crops (default: the model's, or 256)"
     )
     protocol.add_argument(
-        "--short-side",
-        type=int,
-        metavar="PIXELS",
-        help="scale the shorter side to it first (default: the input size)",
+        "--short-side", type=int, metavar="PIXELS", help="scale the shorter side to it first (default: the input size)"
     )
     protocol.add_argument(
         "--crop-to-aspect-ratio",
@@ -94,12 +91,9 @@ def make_parser():
     add_settings_arguments(stream)
     add_stream_arguments(stream)
 
-    parser.add_argument("--batch-size", type=int, default=8, help="views in a batch (default: 8)")
+    parser.add_argument("--batch-size", type=int, default=8, help="views in a batch")
     parser.add_argument(
-        "--max-failed-share",
-        type=float,
-        default=0.1,
-        help="stop if a larger share of the clips can't be decoded (default: 0.1)",
+        "--max-failed-share", type=float, default=0.1, help="stop if a larger share of the clips can't be decoded"
     )
     parser.add_argument(
         "--pairs",

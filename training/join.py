@@ -25,15 +25,13 @@ def make_parser():
     parser = program_parser("join", __doc__)
     parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--output", required=True, help="the video to write; its ground truth is written to OUTPUT.csv")
-    parser.add_argument(
-        "--parts", type=int, default=1, help="divide the clips among several videos, OUTPUT_0, … (default: 1)"
-    )
-    parser.add_argument("--fps", type=float, default=15, help="frames a second (default: 15)")
+    parser.add_argument("--parts", type=int, default=1, help="divide the clips among several videos, OUTPUT_0, …")
+    parser.add_argument("--fps", type=float, default=15, help="frames a second")
     parser.add_argument("--folder-fps", type=float, help="frames a second of frame folders whose rate is not known")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the order of the clips (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the order of the clips")
     add_ignore_argument(parser)
-    parser.add_argument("--min-pause", type=float, default=0, help="minimum seconds between clips (default: 0)")
-    parser.add_argument("--max-pause", type=float, default=0, help="maximum seconds between clips (default: 0)")
+    parser.add_argument("--min-pause", type=float, default=0, help="minimum seconds between clips")
+    parser.add_argument("--max-pause", type=float, default=0, help="maximum seconds between clips")
     parser.add_argument(
         "--pauses",
         choices=("hold", "background"),
@@ -44,11 +42,11 @@ def make_parser():
     windows = parser.add_argument_group("windows for training")
     windows.add_argument("--windows", metavar="CSV", help="write an annotation CSV of windows over the videos")
     windows.add_argument("--window-seconds", type=float, nargs="+", help="lengths of the windows")
-    windows.add_argument("--windows-per-gesture", type=int, default=2, help="maximum of each length (default: 2)")
+    windows.add_argument("--windows-per-gesture", type=int, default=2, help="maximum of each length")
     windows.add_argument(
-        "--background-share", type=float, default=0.3, help="maximum share of windows without a gesture (default: 0.3)"
+        "--background-share", type=float, default=0.3, help="maximum share of windows without a gesture"
     )
-    windows.add_argument("--background", default="none", help="label of windows without a gesture (default: none)")
+    windows.add_argument("--background", default="none", help="label of windows without a gesture")
     return parser
 
 

@@ -33,18 +33,16 @@ def make_parser():
         type=int,
         default=256,
         metavar="N",
-        help="shorter side to which larger frames are scaled, in pixels (default: 256)",
+        help="shorter side to which larger frames are scaled, in pixels",
     )
-    parser.add_argument(
-        "--quality", type=int, default=90, metavar="N", help="quality of the JPEGs, 1 to 100 (default: 90)"
-    )
+    parser.add_argument("--quality", type=int, default=90, metavar="N", help="quality of the JPEGs, 1 to 100")
     parser.add_argument(
         "--clips-per-shard", type=int, metavar="N", help="default: 256, or fewer if there would be fewer than 16 shards"
     )
     parser.add_argument(
         "--split", type=_shares, metavar="A,B[,C]", help="shares of training, validation and test, such as 0.8,0.2"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the order and the split (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the order and the split")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
     parser.add_argument("--allow-empty-classes", action="store_true", help="allow classes without clips")
     parser.add_argument(
@@ -52,7 +50,7 @@ def make_parser():
         type=float,
         default=0.1,
         metavar="SHARE",
-        help="stop if a larger share of the clips can't be read (default: 0.1)",
+        help="stop if a larger share of the clips can't be read",
     )
     parser.add_argument(
         "--retry-failures",

@@ -52,10 +52,7 @@ class Stage:
     num_paths: int = 60
 
 
-STAGES = (
-    Stage("hands", "hand", clips_per_class=140, epochs=8),
-    Stage("paths", "path", clips_per_class=28, epochs=8),
-)
+STAGES = (Stage("hands", "hand", clips_per_class=140, epochs=8), Stage("paths", "path", clips_per_class=28, epochs=8))
 STREAMS = Stage("streams", "path", clips_per_class=22, epochs=4, num_paths=120)
 _HAND_STEP = 3  # of the open hand's gestures every third clip is in the streams
 _VAL_STEP = 3  # and of the validation clips of gestures
@@ -65,12 +62,15 @@ _MEMORY_SHARE = 0.28  # sequences for the first training of the memory, as a sha
 def make_parser():
     parser = program_parser("pretrain", __doc__)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of runs, videos and weights")
-    parser.add_argument("--method", nargs="+", choices=METHODS, default=["ACTION"], metavar="NAME",
-        help=f"of {', '.join(METHODS)} (default: ACTION)",
-    )  # fmt: skip
     parser.add_argument(
-        "--weights", default="imagenet", metavar="FILE", help="weights of the backbone at the start (default: imagenet)"
+        "--method",
+        nargs="+",
+        choices=METHODS,
+        default=["ACTION"],
+        metavar="NAME",
+        help=f"of {', '.join(METHODS)} (default: ACTION)",
     )
+    parser.add_argument("--weights", default="imagenet", metavar="FILE", help="weights of the backbone at the start")
     parser.add_argument(
         "--seed",
         nargs="+",
@@ -111,11 +111,7 @@ def stream_recipe(recipe):
     settings = streams.recipe()
     names = ("causal", "memory", "return_sequences", "num_segments", "sequences", "partial_batch_norm", "batch_size")
     return recipe.replace(
-        **attributes(settings, *names),
-        label_smoothing=0.0,
-        learning_rate=1e-3,
-        warmup_epochs=0.1,
-        global_clipnorm=5.0,
+        **attributes(settings, *names), label_smoothing=0.0, learning_rate=1e-3, warmup_epochs=0.1, global_clipnorm=5.0
     )
 
 

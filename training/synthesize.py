@@ -30,13 +30,11 @@ def make_parser():
     )
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="some of the classes of the kind (default: all)")
     parser.add_argument("--clips-per-class", type=int, default=64, metavar="N", help="default: 64")
-    parser.add_argument(
-        "--val-share", type=float, default=0.25, metavar="SHARE", help="share of val.csv (default: 0.25)"
-    )
-    parser.add_argument("--frames", type=int, default=24, metavar="N", help="frames of a clip (default: 24)")
+    parser.add_argument("--val-share", type=float, default=0.25, metavar="SHARE", help="share of val.csv")
+    parser.add_argument("--frames", type=int, default=24, metavar="N", help="frames of a clip")
     parser.add_argument("--size", type=int, nargs=2, default=(120, 160), metavar=("H", "W"), help="default: 120 160")
-    parser.add_argument("--fps", type=float, default=12, help="frames a second (default: 12)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same videos (default: 0)")
+    parser.add_argument("--fps", type=float, default=12, help="frames a second")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same videos")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
     return parser
 

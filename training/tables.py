@@ -74,15 +74,13 @@ def make_parser():
         metavar="NAME",
         help=f"of {', '.join(BACKBONES)} (default: all)",
     )
-    parser.add_argument("--num-classes", type=int, default=83, metavar="N", help="classes (default: 83)")
-    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip (default: 8)")
-    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side (default: 224)")
+    parser.add_argument("--num-classes", type=int, default=83, metavar="N", help="classes")
+    parser.add_argument("--num-segments", type=int, default=8, metavar="T", help="frames of a clip")
+    parser.add_argument("--input-size", type=int, default=224, metavar="SIZE", help="pixels a side")
     parser.add_argument("--csv", metavar="FILE", help="write all figures as a CSV file")
     parser.add_argument("--figure", metavar="FILE", help="draw the costs relative to TSN: .png, .svg or .pdf")
     parser.add_argument(
-        "--figure-4",
-        metavar="FILE",
-        help="draw the paper's accuracies over its FLOPs and ours: .png, .svg or .pdf",
+        "--figure-4", metavar="FILE", help="draw the paper's accuracies over its FLOPs and ours: .png, .svg or .pdf"
     )
     return parser
 

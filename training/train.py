@@ -46,7 +46,7 @@ def make_parser():
     parser.add_argument(
         "--preview", metavar="PATH", help="write a picture (PNG) of the first clips as the model takes them, and exit"
     )
-    parser.add_argument("--preview-clips", type=int, default=12, metavar="N", help="clips in the preview (default: 12)")
+    parser.add_argument("--preview-clips", type=int, default=12, metavar="N", help="clips in the preview")
     return parser
 
 

@@ -48,12 +48,12 @@ def make_parser():
     parser.add_argument("--start", type=float, metavar="SECONDS", help="start of the gesture in the video")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="end of the gesture")
     parser.add_argument("--columns", type=int, metavar="N", help="frames in a picture, spread evenly (default: all)")
-    parser.add_argument("--dpi", type=int, default=144, metavar="N", help="dots an inch of a picture (default: 144)")
+    parser.add_argument("--dpi", type=int, default=144, metavar="N", help="dots an inch of a picture")
     parser.add_argument(
         "--output",
         default="activation.png",
         metavar="FILE",
-        help=".png, .svg or .pdf; or, in motion, .gif, .webp or .mp4 (default: activation.png)",
+        help=".png, .svg or .pdf; or, in motion, .gif, .webp or .mp4",
     )
     add_checkpoint_arguments(parser, labels_default="the models'")
     return parser

@@ -86,10 +86,7 @@ class Studio:
     def state(self, request):
         project = self.project
         gestures = [
-            {
-                "label": label,
-                "takes": [{"name": take.name, "session": take.session} for take in project.takes(label)],
-            }
+            {"label": label, "takes": [{"name": take.name, "session": take.session} for take in project.takes(label)]}
             for label in project.labels()
         ]
         values = {

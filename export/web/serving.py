@@ -8,8 +8,8 @@ _TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".tflite": "app
 def add_serving_arguments(parser):
     """Adds the options of a server."""
     parser.add_argument("--runtime", metavar="FOLDER", help="node_modules/@litertjs, without a network")
-    parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all (default: localhost)")
-    parser.add_argument("--port", type=int, default=8000, help="0 for any free port (default: 8000)")
+    parser.add_argument("--host", default="localhost", help="address to serve at; 0.0.0.0 for all")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any free port")
     parser.add_argument("--certificate", metavar="PEM", help="serve https with this certificate")
     parser.add_argument("--key", metavar="PEM", help="the certificate's key, if it is in another file")
     parser.add_argument("--browser", action="store_true", help="open the page in the browser of this machine")

@@ -17,11 +17,18 @@ DATA_FORMS = (
 )
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Prints the description as it is, and the default of an option unless its help tells it."""
+
+    def _get_help_string(self, action):
+        is_value = isinstance(action.default, (int, float, str)) and not isinstance(action.default, bool)
+        is_told = "default" in action.help or action.default == argparse.SUPPRESS
+        return super()._get_help_string(action) if is_value and not is_told else action.help
+
+
 def program_parser(name, description):
-    """The parser of `keras-action NAME`. The description is printed as it is."""
-    return argparse.ArgumentParser(
-        prog=f"keras-action {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The parser of `keras-action NAME`. Help texts end with the default, where it is a number or a word."""
+    return argparse.ArgumentParser(prog=f"keras-action {name}", description=description, formatter_class=_HelpFormatter)
 
 
 @contextlib.contextmanager
@@ -122,7 +129,7 @@ def add_strategy_argument(parser):
         choices=("none", "mirrored", "data_parallel"),
         default="none",
         help="several devices: mirrored is all GPUs of this machine, with TensorFlow; data_parallel all devices of one "
-        "or several hosts, with KERAS_BACKEND=jax; see docs/several_devices.md (default: none)",
+        "or several hosts, with KERAS_BACKEND=jax; see docs/several_devices.md",
     )
 
 
@@ -132,7 +139,7 @@ def add_recognizer_arguments(parser):
     parser.add_argument(
         "--stride", type=float, help="seconds from one window to the next (default: the time step of a clip)"
     )
-    parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file (default: 1)")
+    parser.add_argument("--num-threads", type=int, default=1, help="threads of a LiteRT file")
 
 
 def add_firing_argument(parser):

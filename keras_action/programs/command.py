@@ -8,9 +8,7 @@ from keras_action.version import __version__
 
 # Task → name of a program → (module, description). A new program is a line here.
 PROGRAMS = {
-    "Your own gestures": {
-        "studio": ("export.studio", "record, train and try gestures in one page"),
-    },
+    "Your own gestures": {"studio": ("export.studio", "record, train and try gestures in one page")},
     "Prepare data": {
         "prepare": ("training.prepare", "write videos as shards of JPEG frames, which are fast to read"),
         "synthesize": ("training.synthesize", "write a dataset of synthetic gesture videos"),
@@ -33,9 +31,7 @@ PROGRAMS = {
         "serve": ("export.web", "serve a web page that recognises gestures in the browser"),
         "tune": ("training.tune", "find the event settings of a recogniser on annotated streams"),
     },
-    "Try it": {
-        "demo": ("training.demo", "all steps on synthetic videos, in minutes"),
-    },
+    "Try it": {"demo": ("training.demo", "all steps on synthetic videos, in minutes")},
 }
 
 
