@@ -1,1 +1,1 @@
-"""What one runs to train and evaluate: `keras-action train`, `.evaluate`, `.demo`. Thin: the library does it."""
+"""Programs that train and evaluate models: `keras-action train`, `keras-action evaluate`."""

@@ -1,13 +1,13 @@
-"""The whole way on videos made by a program: make them, train, evaluate, export, recognise, and report.
+"""All steps on synthetic videos: render them, train, evaluate, convert, recognise, and write a report.
 
 examples:
   keras-action demo --output demo
   make demo
 
-Trains ACTION-Net and TSN with MobileNetV2 on clips, small enough for two CPU cores. The gestures come in pairs that are
-each other played backwards: TSN, which looks at each frame alone, can only guess within a pair. Then an ACTION-Net with
-a memory learns from streams to report gestures as they end. An interrupted demo resumes with the same command. The
-output folder gets report.html, the videos, the runs and the LiteRT files.
+ACTION-Net and TSN with MobileNetV2 are trained on clips, small enough for two CPU cores. The gestures form pairs of
+which one is the other played backwards: TSN, which sees each frame alone, can only guess within a pair. Then an
+ACTION-Net with a memory is trained on streams, to report gestures as they end. An interrupted demo resumes with the
+same command. The output folder gets report.html, the videos, the runs and the LiteRT files.
 """
 
 import os
@@ -19,7 +19,7 @@ import keras_action
 from keras_action.programs.arguments import add_set_argument, program_parser
 from keras_action.utils.intervals import intervals_path
 
-# The truth of the long video: each gesture, in an order in which opposites follow each other as well as others.
+# The gestures of the long video. Each is followed by its opposite in some places, by another one elsewhere.
 STREAM = (
     *("swipe_left", "swipe_right", "zoom_in", "rotate_cw", "swipe_up", "rotate_ccw", "zoom_out", "swipe_down"),
     *("swipe_right", "zoom_out", "swipe_left", "rotate_cw", "swipe_down", "zoom_in", "rotate_ccw", "swipe_up"),
@@ -116,7 +116,7 @@ def make_streams(folder, seed, labels):
 
 
 def export(run, training, folder):
-    """LiteRT files of a run in float32 and int8, and how far each is from the Keras model on sequences."""
+    """LiteRT files of a run in float32 and int8, and the comparison of each with the Keras model on sequences."""
     from keras_action.training.build import training_batches
 
     def sequences(seed, count):
@@ -142,7 +142,7 @@ def export(run, training, folder):
 
 
 def recognise(file, folder, seed):
-    """What a LiteRT file finds in one long synthetic video, matched with the truth, and the logits over time."""
+    """The events of a LiteRT file in one long synthetic video, matched with the ground truth, and the logits."""
     recognition, video = keras_action.recognition, folder / "stream.mp4"
     truth = keras_action.data.write_synthetic_stream(video, seed=seed + 10_000, gestures=STREAM)
     recognizer = keras_action.GestureRecognizer(file)
@@ -151,7 +151,7 @@ def recognise(file, folder, seed):
 
 
 def write_report(path, runs, evaluations, live, files, verifications, latencies, match, sequence, started):
-    """One self-contained HTML page of all that came out."""
+    """Writes the results as one self-contained HTML page."""
     import numpy as np
 
     data, plots = keras_action.data, keras_action.plots

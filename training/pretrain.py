@@ -1,4 +1,4 @@
-"""Make motion weights: a model that has learned to tell synthetic motions apart, as a start for small sets of gestures.
+"""Make motion weights: a model pretrained on synthetic motions, to start from for small sets of gestures.
 
 examples:
   keras-action pretrain --output runs/motion
@@ -6,11 +6,11 @@ examples:
   keras-action pretrain --output runs/motion_tsm --method TSM --videos runs/motion/videos
   keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --clips-only
 
-Three stages: nine gestures of an open hand, then sixty random paths of a pointing finger; straight to sixty classes,
-the training does not begin. Then streams, joined from clips of 120 paths and of the open hand, for a causal model with
-a memory that learns step by step; the memory first learns alone. Each stage is a run in OUTPUT, and the videos are in
-OUTPUT/videos. An interrupted command resumes with the same command. At the end OUTPUT gets two files of weights without
-the classifier in float16: of clips, about 4 MB, and of streams, about 7 MB. No path is near a gesture of EgoGestAR (see
+There are three stages: nine gestures of an open hand; sixty random paths of a pointing finger (trained on these alone,
+the loss does not fall); and streams, joined from clips of 120 paths and of the open hand, for a causal model with a
+memory, which is first trained alone. Each stage is a run in OUTPUT, and the videos are in OUTPUT/videos. The same
+command resumes after an interruption. At the end OUTPUT gets two files of weights without the classifier in float16: of
+clips, about 4 MB, and of streams, about 7 MB. No path is similar to a gesture of EgoGestAR (see
 keras_action.data.render_path). docs/motion_weights.md has the results.
 
 With several methods or seeds each model has its own folder OUTPUT/METHOD/SEED, where `keras-action experiments

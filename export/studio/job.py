@@ -306,7 +306,7 @@ def _progress(report, epochs):
             self._times = []
 
         def on_epoch_begin(self, epoch, logs=None):
-            """At the beginning, when the epoch before is saved: from there a training that is stopped goes on."""
+            """At the beginning, when the epoch before is saved: a stopped training resumes after it."""
             self._begin = time.monotonic()
             # The first epoch compiles, and so takes longer.
             times = self._times[1:] or self._times

@@ -1,5 +1,6 @@
 """Names of gestures and takes, which are valid names of files on all systems."""
 
+import os
 import re
 import unicodedata
 
@@ -48,7 +49,7 @@ def is_take_name(name):
 
 def is_video_name(name):
     """Whether a file has the suffix of a video."""
-    return name[name.rfind(".") :].lower() in VIDEO_SUFFIXES if "." in name else False
+    return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
 
 
 def is_session(text):

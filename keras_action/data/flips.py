@@ -100,8 +100,8 @@ def flip_label_map(labels, pairs=None):
     sided = [label for number, label in enumerate(labels) if ids[number] < 0 and _has_side(label)]
     if sided:
         warnings.warn(
-            "These classes have a side in their name, but no known partner: they are never mirrored. "
-            f"Give the pairs, or pair a class with itself if a mirror does not change it: {sided}",
+            "These classes have a side in their name, but no known partner: their clips are never flipped. "
+            f"Give the pairs, or pair a class with itself if a flip does not change it: {sided}",
             stacklevel=2,
         )
     return ids
@@ -152,7 +152,7 @@ def random_flip(clip, label, seed, ids, probability=0.5):
     >>> int(label)
     1
     """
-    return _random_exchange(clip, label, seed, ids, probability, axis=2, how="mirrored")
+    return _random_exchange(clip, label, seed, ids, probability, axis=2, how="flipped")
 
 
 def random_reversal(clip, label, seed, ids, probability=0.5):
@@ -176,7 +176,7 @@ def random_reversal(clip, label, seed, ids, probability=0.5):
 
 def _random_exchange(clip, label, seed, ids, probability, axis, how):
     ids = np.asarray(ids, np.int64)
-    maker = {"mirrored": "flip_label_map", "reversed": "reversal_label_map"}[how]
+    maker = {"flipped": "flip_label_map", "reversed": "reversal_label_map"}[how]
     allowed = np.flatnonzero(ids >= 0)
     if not len(allowed):
         raise ValueError(

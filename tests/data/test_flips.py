@@ -26,7 +26,7 @@ SOMETHING = [
 ]
 
 
-@pytest.mark.parametrize("table", [FLIP_PAIRS, REVERSAL_PAIRS], ids=["mirrored", "reversed"])
+@pytest.mark.parametrize("table", [FLIP_PAIRS, REVERSAL_PAIRS], ids=["flipped", "reversed"])
 def test_tables_are_of_known_classes_each_once(table):
     names = [_plain(name) for pair in table for name in set(pair)]
     assert set(names) <= _known_names()
@@ -57,7 +57,7 @@ def test_every_known_class_that_names_a_side_has_a_partner():
         (["bright", "upright", "copyright"], (), [0, 1, 2]),
     ],
 )
-def test_mirrored_ids(labels, pairs, expected):
+def test_flip_label_map(labels, pairs, expected):
     with warnings.catch_warnings(action="error"):
         ids = flip_label_map(labels, pairs)
     assert ids.dtype == np.int64
@@ -160,7 +160,7 @@ def test_reversed_gesture_is_the_clip_of_its_partner():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda clip: random_flip(clip, 0, (0, 1), [-1, -1]), r"mirrored: give the pairs, `flip_label_map"),
+        (lambda clip: random_flip(clip, 0, (0, 1), [-1, -1]), r"flipped: give the pairs, `flip_label_map"),
         (lambda clip: random_reversal(clip, 0, (0, 1), [-1]), r"reversed: give the pairs, `reversal_label_map"),
         (lambda clip: random_flip(clip, 0, (0, 1), [1, 1]), "exchange classes in pairs"),
         (lambda clip: random_flip(clip, 0, (0, 1), [1, 2]), "exchange classes in pairs"),
