@@ -1,4 +1,15 @@
-"""Arguments that several benchmarks have."""
+"""The parser of benchmarks, and arguments that several of them have."""
+
+import argparse
+
+
+def benchmark_parser(name, description):
+    """The parser of `python -m benchmarks.NAME`. The description is printed as it is."""
+    return argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def add_backbones(parser):

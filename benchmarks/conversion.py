@@ -14,7 +14,6 @@ the process, with TensorFlow and the model, and the one before the conversion be
 that `convert` makes and, for a streaming model, the states: neither is part of their time. The weights are random.
 """
 
-import argparse
 import contextlib
 import importlib
 import os
@@ -26,7 +25,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
-from benchmarks.arguments import add_backbones, add_input_size, add_num_segments
+from benchmarks.arguments import add_backbones, add_input_size, add_num_segments, benchmark_parser
 from benchmarks.processes import alone
 
 KINDS = ("clip", "stream")
@@ -223,11 +222,7 @@ def table(title, results):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.conversion",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("conversion", __doc__)
     add_backbones(parser)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="(default: both)")
     parser.add_argument(

@@ -13,7 +13,6 @@ released code of TSM and ACTION-Net does, with Pillow and as many processes. Wit
 ones, 340 x 256, with a camera's noise on them.
 """
 
-import argparse
 import contextlib
 import importlib.util
 import itertools
@@ -28,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import torch_loader
-from benchmarks.arguments import add_input_size, add_num_segments
+from benchmarks.arguments import add_input_size, add_num_segments, benchmark_parser
 from benchmarks.training_step import note
 
 _NOISE = 5.0  # grey levels: as many bits a pixel in a JPEG as in frames of the EgoGestAR videos
@@ -248,9 +247,7 @@ def memory_after_epochs(annotations, settings, epochs):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("data", __doc__)
     parser.add_argument("--data", metavar="SOURCE", help="videos to take: a CSV or a folder of classes")
     parser.add_argument("--clips", type=int, default=48, metavar="N", help="clips to generate or take (default: 48)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default: 5")

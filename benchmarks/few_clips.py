@@ -15,7 +15,6 @@ Calls with the same --name, each with another pretrained model and other seeds, 
 trainings and pretrained models. `keras-action experiments methods --clips-per-class` compares methods in this way.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.arguments import benchmark_parser
 from keras_action.programs.arguments import DATA_FORMS, add_set_argument
 
 ALL = 0  # clips a class: all that there are
@@ -116,9 +116,7 @@ def make_table(results):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.few_clips", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("few_clips", __doc__)
     parser.add_argument("--train", required=True, help=DATA_FORMS)
     parser.add_argument("--val", help="the same for validation")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="for the runs and the table")

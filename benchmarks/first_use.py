@@ -9,11 +9,11 @@ median of the rounds' own ratios to `import keras`; the range beside it is their
 in the system's cache after the first round, which does not count.
 """
 
-import argparse
 import platform
 import subprocess
 import sys
 
+from benchmarks.arguments import benchmark_parser
 from benchmarks.training_step import time_in_turn
 
 _HELP = "from keras_action.programs.command import main; main(['{0}', '--help'])"
@@ -30,9 +30,7 @@ STATEMENTS = {
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.first_use", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("first_use", __doc__)
     parser.add_argument("--rounds", type=int, default=10, help="how often each is started (default: 10)")
     return parser
 

@@ -18,7 +18,6 @@ A part that does not fit into --minutes is left out, and named; TSN and ACTION c
 beside it.
 """
 
-import argparse
 import importlib.util
 import os
 import platform
@@ -27,7 +26,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.arguments import add_backbones, add_input_size, add_num_segments
+from benchmarks.arguments import add_backbones, add_input_size, add_num_segments, benchmark_parser
 from benchmarks.processes import alone
 from training.methods import METHODS
 
@@ -209,9 +208,7 @@ def _say(text):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("gpu", __doc__)
     add_backbones(parser)
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, default=["TSN", "TSM", "ACTION"], metavar="NAME",

@@ -19,7 +19,6 @@ The folder of `--output` gets the converted files, BACKBONE.csv after each measu
 BACKBONE.png. After an interruption the same command resumes: points that are in the CSV are not measured again.
 """
 
-import argparse
 import csv
 import dataclasses
 import itertools
@@ -32,6 +31,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.arguments import benchmark_parser
 from benchmarks.processes import alone
 from benchmarks.training_step import note
 
@@ -348,9 +348,7 @@ def _order(series):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("growth", __doc__)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="gets the files, the points and the curves")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="(default: all)")
     parser.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help="(default: mobilenet_v2)")

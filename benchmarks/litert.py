@@ -22,7 +22,6 @@ depend on the weights. MobileNetV2 and the ResNets are in the paper's variant, t
   mean           deployment, but STE's mean by the operator MEAN
 """
 
-import argparse
 import dataclasses
 import json
 import os
@@ -30,7 +29,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.arguments import add_backbones, add_files, add_input_size, add_num_segments
+from benchmarks.arguments import add_backbones, add_files, add_input_size, add_num_segments, benchmark_parser
 from benchmarks.machine import machine
 from benchmarks.training_step import note
 from training.methods import METHODS
@@ -221,9 +220,7 @@ def _clips(model, count):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.litert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("litert", __doc__)
     add_backbones(parser)
     parser.add_argument(
         "--formats", nargs="+", choices=FORMATS, default=["float32", "int8"], metavar="FORMAT",

@@ -9,7 +9,6 @@ timed once. The sum differs from the time of the whole file: the inputs of a sin
 are not free, and each call of the interpreter costs about a microsecond.
 """
 
-import argparse
 import collections
 import copy
 import time
@@ -116,11 +115,7 @@ def table(rows, count):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.litert_operators",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("litert_operators", __doc__)
     parser.add_argument("file", metavar="FILE", help="a .tflite file")
     parser.add_argument("--rows", type=int, default=40, metavar="N", help="how many rows a table has (default: 40)")
     return parser

@@ -13,13 +13,12 @@ rounds' ratios to the plain network in the same format; the range beside it is t
 weights are random, and int8 files are calibrated on random frames: the times do not depend on them.
 """
 
-import argparse
 import os
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.arguments import add_cpu_time, add_files, add_input_size
+from benchmarks.arguments import add_cpu_time, add_files, add_input_size, benchmark_parser
 from benchmarks.litert import take_statistics
 from benchmarks.machine import machine
 from benchmarks.training_step import note, time_in_turn
@@ -115,11 +114,7 @@ def table(title, timings, files, form, streams):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.litert_streaming",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("litert_streaming", __doc__)
     parser.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help="(default: mobilenet_v2)")
     parser.add_argument(
         "--models", nargs="+", choices=MODELS, default=list(DEFAULT), metavar="NAME",

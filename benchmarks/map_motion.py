@@ -11,12 +11,12 @@ the mean over the frames. Printed are means over the clips with 95 % intervals b
 everything: its motion counts too.
 """
 
-import argparse
 import os
 import sys
 
 import numpy as np
 
+from benchmarks.arguments import benchmark_parser
 from keras_action.programs.arguments import DATA_FORMS
 from training.visualize import layer_argument, named_models
 
@@ -24,11 +24,7 @@ COLUMNS = ("all", "over time", "within frames")
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.map_motion",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("map_motion", __doc__)
     parser.add_argument("models", nargs="+", metavar="[NAME=]CHECKPOINT", help="runs' folders or .keras files")
     parser.add_argument("--data", required=True, help=DATA_FORMS)
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="clips of these alone (default: all)")

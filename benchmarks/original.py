@@ -20,7 +20,6 @@ to 90th percentile. The last column is the largest difference from the PyTorch m
 range, on the random clip that is timed: all compute the same. PyTorch gets its clip normalised already.
 """
 
-import argparse
 import contextlib
 import functools
 import importlib.metadata
@@ -33,7 +32,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.arguments import add_cpu_time, add_files, add_input_size, add_num_segments
+from benchmarks.arguments import add_cpu_time, add_files, add_input_size, add_num_segments, benchmark_parser
 from benchmarks.machine import machine
 from benchmarks.processes import alone, in_one_line
 from benchmarks.training_step import note, time_in_turn
@@ -237,9 +236,7 @@ def versions():
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.original", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("original", __doc__)
     parser.add_argument(
         "--backbones", nargs="+", choices=BACKBONES, default=list(BACKBONES), metavar="NAME",
         help=f"of {', '.join(BACKBONES)} (default: all)",

@@ -8,7 +8,6 @@ The clips are made first, which is not timed: VP9, with the size, length, frame 
 Something-Something V2, from rendered gestures or from videos of one's own. Each is prepared as `training.prepare` does.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.arguments import benchmark_parser
 from benchmarks.training_step import note
 from keras_action.programs.arguments import DATA_FORMS
 
@@ -124,9 +124,7 @@ def _core_seconds():
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser("prepare", __doc__)
     parser.add_argument("--data", help=f"videos to make the clips from (default: rendered): {DATA_FORMS}")
     parser.add_argument("--clips", type=int, default=100, metavar="N", help="how many (default: 100)")
     parser.add_argument("--quality", type=int, default=90, metavar="N", help="of the JPEGs (default: 90)")

@@ -10,14 +10,13 @@ All models of a backbone are timed in turn, one call of each a round, so that wh
 of them. A ratio is the median of the rounds' own ratios to TSN; the range beside it is their 10th to 90th percentile.
 """
 
-import argparse
 import os
 import platform
 import sys
 import time
 from dataclasses import dataclass
 
-from benchmarks.arguments import add_backbones, add_input_size, add_num_segments
+from benchmarks.arguments import add_backbones, add_input_size, add_num_segments, benchmark_parser
 from training.methods import METHODS, build_method
 
 _UNFUSED = ", batch normalisation as Keras has it"
@@ -140,11 +139,7 @@ def _devices():
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.training_step",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("training_step", __doc__)
     add_backbones(parser)
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, default=["TSN", "TSM", "ACTION"], metavar="NAME",
