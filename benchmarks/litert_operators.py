@@ -13,6 +13,8 @@ import collections
 import copy
 import time
 
+from benchmarks.arguments import benchmark_parser
+
 
 def time_operators(path, seconds=0.05):
     """Times the operators of a file.
