@@ -1,5 +1,7 @@
 """A functional model as a graph of named operations."""
 
+import math
+
 import keras
 
 
@@ -66,10 +68,7 @@ def _tensors(value):
 
 def _stride(operation):
     if isinstance(operation, keras.Sequential):
-        product = 1
-        for layer in operation.layers:
-            product *= _stride(layer)
-        return product
+        return math.prod(map(_stride, operation.layers))
     if isinstance(operation, keras.layers.UpSampling2D):
         return 1 / operation.size[0]
     strides = getattr(operation, "strides", 1)
