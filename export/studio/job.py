@@ -1,5 +1,6 @@
 """The training of a studio, from its takes to a LiteRT file. Runs in a process of its own: `python -m … FOLDER`."""
 
+import collections
 import itertools
 import os
 import shutil
@@ -149,12 +150,9 @@ def split_takes(annotations):
         warnings.simplefilter("ignore", UserWarning)  # of small classes: the page shows the numbers
         if len({clip.group for clip in annotations.clips}) > 1:
             parts = split_annotations(annotations, shares)
-            counts = [{label: 0 for label in annotations.labels} for _ in parts]
-            for count, part in zip(counts, parts, strict=True):
-                for clip in part.clips:
-                    count[clip.label] += 1
+            learned, held_out = (collections.Counter(clip.label for clip in part.clips) for part in parts)
             # With a session for each gesture, a class would have no training takes.
-            if min(counts[0].values()) >= MIN_TAKES // 2 and min(counts[1].values()) >= 1:
+            if all(learned[label] >= MIN_TAKES // 2 and held_out[label] for label in annotations.labels):
                 return parts
         return split_annotations(annotations, shares, by_group=False)
 
