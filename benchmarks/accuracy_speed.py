@@ -13,12 +13,13 @@ Accuracies are those of Keras models that see whole clips. Times are medians, wi
 rounds as bars. The vertical bars are the 95 % intervals of the accuracies.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.arguments import benchmark_parser
 
 PLAIN = {"TSN": "plain"}  # the name of TSN among the streams
 
@@ -83,11 +84,7 @@ def table(panels):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.accuracy_speed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("accuracy_speed", __doc__)
     parser.add_argument("accuracies", metavar="FILE", help="a table of `keras-action experiments` as JSON")
     parser.add_argument("--clips", metavar="FILE", help="times of `benchmarks.litert`")
     parser.add_argument("--streams", metavar="FILE", help="times of `benchmarks.litert_streaming`")
