@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.arguments import benchmark_parser
-from keras_action.programs.arguments import DATA_FORMS, add_set_argument
+from keras_action.programs.arguments import DATA_FORMS, add_set_argument, pictures_if_possible
 
 ALL = 0  # clips a class: all that there are
 
@@ -92,7 +92,7 @@ def collect(folder):
     found = {}
     for path in sorted(folder.glob("*/*/*/evaluation.json")):
         name, count, _ = path.relative_to(folder).parts[:3]
-        recipe = read_description(path.parent)[0]
+        recipe = read_description(path.parent)[0]["recipe"]
         run = {**json.loads(path.read_text(encoding="utf-8")), "start": str(recipe.start_from or recipe.weights)}
         found.setdefault(name, {}).setdefault(int(count), []).append(run)
     return found
@@ -168,10 +168,8 @@ def main(argv=None):
         start: [(count or mean, *summarize(runs)) for count, runs in counts.items()]
         for start, counts in results.items()
     }
-    try:
+    with pictures_if_possible():
         plots.save_figure(plots.learning_curves_figure(curves), output / "few_clips.png")
-    except ImportError as error:
-        print(f"No picture: {error}")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from keras_action.programs.arguments import (
     add_recipe_arguments,
     add_strategy_argument,
     exit_on_errors,
+    pictures_if_possible,
     program_parser,
 )
 
@@ -129,7 +130,7 @@ def find_start(pattern, row, seed):
             f"There is no run of {row!r} with seed {seed} to start from. Received: --start-from {pattern}, where "
             f"{path} is missing or no run"
         )
-    recipe = read_description(runs[0])[0]
+    recipe = read_description(runs[0])[0]["recipe"]
     if recipe.seed != seed:
         raise ValueError(f"A run of {row!r} with seed {seed} is needed. Received: {runs[0]} with seed {recipe.seed}")
     epochs = finished_epochs(runs[0])
@@ -147,7 +148,7 @@ def own_recipe(recipe, fields, training):
     recipe = dataclasses.replace(recipe, **fields, seed=training.seed)
     if training.start_from is None:
         return recipe
-    needed, found = _architecture(recipe), _architecture(read_description(training.start_from)[0])
+    needed, found = _architecture(recipe), _architecture(read_description(training.start_from)[0]["recipe"])
     pairs = [(name, found.get(name), value) for name, value in needed.items()]
     differences = [f"{name}={other!r}, not {value!r}" for name, other, value in pairs if other != value]
     if differences:
@@ -224,11 +225,9 @@ def write_comparison(reports, pretrainings, logs, folder, experiment, reference=
         write_whole(folder / f"{experiment}.md", text + "\n"),
         write_json(folder / f"{experiment}.json", values),
     ]
-    try:
+    with pictures_if_possible("picture of the curves"):
         plots.save_figure(plots.compared_curves_figure(logs), folder / f"{experiment}.png")
         written.append(folder / f"{experiment}.png")
-    except ImportError as error:
-        print(f"No picture of the curves: {error}")
     return rows, text, written
 
 
@@ -293,10 +292,8 @@ def write_curves(rows_by_count, training_set, path):
     for count, rows in rows_by_count.items():
         for row in rows:
             curves.setdefault(row.name, []).append((count or mean, row.mean, *row.interval))
-    try:
+    with pictures_if_possible("picture of the accuracies"):
         plots.save_figure(plots.learning_curves_figure(curves), path)
-    except ImportError as error:
-        print(f"No picture of the accuracies: {error}")
 
 
 def main(argv=None):

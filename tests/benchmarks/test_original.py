@@ -7,6 +7,7 @@ import pytest
 
 import keras_action
 from benchmarks import original
+from benchmarks.processes import in_one_line
 from tests.test_case import numpy, reference
 
 REFERENCE = {
@@ -65,6 +66,7 @@ def fakes(monkeypatch):
     monkeypatch.setattr(original, "load_variant", load)
     monkeypatch.setattr(original.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(original, "_process", lambda: contextlib.nullcontext(types.SimpleNamespace(submit=submit)))
+    monkeypatch.setattr(original, "alone", in_one_line)
     monkeypatch.setattr(original, "write_weights", lambda path, *args: open(path, "w").close())
     monkeypatch.setattr(original.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(original, "machine", lambda: "a machine")
