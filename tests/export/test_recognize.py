@@ -11,6 +11,7 @@ import types
 import numpy as np
 import pytest
 
+from export.live import Monitor
 from export.recognize import main
 from keras_action.data import iter_frames, video_info
 from keras_action.litert import read_metadata, write_metadata
@@ -164,15 +165,13 @@ def test_stops_after_some_seconds(model, stream, tmp_path, capsys):
 
 
 def test_an_interrupted_record_is_kept(model, stream, tmp_path, capsys, monkeypatch):
-    import export.live
-
-    class Interrupting(export.live.Monitor):
+    class Interrupting(Monitor):
         def push(self, frame, timestamp):
             if timestamp > 2.95:
                 signal.raise_signal(signal.SIGINT)
             return super().push(frame, timestamp)
 
-    monkeypatch.setattr(export.live, "Monitor", Interrupting)
+    monkeypatch.setattr("export.recognize.Monitor", Interrupting)
     before = signal.getsignal(signal.SIGINT)
     path = tmp_path / "recorded.mp4"
     main([str(model), "--video", str(stream), "--record", str(path), "--record-height", "100"])
