@@ -146,7 +146,7 @@ def test_few_clips_make_smaller_batches_and_more_epochs(num_clips, batch_size):
     ("name", "message"),
     [
         ("egogestures", "The recipes are .*egogesture, few_clips, jester, .*Received: egogestures"),
-        ("egogesture:code", r"egogesture must have a function code\(\)\. .*with recipe, paper, reference_code"),
+        ("egogesture:code", r"egogesture must have a function code\(\)\. .*with paper, recipe, reference_code"),
         ("small:Recipe", r"small must have a function Recipe\(\)"),
     ],
 )
