@@ -192,21 +192,22 @@ def _drive(call, seconds):
 
 
 def recognize_minutes(path, minutes):
-    """Gives a recogniser frames of 320 × 240; yields, for each minute of them, what `time_file` returns."""
+    """Gives a recogniser frames of 320 × 240; the list, for each minute of them, of what `time_file` returns."""
     import numpy as np
 
     from keras_action import GestureRecognizer
 
     recognizer = GestureRecognizer(path)
     frames = np.random.default_rng(0).integers(0, 256, (24, 12, 16, 3), "uint8").repeat(20, axis=1).repeat(20, axis=2)
-    numbers = itertools.count()
+    numbers, results = itertools.count(), []
     for _ in range(minutes):
         times, start = [], time.perf_counter()
         for number in itertools.islice(numbers, 60 * FRAMES_PER_SECOND):
             before = time.perf_counter()
             recognizer.push(frames[number % len(frames)], number / FRAMES_PER_SECOND)
             times.append(time.perf_counter() - before)
-        yield times, time.perf_counter() - start, _memory_mb()
+        results.append((times, time.perf_counter() - start, _memory_mb()))
+    return results
 
 
 def _memory_mb():
@@ -261,9 +262,9 @@ def measure(points, folder, arguments):
             add("streams", mode, count, at_once, "stream", segments, side, count, mode)
     if "hour" in arguments.parts and not points.has("hour", "recogniser", arguments.minutes):
         path = file("stream", segments, side)
-        for minute, result in enumerate(recognize_minutes(path, arguments.minutes), 1):
+        note(f"hour: {arguments.minutes} minutes of frames")
+        for minute, result in enumerate(alone(recognize_minutes, path, arguments.minutes), 1):
             points.add(Point.of("hour", "recogniser", minute, *result))
-            note(f"hour: minute {minute} of {arguments.minutes}")
 
 
 def table(points):

@@ -75,7 +75,7 @@ def time_in_turn(calls, rounds, warmup=2, clock=None):
     return {name: Timing(name, tuple(values), baseline) for name, values in seconds.items()}
 
 
-def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size=224, num_classes=83):
+def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size=224, num_classes=83, xla=False):
     """For each method a function that makes one step of training, or one pass of inference, on random clips.
 
     Args:
@@ -83,6 +83,7 @@ def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size
         methods: Names of `METHODS`. Batch normalisation is fused, as in `keras_action.train`, except for a name with
             `_UNFUSED` behind it.
         kind: `"training"`: forward, backward and SGD with momentum on one batch; or `"inference"`.
+        xla: Boolean; whether XLA compiles, as it always does on JAX. Otherwise Keras decides.
     """
     import keras
     import numpy as np
@@ -102,6 +103,7 @@ def make_calls(backbone, methods, kind, batch_size=2, num_segments=8, input_size
         model.compile(
             optimizer=keras.optimizers.SGD(1e-4, momentum=0.9),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=True if xla else "auto",
         )
         if kind == "training":
             return lambda: model.train_on_batch(clips, labels)
@@ -160,6 +162,7 @@ def make_parser():
     parser.add_argument(
         "--dtype", default="float32", metavar="POLICY", help="such as mixed_bfloat16 (default: float32)"
     )
+    parser.add_argument("--xla", action="store_true", help="compile with XLA (default: Keras decides)")
     return parser
 
 
@@ -172,14 +175,14 @@ def main(argv=None):
 
     keras.config.set_dtype_policy(arguments.dtype)
     setting = {name: getattr(arguments, name) for name in ("batch_size", "num_segments", "input_size")}
-    print(f"{_devices()}; {arguments.dtype}; clips {setting}; {arguments.rounds} rounds")
+    print(f"{_devices()}; {arguments.dtype}{', XLA' * arguments.xla}; clips {setting}; {arguments.rounds} rounds")
     methods = ["TSN", *(method for method in arguments.methods if method != "TSN")]
     if arguments.compare_batch_norm:
         methods = [name + suffix for name in methods for suffix in ("", _UNFUSED)]
     for backbone in arguments.backbones:
         for kind in arguments.kinds:
             try:
-                calls = make_calls(backbone, methods, kind, **setting)
+                calls = make_calls(backbone, methods, kind, **setting, xla=arguments.xla)
             except ValueError as error:
                 raise SystemExit(str(error)) from None
             timings = time_in_turn(calls, arguments.rounds)
