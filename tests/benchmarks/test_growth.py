@@ -43,8 +43,10 @@ def test_the_program_on_a_small_setting(in_this_process, monkeypatch, tmp_path, 
     kept.add(growth.Point("frames", "clip", 2, 1.0, 2.0, 3.0, 4.0))
     lines = (tmp_path / "tiny.csv").read_text().splitlines(keepends=True)
     (tmp_path / "tiny.csv").write_text("".join(line for line in lines if not line.startswith("hour,recogniser,2,")))
-    monkeypatch.setattr(growth, "alone", None)
+    calls = []
+    monkeypatch.setattr(growth, "alone", lambda function, *args: calls.append(function.__name__) or function(*args))
     growth.main([*SETTING.split(), str(tmp_path)])
+    assert calls == ["recognize_minutes"]
     again = growth.Points(tmp_path / "tiny.csv").all
     assert len(again) == len(points) and growth.Point("frames", "clip", 2, 1.0, 2.0, 3.0, 4.0) in again
 
