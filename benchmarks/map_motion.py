@@ -31,6 +31,9 @@ def make_parser():
     parser.add_argument(
         "--layer", type=layer_argument, metavar="LAYER", help="for Grad-CAM: a name or stride (default: CAM)"
     )
+    parser.add_argument(
+        "--input-size", type=int, metavar="PIXELS", help="height and width of the frames (default: the models')"
+    )
     return parser
 
 
@@ -67,9 +70,12 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras_action
     from keras_action.data import DecodingError, read_data_set
+    from keras_action.explain.visualization import at_size
 
     try:
         models = {name: keras_action.load_model(path) for name, path in named_models(arguments.models)}
+        if arguments.input_size:
+            models = {name: at_size(model, arguments.input_size) for name, model in models.items()}
         print(f"| | clips | {' | '.join(COLUMNS)} |\n| --- | ---: |{' ---: |' * len(COLUMNS)}")
         for name, model in models.items():
             annotations = read_data_set(arguments.data, labels=model.labels, allow_empty_classes=True)

@@ -45,6 +45,9 @@ def make_parser():
     parser.add_argument(
         "--class", dest="class_name", metavar="CLASS", help="the class to explain (default: the predicted class)"
     )
+    parser.add_argument("--input-size", type=int, metavar="PIXELS", help="height and width of the frames: larger ones "
+        "have finer maps, of models with the same weights (default: the models')",
+    )  # fmt: skip
     parser.add_argument("--start", type=float, metavar="SECONDS", help="start of the gesture in the video")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="end of the gesture")
     parser.add_argument("--columns", type=int, metavar="N", help="frames in a picture, spread evenly (default: all)")
@@ -63,7 +66,7 @@ def main(argv=None):
     arguments = make_parser().parse_args(argv)
     with exit_on_errors():
         models = {name: load_model(arguments, path) for name, path in named_models(arguments.models)}
-        options = attributes(arguments, "class_name", "label", "start", "end")
+        options = attributes(arguments, "class_name", "label", "start", "end", "input_size")
         activations = keras_action.visualize(
             models, arguments.video, arguments.method, layers=arguments.layer, **options
         )

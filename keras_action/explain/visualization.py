@@ -1,7 +1,7 @@
 """Activation maps of one or several models for a video."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -9,6 +9,8 @@ import numpy as np
 from keras_action.data import Annotations, Clip, Cropping, DecodingError, FailureLog, evaluation_dataset, video_info
 from keras_action.explain.cam import check_clips, class_activation_maps, find_map_layer, grad_cam
 from keras_action.explain.masks import excitation_masks, find_action_layer
+from keras_action.models import resize_model
+from keras_action.models.resizing import check_size
 from keras_action.training.model_files import ModelFile, load_model
 from keras_action.utils.fields import check_choice
 from keras_action.utils.statistics import softmax
@@ -61,7 +63,9 @@ class Activations:
             save_figure(self.figure(columns), path, dpi)
 
 
-def visualize(models, video, method="cam", *, layers=(None,), class_name=None, label=None, start=None, end=None):
+def visualize(
+    models, video, method="cam", *, layers=(None,), class_name=None, label=None, start=None, end=None, input_size=None
+):
     """Computes the activation maps of one or several models for a video.
 
     The clip is that of `keras_action.evaluate`: the middle frame of each segment, and the centre crop or, as in the
@@ -77,6 +81,8 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
         label: The true class, for the titles.
         start: Seconds at which the gesture begins in the video; `None` for the beginning.
         end: Seconds at which it ends; `None` for the end.
+        input_size: Height and width of the frames, an integer or a pair; `None` for those of the models. Maps of larger
+            frames are finer. The weights stay, so check whether the models still recognise the gesture.
 
     Returns:
         An `Activations`; its `figure()` is a Matplotlib figure.
@@ -95,6 +101,8 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
     """
     check_choice("method", method, METHODS)
     opened = {name: m if isinstance(m, ModelFile) else load_model(m) for name, m in models.items()}
+    if input_size is not None:
+        opened = {name: at_size(model, input_size) for name, model in opened.items()}
     segments = {name: model.num_segments for name, model in opened.items()}
     views = {(model.sampling, model.crop_to_aspect_ratio) for model in opened.values()}
     if len(set(segments.values())) != 1 or len(views) != 1:
@@ -112,6 +120,11 @@ def visualize(models, video, method="cam", *, layers=(None,), class_name=None, l
     frames = read_as_evaluated(part, first, tuple(round(side * scale) for side in first.input_size))[0]
     title = label or os.path.basename(os.path.normpath(video))
     return Activations(frames, maps, title, METHODS[method], _seconds(part), CENTERS.get(method))
+
+
+def at_size(model, input_size):
+    """A `ModelFile` for frames of another size, with the same weights."""
+    return replace(model, model=resize_model(model.model, input_size), input_size=check_size(input_size))
 
 
 def _rows(name, model, inputs, method, layers, class_name, label):

@@ -37,7 +37,7 @@ def test_the_program(monkeypatch, tmp_path, capsys):
     keras_action.build_tsn("tiny", 2, 3, input_size=32).save(tmp_path / "tsn.keras")
     opened = keras_action.load_model(tmp_path / "tsn.keras", labels=("bright", "dark"))
     monkeypatch.setattr(keras_action, "load_model", lambda path: opened)
-    for layer in ([], ["--layer", "4"]):
+    for layer in ([], ["--layer", "4"], ["--input-size", "64"]):
         map_motion.main([f"TSN={tmp_path}/tsn.keras", "--data", str(csv), *layer])
         head, _, row = capsys.readouterr().out.splitlines()
         assert "over time" in head and row.startswith("| TSN | 2 | ")

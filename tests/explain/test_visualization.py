@@ -73,6 +73,19 @@ def test_layers_and_masks(video):
         keras_action.visualize({"TSN": opened("build_tsn")}, video, "masks")
 
 
+def test_larger_frames_have_finer_maps_of_the_same_weights(video):
+    model = opened()
+    (title,), (values,) = zip(
+        *keras_action.visualize({"A": model}, video, input_size=(64, 96)).maps.items(), strict=True
+    )
+    assert values.shape == (3, 16, 24)
+    larger = keras_action.models.resize_model(model.model, (64, 96))
+    frames = np.broadcast_to(np.array([25, 100, 175])[:, None, None, None], (1, 3, 64, 96, 3))
+    expected = keras_action.class_activation_maps(larger, frames)[0]
+    np.testing.assert_allclose(values, expected, atol=0.05 * np.abs(expected).max())
+    assert title.startswith("A: none ")
+
+
 def test_a_part_of_a_video_and_a_folder_of_frames(video, tmp_path):
     activations = keras_action.visualize({"A": opened()}, video, start=0.5, end=1.0)
     np.testing.assert_allclose(activations.frames.mean(axis=(1, 2, 3)), [75, 100, 125], atol=4)
