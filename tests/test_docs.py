@@ -14,7 +14,13 @@ from tests.documentation import ROOT, SHELLS, blocks, commands, pages
 # The blocks that are not run, by page: the first line of each, or all.
 NOT_RUN = {
     "README.md": ["python3 -m venv", "make demo", "keras-action train --recipe streams", "keras-action verify"],
-    "docs/activation_maps.md": ['R="runs/drawings"', 'R="runs/ego"', "python -m benchmarks.map_motion"],
+    "docs/activation_maps.md": [
+        "keras-action train --recipe few_clips",
+        "import keras_action",
+        'R="runs/drawings"',
+        'R="runs/ego"',
+        "python -m benchmarks.map_motion",
+    ],
     "docs/data_sets.md": ["pip install 'keras_action[beam]'", "import keras_cv", "pip install 'tensorflow==2.17"],
     "docs/devices.md": "all",
     "docs/index.md": ["python3 -m venv"],
