@@ -13,6 +13,7 @@ import pytest
 import keras_action
 from keras_action.optimizers import AdamW, ParameterGroupSGD, parameter_groups
 from tests.optimizers import optimizer_run
+from tests.test_case import eagerly
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -281,7 +282,12 @@ def test_a_saved_model_goes_on_alike(dtype, tmp_path):
 @pytest.fixture(scope="module")
 def trained():
     """Function from a case of `optimizer_run` to its weights in float32, as mixed precision comes near them."""
-    return functools.cache(lambda case: optimizer_run.train(optimizer_run.make_model(**optimizer_run.CASES[case])))
+
+    def train(case):
+        with eagerly():
+            return optimizer_run.train(optimizer_run.make_model(**optimizer_run.CASES[case]))
+
+    return functools.cache(train)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ LOSSES_IN_FLOAT64 = (3.27922996, 3.78209288, 6.69871106, 6.49974575, 7.63104738,
 
 
 def train(dtype, steps=6, **compile_options):
-    """Losses of the first steps, logits for the first batch after training, and the file's arrays."""
+    """Losses of the first steps, the model after them, and the file's arrays."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("one backend is enough: test_parameter_group_sgd.py compares them")
     module = reference()
@@ -45,7 +45,7 @@ def train(dtype, steps=6, **compile_options):
     batches = tf.data.Dataset.from_tensor_slices((clips, arrays["labels"])).batch(meta["batch"])
     # An epoch for each step, as Keras reports the mean of an epoch's losses.
     history = model.fit(batches, steps_per_epoch=1, epochs=steps, shuffle=False, verbose=0)
-    return history.history["loss"], numpy(model(clips[: meta["batch"]])), arrays  # not `predict`, which traces a graph
+    return history.history["loss"], model, arrays
 
 
 def check(losses, arrays):
@@ -54,16 +54,17 @@ def check(losses, arrays):
 
 
 def test_losses_are_the_original_runs():
-    """The steps in which rounding shows least."""
-    losses, _, arrays = train("float32", steps=4, run_eagerly=True)  # to trace takes longer than the steps
+    """The steps in which rounding shows least; the third is behind an update with momentum."""
+    losses, _, arrays = train("float32", steps=3, run_eagerly=True)  # to trace takes longer than the steps
     check(losses, arrays)
 
 
 @pytest.mark.slow
 def test_losses_and_logits_are_the_original_runs_to_its_end():
-    losses, logits, arrays = train("float32", run_eagerly=True)
+    losses, model, arrays = train("float32", run_eagerly=True)
     assert len(losses) == arrays["meta"]["steps"]
     check(losses, arrays)
+    logits = numpy(model(reference().clips(NAME)[: arrays["meta"]["batch"]]))  # not `predict`, which traces a graph
     assert np.abs(logits - arrays["final_logits"]).max() < 0.05 * np.ptp(arrays["final_logits"])
 
 

@@ -22,8 +22,8 @@ from training.train import make_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_DEVICE = {"dropout": 0.0, "synchronized_batch_norm": True}  # with which replicas must be as one device
-# On JAX what is not compiled is not divided. ACTION's modules take longest to compile.
-JIT = {"jit_compile": None, "model": "tsm"}
+TSM = {"model": "tsm"}  # as ACTION's modules take longest to trace and to compile
+JIT = {"jit_compile": None, **TSM}  # on JAX what is not compiled is not divided
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend")
 
@@ -93,8 +93,8 @@ def check_same_losses(csv, *folders, epochs=2, rtol=1e-4):
 
 def test_two_mirrored_replicas_and_one_give_the_same_losses(csv):
     runs = [
-        {"folder": "one", "recipe": ONE_DEVICE},
-        {"folder": "two", "recipe": ONE_DEVICE, "strategy": "mirrored"},
+        {"folder": "one", "recipe": {**ONE_DEVICE, **TSM}},
+        {"folder": "two", "recipe": {**ONE_DEVICE, **TSM}, "strategy": "mirrored"},
         {"folder": "odd", "recipe": {"batch_size": 3}, "strategy": "mirrored"},
     ]
     (text,) = end(begin(csv, runs))
