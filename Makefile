@@ -35,12 +35,13 @@ format: $(VENV)/extra-dev
 	$(BIN)/ruff check --fix .
 
 # The layers, the models and the streaming twins once more on JAX: the same tests, another backend. Backbones and resizing
-# are of Keras operations that Keras tests itself. Compiled with few optimisations: to compile takes longer than to run.
-# Without the cases of a table that differ in a shape or an option, and without what is of files and arguments.
+# are of Keras operations that Keras tests itself, and blocks are found in graphs that know no backend. Compiled with few
+# optimisations: to compile takes longer than to run. Without the cases of a table that differ in a shape or an option, and
+# without what is of files and arguments.
 test: lint
 	KERAS_BACKEND=tensorflow TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-		-m "not slow and not one_backend" tests/layers $(addprefix tests/models/test_,blocks.py builder.py insertion.py streaming.py)
+		-m "not slow and not one_backend" tests/layers $(addprefix tests/models/test_,builder.py insertion.py streaming.py)
 
 test-slow: $(VENV)/extra-dev
 	$(BIN)/python -m pytest -m slow

@@ -89,7 +89,10 @@ def run_layer_test(make_layer, inputs, tmp_path):
     twin = layer.__class__.from_config(layer.get_config())
     assert twin.get_config() == layer.get_config()
 
-    for dtype, tolerance in (("mixed_float16", 0.02), ("mixed_bfloat16", 0.15)):
+    tolerances = {"mixed_float16": 0.02, "mixed_bfloat16": 0.15}
+    if keras.backend.backend() == "jax":  # it converts types alike, and compiles each operation anew
+        del tolerances["mixed_bfloat16"]
+    for dtype, tolerance in tolerances.items():
         mixed = make_layer(dtype=dtype)
         mixed.build(inputs.shape)
         mixed.set_weights(layer.get_weights())

@@ -12,8 +12,8 @@ HERE = keras.backend.backend()
 
 
 @pytest.fixture
-def in_this_process(monkeypatch):
-    """Runs all parts in this process, where the tiny backbone is known; no time counts."""
+def in_this_process(monkeypatch, eager):
+    """Runs all parts in this process, where the tiny backbone is known, and eagerly; no time counts."""
     for name in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL"):
         monkeypatch.setenv(name, HERE)  # restored at the end, whatever the parts set
     policy = keras.config.dtype_policy()

@@ -1,6 +1,7 @@
 import pytest
 
 from benchmarks import training_step
+from tests import tiny
 
 
 def test_times_are_taken_in_turn_and_compared_within_a_round(monkeypatch):
@@ -26,11 +27,12 @@ def test_times_are_taken_in_turn_and_compared_within_a_round(monkeypatch):
     assert lines[3] == "| ACTION | 5000 | 1.75 | 1.55 to 1.95 |"
 
 
-def test_the_program_on_a_small_setting(capsys):
+def test_the_program_on_a_small_setting(monkeypatch, capsys):
+    tiny.register(monkeypatch)
     setting = "--methods shift --kinds inference --rounds 1 --batch-size 1 --num-segments 2 --input-size 32"
-    training_step.main(["--backbones", "mobilenet_v2", *setting.split()])
+    training_step.main(["--backbones", "tiny", *setting.split()])
     out = capsys.readouterr().out
-    assert "mobilenet_v2, inference" in out
+    assert "tiny, inference" in out
     assert [line.split()[1] for line in out.splitlines() if line.startswith(("| TSN", "| shift"))] == ["TSN", "shift"]
 
 

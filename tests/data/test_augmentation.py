@@ -57,8 +57,10 @@ def check(layer, clip):
     return augment
 
 
-# Those that take longest, of which there are others of each kind: of whole batches, and frame by frame.
+# Those that take longest, of which there are others of each kind: of whole batches, and frame by frame; and those of
+# which others move pixels, or change colours, in the same way.
 SLOW = ("RandAugment", "RandomErasing", "RandomPerspective", "RandomElasticTransform")
+SLOW += ("RandomZoom", "RandomTranslation", "RandomHue", "RandomSaturation")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in LAYERS])

@@ -28,7 +28,7 @@ def _thirds(x):
     return np.split(x, 3)
 
 
-@pytest.mark.parametrize("unroll", [False, True])
+@pytest.mark.parametrize("unroll", [False, pytest.param(True, marks=pytest.mark.one_backend)])
 def test_each_clip_is_a_sequence_of_its_own(unroll):
     layer, x = TemporalMemory(7, num_segments=5, unroll=unroll), features(10, 6)
     outputs = numpy(layer(x))

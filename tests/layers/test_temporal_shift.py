@@ -71,6 +71,7 @@ def test_layer(mode, tmp_path):
     run_layer_test(lambda **extra: TemporalShift(4, mode=mode, **extra), frames(8, 5, 6, 16), tmp_path)
 
 
+@pytest.mark.one_backend
 def test_layer_of_the_online_tsm(tmp_path):
     options = {"mode": "fixed", "causal": True, "past_channels": "first"}
     run_layer_test(lambda **extra: TemporalShift(4, **options, **extra), frames(8, 5, 6, 16), tmp_path)

@@ -168,7 +168,10 @@ def test_xnnpack_computes_the_int8_file_in_one_part(name, tmp_path):
 # For MobileNetV2 there is such a test in test_builder.py.
 @pytest.mark.parametrize("name", [*(pytest.param(n, marks=pytest.mark.slow) for n in PAPER[:2]), "bn_inception"])
 def test_baselines_are_the_same_graph_but_for_the_temporal_layers(name):
-    action, tsm, tsn = build(name), build(name, keras_action.build_tsm), build(name, keras_action.build_tsn)
+    action, tsm = (
+        build(name, builder, stages=[5]) for builder in (keras_action.build_action_net, keras_action.build_tsm)
+    )
+    tsn = build(name, keras_action.build_tsn)
     rest = [layer.name for layer in action.layers if not layer.name.endswith("_action")]
     assert [layer.name for layer in tsm.layers if not layer.name.endswith("_shift")] == rest
     assert [layer.name for layer in tsn.layers] == rest
@@ -290,13 +293,13 @@ def test_weights_of_a_file_come_with_their_normalisation(tmp_path):
 
 
 def test_names_do_not_depend_on_what_was_built_before():
-    names = [[layer.name for layer in build("mobilenet_v3_small").layers] for _ in range(2)]
+    names = [[layer.name for layer in build("mobilenet_v3_small", keras_action.build_tsn).layers] for _ in range(2)]
     assert names[0] == names[1]
     assert "re_lu" in names[0] and "re_lu_1" in names[0]
 
 
 def test_zeroed_branches_need_sums_that_end_in_a_batch_normalisation():
-    model = build("efficientnet_b0", zero_init_residual=True)
+    model = build("efficientnet_b0", keras_action.build_tsn, zero_init_residual=True)
     assert not np.any(numpy(model.get_layer("block2b_project_bn").gamma))
     assert np.any(numpy(model.get_layer("block2b_bn").gamma))
     with pytest.raises(ValueError, match="branches that end in a batch normalisation"):

@@ -15,7 +15,7 @@ BUILDERS = {"action_net": keras_action.build_action_net, "tsm": keras_action.bui
 
 def build(kind, num_classes=3, num_segments=4, input_size=32, **options):
     return BUILDERS[kind](
-        "mobilenet_v2", num_classes, num_segments, input_size=input_size, **{"alpha": 0.35, **options}
+        "mobilenet_v2", num_classes, num_segments, input_size=input_size, **{"alpha": 0.35, "stages": (5,), **options}
     )
 
 
@@ -58,8 +58,8 @@ def test_a_causal_model_gets_causal_kernels(saved):
     source, path = saved("action_net")
     model = build("action_net", causal=True)
     load_motion_weights(model, path)
-    kernel = keras.ops.convert_to_numpy(source.get_layer("block_2_expand_action").temporal_shift.kernel)
-    loaded = keras.ops.convert_to_numpy(model.get_layer("block_2_expand_action").temporal_shift.kernel)
+    kernel = keras.ops.convert_to_numpy(source.get_layer("block_14_expand_action").temporal_shift.kernel)
+    loaded = keras.ops.convert_to_numpy(model.get_layer("block_14_expand_action").temporal_shift.kernel)
     np.testing.assert_array_equal(loaded, causal_kernel(kernel.astype(np.float16).astype(np.float32)))
 
 
@@ -68,7 +68,7 @@ def test_a_memory_is_saved_with_its_causal_kernels(tmp_path):
     path = save_motion_weights(source, tmp_path / "memory.npz")
     model = build("action_net", num_classes=5, causal=True, memory=4, return_sequences=True)
     load_motion_weights(model, path)
-    for name in ("memory", "block_2_expand_action"):
+    for name in ("memory", "block_14_expand_action"):
         for new, old in zip(model.get_layer(name).get_weights(), source.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(new, old.astype(np.float16))
     with pytest.raises(ValueError, match="differs in"):

@@ -31,7 +31,7 @@ def config_of(model):
 @pytest.mark.parametrize(
     ("backbone", "old", "new", "options"),
     [
-        ("mobilenet_v2", 75, (64, 96), {"alpha": 0.35}),
+        ("mobilenet_v2", 75, (64, 96), {"alpha": 0.35, "stages": (5,)}),
         pytest.param("mobilenet_v2", 64, 75, {"alpha": 0.35}, marks=pytest.mark.slow),
         pytest.param("mobilenet_v2", 64, 75, {"alpha": 0.35, "variant": "torchvision"}, marks=pytest.mark.slow),
         pytest.param("mobilenet_v3_small", 64, 75, {"paths": "ste", "shift": None}, marks=pytest.mark.slow),
@@ -113,7 +113,7 @@ def two_inputs():
         (two_inputs, r"one input, is expected. Received: inputs of \[\(None, 4"),
         (lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), r"Received: inputs of \[\(None, 4\)"),
         (lambda: lambda clips: clips, "functional or a built sequential"),
-        (lambda: build("mobilenet_v2", 65, alpha=0.35), "set its weights. Received: layer 'block_1_pad'"),
+        (lambda: build("mobilenet_v2", 65, alpha=0.35, stages=(5,)), "set its weights. Received: layer 'block_1_pad'"),
     ],
 )
 def test_errors(make, message):

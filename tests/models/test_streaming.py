@@ -104,6 +104,7 @@ def test_frame_by_frame_equals_the_clip(options):
     assert set(initial_states(stream)) & names or options.get("kind") == "tsn" or "paths" in options
 
 
+@pytest.mark.one_backend
 def test_each_frame_has_the_logits_of_the_clip_that_ends_with_it():
     frames, longest = clips(1, 6, 32), make(num_segments=6)
     logits, _ = run(streaming_model(longest), frames)
@@ -168,7 +169,7 @@ def test_it_goes_on_beyond_a_clip_and_remembers_two_frames_a_layer():
     np.testing.assert_allclose(later[:, 8:], logits[:, 8:], atol=1e-6)
 
 
-@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.one_backend), 4])
 def test_the_mean_inside_equals_the_one_outside(count):
     model = make()
     frames = clips(2, 7, 32)
@@ -189,6 +190,7 @@ def test_a_file_of_it_gives_the_same(tmp_path):
     np.testing.assert_allclose(run(loaded, frames)[0], run(stream, frames)[0], atol=1e-6)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_it_knows_the_frames_of_a_clip(kind, tmp_path):
     stream = streaming_model(make(kind=kind))
@@ -197,6 +199,7 @@ def test_it_knows_the_frames_of_a_clip(kind, tmp_path):
     assert keras.saving.load_model(tmp_path / "stream.keras").num_segments == 4
 
 
+@pytest.mark.one_backend
 def test_no_tensor_above_rank_four_and_small_states():
     stream = streaming_model(make(shift="fixed"))
     for layer in stream.layers:
@@ -209,7 +212,11 @@ def test_no_tensor_above_rank_four_and_small_states():
     assert initial_states(stream, batch_size=3)["state_branch_action_ste"].shape == (3, 8, 16)
 
 
-@pytest.mark.parametrize("options", [{}, {"memory": 6}, {"kind": "tsm", "memory": 6}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{"memory": 6}, *(pytest.param(o, marks=pytest.mark.one_backend) for o in ({}, {"kind": "tsm", "memory": 6}))],
+    ids=str,
+)
 def test_each_frame_of_a_model_that_returns_sequences(options, tmp_path):
     model, frames = make(return_sequences=True, **options), clips(2, 4, 32)
     assert model.output_shape == (None, 4, 5)

@@ -449,6 +449,19 @@ def test_too_many_failures_and_a_second_try(broken, csv, tmp_path):
 # In parallel
 
 
+def test_shards_of_another_order_have_the_same_bytes(annotations, shards, tmp_path, monkeypatch):
+    """As processes make them, which get the function pickled. Those of the slow test import TensorFlow."""
+
+    def run(function, numbers, workers, initializer):
+        for number in reversed(numbers):
+            yield pickle.loads(pickle.dumps(function))(number)
+
+    monkeypatch.setattr("keras_action.data.shards.writing.run_on_cores", run)
+    write_shards(annotations, tmp_path / "parallel", **{**SETTINGS, "workers": 2})
+    assert_same_files(shards, tmp_path / "parallel")
+
+
+@pytest.mark.slow
 def test_processes_write_the_same_bytes(annotations, shards, tmp_path):
     write_shards(annotations, tmp_path / "parallel", **{**SETTINGS, "workers": 2})
     assert_same_files(shards, tmp_path / "parallel")
