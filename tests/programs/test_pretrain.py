@@ -53,7 +53,7 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
     time = (tmp_path / "hands" / "best.keras").stat().st_mtime_ns
     run()
     assert (tmp_path / "hands" / "best.keras").stat().st_mtime_ns == time
-    assert "Epoch" in capsys.readouterr().out
+    assert "clips_per_second: " in capsys.readouterr().out  # an epoch was trained
     for name, arrays in read_motion_file(path_of_streams).items():
         for again, before in zip(arrays, of_streams[name], strict=True):
             np.testing.assert_array_equal(again, before)
