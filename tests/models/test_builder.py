@@ -83,12 +83,9 @@ def test_number_of_parameters_is_the_released_codes():
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == 2_355_455
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
-    "kind",
-    [
-        "action_net",
-        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("tsm", "tsn")),
-    ],
+    "kind", ["action_net", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("tsm", "tsn"))]
 )
 def test_keras_file_loads_without_custom_code(kind, tmp_path, models):
     model = models[kind]
@@ -98,6 +95,7 @@ def test_keras_file_loads_without_custom_code(kind, tmp_path, models):
     assert_close(loaded(x), model(x), atol=1e-6)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_only_a_tsn_cannot_tell_a_clip_from_its_reverse(kind):
     model = build(kind)
