@@ -70,7 +70,10 @@ def model_file(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("order", ORDERS)
+# To import a room imports the package first.
+@pytest.mark.parametrize(
+    "order", [pytest.param(order, marks=pytest.mark.slow if order == "a room alone" else ()) for order in ORDERS]
+)
 def test_files_load_in_any_order_of_imports(order, model_file):
     code = (
         f"{ORDERS[order]}\nmodel = keras.saving.load_model({str(model_file)!r})\nprint(type(model.optimizer).__name__)"

@@ -194,7 +194,7 @@ def stream_run(tmp_path_factory):
         return keras_action.train(recipe, clips, None, folder / "run", tensorboard=False), csv
 
 
-@pytest.mark.parametrize("quantization", ["float32", "int8"])
+@pytest.mark.parametrize("quantization", [pytest.param("float32", marks=pytest.mark.slow), "int8"])
 def test_a_model_of_streams_becomes_a_streaming_file(quantization, stream_run, tmp_path, capsys, monkeypatch):
     tiny.register(monkeypatch)
     run, csv = stream_run

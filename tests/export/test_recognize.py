@@ -144,7 +144,8 @@ def test_draws_labels(model, stream, tmp_path):
     assert sum(changed[22:28]) == 0
 
 
-@pytest.mark.parametrize("ending", ["mp4", "gif"])
+# Other formats are written by the tests of animations; a GIF's palettes take longest.
+@pytest.mark.parametrize("ending", ["mp4", pytest.param("gif", marks=pytest.mark.slow)])
 def test_records_what_a_window_would_show(model, stream, tmp_path, ending):
     path = tmp_path / f"recorded.{ending}"
     main([str(model), "--video", str(stream), "--record", str(path), "--record-height", "240"])

@@ -179,12 +179,13 @@ def test_baselines_are_the_same_graph_but_for_the_temporal_layers(name):
     assert shifts == [layer.name for layer in modules(action)]
 
 
+@pytest.mark.slow  # test_torch_checkpoint.py counts those of the reference models
 @pytest.mark.parametrize(
     ("name", "variant", "classes", "parameters"),
     [
         ("resnet50", "torchvision", 83, 27_895_919),
         ("bn_inception", None, 83, 11_450_819),
-        pytest.param("mobilenet_v2", "torchvision", 83, 2_355_455, marks=pytest.mark.slow),
+        ("mobilenet_v2", "torchvision", 83, 2_355_455),
     ],
 )
 def test_number_of_parameters_is_the_released_codes(name, variant, classes, parameters):

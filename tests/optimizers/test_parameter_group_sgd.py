@@ -41,7 +41,7 @@ def test_biases_and_norms_do_not_decay_even_after_loading(tmp_path):
     ("backbone", "variant", "weights", "biases", "norms"),
     [
         ("mobilenet_v2", "keras", 1 + 51 + 80, 0, 104 + 20),
-        ("resnet50", "keras", 53 + 128, 53, 106 + 32),
+        pytest.param("resnet50", "keras", 53 + 128, 53, 106 + 32, marks=pytest.mark.slow),
         pytest.param("resnet50", "torchvision", 53 + 128, 0, 106 + 32, marks=pytest.mark.slow),
         pytest.param("bn_inception", "caffe", 69 + 80, 69, 138 + 20, marks=pytest.mark.slow),
     ],

@@ -145,6 +145,23 @@ def test_a_run_leaves_all_that_is_needed_to_use_it(annotations, whole_run):
     assert report.top1 == max(row["val_accuracy"] for row in rows)
 
 
+def build_first(recipe):
+    """The model as a run of the recipe begins with it."""
+    keras.utils.set_random_seed(recipe.seed)
+    return build_model(recipe, 2)
+
+
+def test_frozen_epochs_leave_the_backbone_alone(annotations, whole_run_and_epochs):
+    """In graph mode, in which a model that is not compiled again would train as before."""
+    seen = whole_run_and_epochs[1].seen
+    first = {layer.name: layer.get_weights()[0] for layer in build_first(tiny.recipe(**WHOLE)).layers if layer.weights}
+    changed = [{name for name in first if (kernels[name] != first[name]).any()} for kernels, _ in seen]
+    assert "classifier" in changed[0] and any(name.endswith("_action") for name in changed[0])
+    assert not {"stem", "branch"} & changed[0]
+    assert {"stem", "branch", "classifier"} <= changed[1]
+    assert [rate for _, rate in seen] == pytest.approx([0.01, 0.005, 0.0], abs=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kill_at", [0, 1, 2])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(annotations, whole_run, tmp_path, kill_at, capsys):
@@ -499,23 +516,6 @@ def test_a_run_of_any_recipe_goes_on_as_if_nothing_had_been(annotations, tmp_pat
 def best_weights(folder):
     model = keras_action.load_run(folder).load_model()
     return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights}
-
-
-def test_frozen_epochs_leave_the_backbone_alone(annotations, whole_run_and_epochs):
-    """In graph mode, in which a model that is not compiled again would train as before."""
-    seen = whole_run_and_epochs[1].seen
-    first = {layer.name: layer.get_weights()[0] for layer in build_first(tiny.recipe(**WHOLE)).layers if layer.weights}
-    changed = [{name for name in first if (kernels[name] != first[name]).any()} for kernels, _ in seen]
-    assert "classifier" in changed[0] and any(name.endswith("_action") for name in changed[0])
-    assert not {"stem", "branch"} & changed[0]
-    assert {"stem", "branch", "classifier"} <= changed[1]
-    assert [rate for _, rate in seen] == pytest.approx([0.01, 0.005, 0.0], abs=1e-6)
-
-
-def build_first(recipe):
-    """The model as a run of the recipe begins with it."""
-    keras.utils.set_random_seed(recipe.seed)
-    return build_model(recipe, 2)
 
 
 def test_the_best_is_the_average(annotations, tmp_path):
