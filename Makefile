@@ -44,7 +44,7 @@ test: lint
 		-m "not slow and not one_backend" tests/layers $(addprefix tests/models/test_,builder.py insertion.py streaming.py)
 
 test-slow: $(VENV)/extra-dev
-	$(BIN)/python -m pytest -m slow
+	KERAS_BACKEND=tensorflow TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -m slow -n $(WORKERS) --dist worksteal
 
 # Runs are kept: nobody wants to train again.
 clean:
