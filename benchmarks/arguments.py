@@ -2,6 +2,8 @@
 
 import argparse
 
+from training.methods import METHODS
+
 
 def benchmark_parser(name, description):
     """The parser of `python -m benchmarks.NAME`. The description is printed as it is."""
@@ -18,6 +20,23 @@ def add_backbones(parser):
         "--backbones", nargs="+", default=["mobilenet_v2", "resnet50", "bn_inception"], metavar="NAME",
         help="names of backbones (default: the paper's three)",
     )  # fmt: skip
+
+
+def add_methods(parser, default=("TSN", "TSM", "ACTION"), always=""):
+    """Adds `--methods`, some of `training.methods.METHODS`; `always` tells which is there in any case."""
+    parser.add_argument(
+        "--methods", nargs="+", choices=METHODS, default=list(default), metavar="NAME",
+        help=f"of {', '.join(METHODS)}{always} (default: {' '.join(default)})",
+    )  # fmt: skip
+
+
+def check_rounds_and_threads(parser, arguments):
+    """Ends the program with an error if `--rounds` or one of `--threads` is below 1."""
+    if arguments.rounds < 1 or min(arguments.threads) < 1:
+        parser.error(
+            "--rounds and --threads must be at least 1. "
+            f"Received: --rounds {arguments.rounds}, --threads {arguments.threads}"
+        )
 
 
 def add_num_segments(parser):

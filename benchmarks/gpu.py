@@ -26,7 +26,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.arguments import add_backbones, add_input_size, add_num_segments, benchmark_parser
+from benchmarks.arguments import add_backbones, add_input_size, add_methods, add_num_segments, benchmark_parser
 from benchmarks.processes import alone
 from training.methods import METHODS
 
@@ -210,10 +210,7 @@ def _say(text):
 def make_parser():
     parser = benchmark_parser("gpu", __doc__)
     add_backbones(parser)
-    parser.add_argument(
-        "--methods", nargs="+", choices=METHODS, default=["TSN", "TSM", "ACTION"], metavar="NAME",
-        help=f"of {', '.join(METHODS)} (default: TSN TSM ACTION)",
-    )  # fmt: skip
+    add_methods(parser)
     parser.add_argument("--minutes", type=float, default=8, metavar="M", help="for all of it (default: 8)")
     parser.add_argument("--steps", type=int, default=20, metavar="N", help="timed steps of each (default: 20)")
     parser.add_argument("--loss-steps", type=int, default=50, metavar="N", help="compared losses (default: 50)")

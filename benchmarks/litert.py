@@ -29,10 +29,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.arguments import add_backbones, add_files, add_input_size, add_num_segments, benchmark_parser
+from benchmarks.arguments import (
+    add_backbones,
+    add_files,
+    add_input_size,
+    add_methods,
+    add_num_segments,
+    benchmark_parser,
+    check_rounds_and_threads,
+)
 from benchmarks.machine import machine
 from benchmarks.training_step import note
-from training.methods import METHODS
 
 FORMATS = ("float32", "float16", "dynamic", "int8", "int16x8")
 DEFAULT = ("TSN", "TSM", "ACTION")
@@ -226,10 +233,7 @@ def make_parser():
         "--formats", nargs="+", choices=FORMATS, default=["float32", "int8"], metavar="FORMAT",
         help=f"of {', '.join(FORMATS)} (default: float32 int8)",
     )  # fmt: skip
-    parser.add_argument(
-        "--methods", nargs="+", choices=METHODS, default=list(DEFAULT), metavar="NAME",
-        help=f"of {', '.join(METHODS)}; TSN is always there (default: {' '.join(DEFAULT)})",
-    )  # fmt: skip
+    add_methods(parser, DEFAULT, always="; TSN is always there")
     parser.add_argument(
         "--forms", nargs="+", choices=FORM_NAMES, default=["deployment"], metavar="FORM",
         help="of those above; deployment is always there (default: deployment)",
@@ -248,8 +252,7 @@ def make_parser():
 def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
-    if arguments.rounds < 1 or min(arguments.threads) < 1:
-        parser.error(f"--rounds and --threads must be at least 1. Received: {arguments.rounds} and {arguments.threads}")
+    check_rounds_and_threads(parser, arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from keras_action.utils.files import write_whole
 

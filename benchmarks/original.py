@@ -32,7 +32,14 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.arguments import add_cpu_time, add_files, add_input_size, add_num_segments, benchmark_parser
+from benchmarks.arguments import (
+    add_cpu_time,
+    add_files,
+    add_input_size,
+    add_num_segments,
+    benchmark_parser,
+    check_rounds_and_threads,
+)
 from benchmarks.machine import machine
 from benchmarks.processes import alone, in_one_line
 from benchmarks.training_step import note, time_in_turn
@@ -257,8 +264,7 @@ def make_parser():
 def main(argv=None):
     parser = make_parser()
     arguments = parser.parse_args(argv)
-    if arguments.rounds < 1 or min(arguments.threads) < 1:
-        parser.error(f"--rounds and --threads must be at least 1. Received: {arguments.rounds} and {arguments.threads}")
+    check_rounds_and_threads(parser, arguments)
     if not importlib.util.find_spec("torch"):
         raise SystemExit(
             "The original is a PyTorch model, and PyTorch is not installed: "

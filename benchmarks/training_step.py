@@ -16,8 +16,8 @@ import sys
 import time
 from dataclasses import dataclass
 
-from benchmarks.arguments import add_backbones, add_input_size, add_num_segments, benchmark_parser
-from training.methods import METHODS, build_method
+from benchmarks.arguments import add_backbones, add_input_size, add_methods, add_num_segments, benchmark_parser
+from training.methods import build_method
 
 _UNFUSED = ", batch normalisation as Keras has it"
 
@@ -143,10 +143,7 @@ def _devices():
 def make_parser():
     parser = benchmark_parser("training_step", __doc__)
     add_backbones(parser)
-    parser.add_argument(
-        "--methods", nargs="+", choices=METHODS, default=["TSN", "TSM", "ACTION"], metavar="NAME",
-        help=f"of {', '.join(METHODS)}; TSN is always there (default: TSN TSM ACTION)",
-    )  # fmt: skip
+    add_methods(parser, always="; TSN is always there")
     parser.add_argument(
         "--kinds", nargs="+", choices=("training", "inference"), default=["training", "inference"], metavar="KIND",
         help="training, inference or both (default: both)",
