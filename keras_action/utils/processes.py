@@ -1,9 +1,12 @@
 """Running one function for many items: on the cores of this machine, or on many machines with Apache Beam."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import types
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from keras_action.utils.lazy import tensorflow as tf
@@ -14,7 +17,7 @@ def run_on_cores(function, items, workers=None, initializer=None):
     """Calls a function for each item, in worker processes.
 
     Args:
-        function: A function of one argument that can be pickled.
+        function: A function of one argument that can be pickled, of a module.
         items: A list.
         workers: Number of processes; `None` for one per core. With 1 the calls are made in this process.
         initializer: A function without arguments that each worker process calls first, or `None`.
@@ -32,7 +35,8 @@ def run_on_cores(function, items, workers=None, initializer=None):
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(initializer,))
     try:
-        futures = [executor.submit(function, item) for item in items]
+        with _without_main_module():
+            futures = [executor.submit(function, item) for item in items]
         for future in as_completed(futures):
             yield future.result()
     except BaseException:
@@ -42,6 +46,20 @@ def run_on_cores(function, items, workers=None, initializer=None):
             process.join()
         raise
     executor.shutdown()
+
+
+@contextlib.contextmanager
+def _without_main_module():
+    """Processes that are started within do not import the program that started them.
+
+    They need none of it. So a script needs no `if __name__ == "__main__":`, and may come from standard input.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def run_on_beam(function, items, options):

@@ -13,15 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Two workers that note their numbers and then work for longer than any test lasts.
 ENDLESS = """
-import os, sys, time
-from keras_action.utils.processes import run_on_cores
+import os, time
 
 def work(folder):
     open(os.path.join(folder, str(os.getpid())), "w").close()
     time.sleep(600)
+"""
+PROGRAM = """
+import endless, sys
+from keras_action.utils.processes import run_on_cores
 
-if __name__ == "__main__":
-    list(run_on_cores(work, sys.argv[1:] * 2, 2))
+list(run_on_cores(endless.work, sys.argv[1:] * 2, 2))
 """
 
 
@@ -51,17 +53,29 @@ def test_a_worker_that_dies_is_an_error():
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_worker_is_left_behind(number, tmp_path):
     """Neither when the parent is killed nor when it is interrupted."""
-    script, notes = tmp_path / "script.py", tmp_path / "notes"
-    script.write_text(ENDLESS)
+    notes = tmp_path / "notes"
     notes.mkdir()
+    (tmp_path / "endless.py").write_text(ENDLESS)
     # A shell's background jobs, and so their children, are started with interrupts turned off.
     own = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    own["env"] = {**os.environ, "PYTHONPATH": str(ROOT)}
-    parent = subprocess.Popen([sys.executable, script, notes], stderr=subprocess.DEVNULL, **own)
+    own["env"] = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    parent = subprocess.Popen([sys.executable, "-c", PROGRAM, notes], stderr=subprocess.DEVNULL, **own)
     wait(lambda: len(list(notes.iterdir())) == 2, parent)
     parent.send_signal(number)
     assert parent.wait(timeout=300) != 0
     wait(lambda: not any(is_alive(int(path.name)) for path in notes.iterdir()))
+
+
+@pytest.mark.parametrize("as_file", [True, False], ids=["file", "standard input"])
+def test_a_program_needs_no_guard(as_file, tmp_path):
+    program = (
+        "from keras_action.utils.processes import run_on_cores\nprint(*sorted(run_on_cores(int, ['3', '4'], 2)))\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, "program.py" if as_file else "-"]
+    options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "check": True}
+    done = subprocess.run(command, input="" if as_file else program, capture_output=True, text=True, **options)
+    assert done.stdout.split() == ["3", "4"]
 
 
 def wait(condition, process=None):

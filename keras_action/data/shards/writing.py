@@ -68,8 +68,6 @@ def write_shards(
     After an interruption the same call resumes: finished shards are kept. A clip that can't be decoded is left out,
     with a warning. All files appear whole or not at all.
 
-    A script that calls this with several workers needs the usual `if __name__ == "__main__":`.
-
     Args:
         annotations: An `Annotations`.
         folder: The folder to write.

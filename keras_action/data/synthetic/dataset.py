@@ -191,8 +191,7 @@ def write_synthetic_dataset(
         size: (height, width) of the frames in pixels.
         fps: Frames a second: the clips are `num_frames / fps` seconds long.
         val_share: Share of the clips of each class for validation; at least one clip.
-        workers: Number of processes; `None` for one per core, fewer for a small dataset. They are spawned, so a script
-            that calls this needs the usual `if __name__ == "__main__":`, or `workers=1`.
+        workers: Number of processes; `None` for one per core, fewer for a small dataset.
         progress: Function called with the numbers of written and of all clips after each clip, or `None`.
         kind: `"hand"` for `SYNTHETIC_GESTURES`, `"drawing"` for `SYNTHETIC_DRAWINGS`, a finger that draws in the air,
             or `"path"` for a finger that draws random paths (see `render_path`).
