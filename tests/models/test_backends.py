@@ -55,10 +55,12 @@ def test_an_epoch_is_the_same_on_every_backend(name, tmp_path, monkeypatch):
     change = changes(first)
     assert np.linalg.norm(change) > 0
     for other in others:
-        for key in ("before", "losses"):
-            np.testing.assert_allclose(other[key], first[key], atol=1e-4 * np.abs(first[key]).max(), err_msg=key)
-        # Batch normalisation of few small maps magnifies rounding where a variance is near zero.
+        np.testing.assert_allclose(other["before"], first["before"], atol=1e-4 * np.abs(first["before"]).max())
+        np.testing.assert_allclose(other["losses"][0], first["losses"][0], rtol=1e-4)
+        # Batch normalisation of few small maps magnifies rounding where a variance is near zero, and differently on
+        # each processor.
         assert np.linalg.norm(changes(other) - change) < 0.01 * np.linalg.norm(change)
+        np.testing.assert_allclose(other["losses"], first["losses"], rtol=0.01)
     # What one backend saved, another one goes on with.
     for backend, results in zip(BACKENDS, [first, *others], strict=True):
         loaded = keras.saving.load_model(tmp_path / f"model.{backend}.keras")
