@@ -147,7 +147,7 @@ def test_four_frames_of_all_other_backbones(name):
         for layer in model.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0  # the statistics of blocks that were left out would not fit
-        take_statistics(model, frames)  # or what is seen of a frame would fade from layer to layer
+        take_statistics(model, clips(4, 4, size))  # or what is seen of a frame would fade from layer to layer
         stream = streaming_model(model)
     finally:
         keras.config.set_dtype_policy("float32")
