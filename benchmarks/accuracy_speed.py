@@ -62,7 +62,7 @@ def make_figure(panels):
             axes.annotate(name, (median, mean), xytext=(5, 5), textcoords="offset points", fontsize=9)
         axes.set_title(title, fontsize=11)
         axes.set_xlabel("milliseconds")
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, 1.15 * axes.get_xlim()[1])  # room for the names
         draw_grid(axes)
     row[0].set_ylabel("top-1 accuracy")
     row[0].yaxis.set_major_formatter("{x:.0%}")
