@@ -17,7 +17,8 @@ def run_on_cores(function, items, workers=None, initializer=None):
     """Calls a function for each item, in worker processes.
 
     Args:
-        function: A function of one argument that can be pickled, of a module.
+        function: A function of one argument that can be pickled, of a module that can be imported: the processes do not
+            import the program itself.
         items: A list.
         workers: Number of processes; `None` for one per core. With 1 the calls are made in this process.
         initializer: A function without arguments that each worker process calls first, or `None`.
@@ -52,7 +53,7 @@ def run_on_cores(function, items, workers=None, initializer=None):
 def _without_main_module():
     """Processes that are started within do not import the program that started them.
 
-    They need none of it. So a script needs no `if __name__ == "__main__":`, and may come from standard input.
+    So a script needs no `if __name__ == "__main__":`, and may come from standard input.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
