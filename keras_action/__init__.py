@@ -1,7 +1,7 @@
 """keras_action: video gesture and action recognition for Keras 3, after ACTION-Net (arXiv 2103.07372).
 
 Everything is imported on first use: a LiteRT file runs without Keras and TensorFlow. As soon as Keras is imported,
-before this package or after it, our layers and optimisers are registered, so that Keras can load files that hold them.
+before this package or after it, our layers, losses and optimisers are registered, so that Keras can load files that hold them.
 """
 
 import importlib
@@ -38,6 +38,7 @@ _PUBLIC = {
     "load_torch_checkpoint": "keras_action.models",
     "models": None,
     "load_model": "keras_action.training",
+    "losses": None,
     "optimizers": None,
     "plots": None,
     "load_run": "keras_action.training",
@@ -57,7 +58,7 @@ __getattr__, __dir__ = lazy_exports(__name__, _PUBLIC)
 
 def _register():
     """Registers what our `.keras` files hold."""
-    for room in ("layers", "optimizers"):
+    for room in ("layers", "losses", "optimizers"):
         importlib.import_module(f"keras_action.{room}")
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each room imports itself and the rooms of lower levels. Rooms of one level don't know each other.
 LEVELS = (
     ("utils", "version"),
-    ("layers", "optimizers", "weights"),
+    ("layers", "losses", "optimizers", "weights"),
     ("models", "data"),
     ("litert",),
     ("training",),

@@ -14,19 +14,22 @@ from keras_action.data.timeline import read_timeline
 from keras_action.utils.intervals import is_ignored
 
 
-def step_targets(intervals, num_steps, background, sequences):
+def step_targets(intervals, num_steps, num_classes, background, sequences):
     """The target of each step of a sequence.
 
     Args:
         intervals: List of (label id, first step, stop), in order, without overlap; the last may be cut.
         num_steps: Integer T.
+        num_classes: Integer, the number of classes.
         background: Label id of the background.
         sequences: A `Sequences`.
 
     Returns:
-        Label ids, int32 (T,), and weights, float32 (T,).
+        Targets, float32 (T, classes), 1 for each label that is right: one of them, or two where background and
+        gesture are both right; and weights, float32 (T,).
     """
-    labels = np.full(num_steps, background, np.int32)
+    targets = np.zeros((num_steps, num_classes), np.float32)
+    targets[:, background] = 1
     weights = np.full(num_steps, sequences.background_weight, np.float32)
     tail = round(sequences.label_after / sequences.time_step)
     starts = [first for _, first, _ in intervals] + [num_steps]
@@ -37,10 +40,11 @@ def step_targets(intervals, num_steps, background, sequences):
         unjudged = first + int((shown <= sequences.background_until + 1e-9).sum())
         labelled = min(first + int((shown < sequences.label_from - 1e-9).sum()), stop - 1)
         end = min(stop + tail, following, num_steps)
-        weights[unjudged:labelled] = 0
-        labels[labelled:end] = label
+        weights[unjudged:labelled] = sequences.either_weight
+        targets[unjudged:end, label] = 1
+        targets[labelled:end, background] = 0
         weights[labelled:end] = 1
-    return labels, weights
+    return targets, weights
 
 
 class SequenceMaker:
@@ -79,10 +83,10 @@ class SequenceMaker:
         both = Annotations(self._clips, annotations.labels)
         self._reader = ClipReader(both, short_side, failures, reading.decoder, reading.cache)
         self._failures, self._seconds = failures, {}
-        self._num_steps, self._sequences = num_steps, sequences
+        self._num_steps, self._num_classes, self._sequences = num_steps, len(annotations.labels), sequences
 
     def make(self, seeds):
-        """The results of `_canvas`, label ids, weights and a seed."""
+        """The results of `_canvas`, targets, weights and a seed."""
         rng = np.random.default_rng(seeds)
         dropped = rng.uniform(0, self._sequences.max_dropped)
         parts, intervals = [], []
@@ -94,8 +98,10 @@ class SequenceMaker:
                 intervals += [(label, now + first, now + stop) for label, first, stop in shown]
             else:
                 self._add_clip(parts, intervals, now, dropped, rng)
-        labels, weights = step_targets(intervals, self._num_steps, self._background_id, self._sequences)
-        return *_canvas(parts, self._num_steps), labels, weights, rng.integers(0, 2**31, 2).astype(np.int32)
+        targets, weights = step_targets(
+            intervals, self._num_steps, self._num_classes, self._background_id, self._sequences
+        )
+        return *_canvas(parts, self._num_steps), targets, weights, rng.integers(0, 2**31, 2).astype(np.int32)
 
     def _add_clip(self, parts, intervals, now, dropped, rng):
         """Adds a pause of the background and a clip of a gesture."""

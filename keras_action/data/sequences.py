@@ -104,10 +104,10 @@ def sequence_dataset(
 
     @tf.autograph.experimental.do_not_convert
     def load(number):
-        frames, spaces, parts, labels, weights, seeds = tf.numpy_function(
+        frames, spaces, parts, targets, weights, seeds = tf.numpy_function(
             make,
             (number // per_epoch, number % per_epoch),
-            (tf.uint8, tf.int32, tf.int32, tf.int32, tf.float32, tf.int32),
+            (tf.uint8, tf.int32, tf.int32, tf.float32, tf.float32, tf.int32),
             stateful=False,
         )
         crop_seed, color_seed = tf.unstack(tf.random.split(tf.ensure_shape(seeds, (2,)), 2))
@@ -117,8 +117,8 @@ def sequence_dataset(
         frames = tf.cast(frames + 0.5, tf.uint8)
         if augmentation.color_jitter:
             frames = color_jitter(frames, color_seed, augmentation.color_jitter)
-        labels, weights = tf.ensure_shape(labels, (num_segments,)), tf.ensure_shape(weights, (num_segments,))
-        return frames, tf.one_hot(labels, num_classes), weights
+        targets = tf.ensure_shape(targets, (num_segments, num_classes))
+        return frames, targets, tf.ensure_shape(weights, (num_segments,))
 
     numbers = tf.data.Dataset.counter(initial_epoch * per_epoch)
     dataset = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -74,9 +74,11 @@ class Sequences:
             its own, from 0 up. The frame before is shown instead, as on a stream of a camera that drops frames.
         max_pause: The longest pause between gestures, in seconds; the shortest is none.
         background_until: Share of a gesture up to which its steps are background: it can't be recognised so early.
-        label_from: Share of a gesture from which a step has its label. In between, steps have weight 0.
+        label_from: Share of a gesture from which a step has its label. In between, background and label are both right.
         label_after: Seconds after the end of a gesture until which a step has its label.
         background_weight: Weight of background steps; that of steps with the label of a gesture is 1.
+        either_weight: Weight of the steps for which background and label are both right; with 0 they do not count, so
+            that nothing keeps a model from other labels there.
     """
 
     time_step: float = 1 / 6
@@ -87,6 +89,7 @@ class Sequences:
     label_from: float = 0.85
     label_after: float = 0.4
     background_weight: float = 0.5
+    either_weight: float = 0.0
 
     def __post_init__(self):
         normalise(self)
@@ -94,7 +97,7 @@ class Sequences:
             self,
             {
                 "time_step speeds": ABOVE_ZERO,
-                "max_pause label_after background_weight": AT_LEAST_ZERO,
+                "max_pause label_after background_weight either_weight": AT_LEAST_ZERO,
                 "background_until label_from": SHARE,
                 "max_dropped": (lambda x: 0 <= x < 1, "0 or more, and below 1"),
             },

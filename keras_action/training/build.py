@@ -6,6 +6,7 @@ import dataclasses
 import keras
 
 from keras_action.data import Annotations, Augmentation, evaluation_dataset, sequence_dataset, training_dataset
+from keras_action.losses import CandidateAccuracy, CandidateCrossentropy
 from keras_action.models import build_action_net, build_tsm, build_tsn
 from keras_action.models.backbones import get_backbone
 from keras_action.optimizers import AdamW, ParameterGroupSGD
@@ -116,10 +117,15 @@ def compile_model(model, recipe, steps, frozen, jit_compile="auto"):
     set_trainable(model, backbone=not frozen, **attributes(recipe, "frozen_stages", "partial_batch_norm"))
     use_fused_batch_norm(model)
     rate = recipe.peak_learning_rate if frozen else make_schedule(recipe, steps)
+    if recipe.return_sequences:
+        loss, accuracy = CandidateCrossentropy(recipe.label_smoothing), CandidateAccuracy()
+    else:
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
     model.compile(
         optimizer=make_optimizer(recipe, rate, average=not frozen),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        loss=loss,
+        weighted_metrics=[accuracy],
         jit_compile=jit_compile if recipe.jit_compile is None else recipe.jit_compile,
     )
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_action.losses import CandidateAccuracy, CandidateCrossentropy
 from keras_action.models.motion_weights import CLASSIFIER, MEMORY, POOL
 
 
@@ -40,8 +41,8 @@ def train_memory(model, batches, steps, epochs=6, learning_rate=1e-3, background
     head = keras.Model(x, model.get_layer(CLASSIFIER)(sequence))
     head.compile(
         keras.optimizers.AdamW(learning_rate),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-        weighted_metrics=["accuracy"],
+        CandidateCrossentropy(),
+        weighted_metrics=[CandidateAccuracy()],
     )
     return head.fit(
         np.concatenate(features),
