@@ -55,14 +55,17 @@ def make_figure(panels):
 
     figure = new_figure(4.8 * len(panels), 3.8)
     row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    names = list(dict.fromkeys(name for points in panels.values() for name, *_ in points))
     for axes, (title, points) in zip(row, panels.items(), strict=True):
-        for number, (name, (mean, low, high), (median, fast, slow)) in enumerate(points):
+        for name, (mean, low, high), (median, fast, slow) in points:
             bars = {"xerr": [[median - fast], [slow - median]], "yerr": [[mean - low], [high - mean]]}
-            axes.errorbar(median, mean, **bars, marker="o", color=f"C{number}", capsize=2, linewidth=1)
-            axes.annotate(name, (median, mean), xytext=(5, 5), textcoords="offset points", fontsize=9)
+            axes.errorbar(
+                median, mean, **bars, marker="o", color=f"C{names.index(name)}", capsize=2, linewidth=1, label=name
+            )
         axes.set_title(title, fontsize=11)
         axes.set_xlabel("milliseconds")
-        axes.set_xlim(0, 1.15 * axes.get_xlim()[1])  # room for the names
+        axes.set_xlim(left=0)
+        axes.legend(frameon=False, loc="lower left")
         draw_grid(axes)
     row[0].set_ylabel("top-1 accuracy")
     row[0].yaxis.set_major_formatter("{x:.0%}")

@@ -41,8 +41,23 @@ def test_points_are_where_they_belong(files):
     accuracies = accuracy_speed.read_accuracies(files / "methods.json")
     points = accuracy_speed.collect(accuracies, accuracy_speed.read_times(files / "clips.json", "int8", 1))
     (axes,) = accuracy_speed.make_figure({"a clip": points}).axes
-    assert [text.get_text() for text in axes.texts] == ["TSN", "TSM"]
-    assert [text.xy for text in axes.texts] == [(pytest.approx(5), 0.2), (pytest.approx(6), 0.9)]
+    shown = {bars.get_label(): bars.lines[0].get_xydata()[0] for bars in axes.containers}
+    assert list(shown) == [text.get_text() for text in axes.get_legend().get_texts()] == ["TSN", "TSM"]
+    assert shown["TSN"] == pytest.approx((5, 0.2)) and shown["TSM"] == pytest.approx((6, 0.9))
+
+
+def test_a_method_has_one_color_in_all_panels(files):
+    accuracies = accuracy_speed.read_accuracies(files / "methods.json")
+    panels = {
+        name: accuracy_speed.collect(accuracies, accuracy_speed.read_times(files / f"{name}.json", "int8", 1))
+        for name in ("clips", "streams")
+    }
+    colors = {}
+    for axes in accuracy_speed.make_figure(panels).axes:
+        for bars in axes.containers:
+            colors.setdefault(bars.get_label(), set()).add(bars.lines[0].get_color())
+    assert [len(color) for color in colors.values()] == [1] * 3
+    assert len(set.union(*colors.values())) == 3
 
 
 @pytest.mark.parametrize(

@@ -48,27 +48,34 @@ def seen(frames):
     return np.abs(means[..., None, :] - names).sum(-1).argmin(-1)
 
 
+def right(targets):
+    """The ids of the right labels of each step, as text."""
+    return ["".join(map(str, np.flatnonzero(target))) for target in targets]
+
+
 def test_targets_of_a_gesture_come_when_it_can_be_told_from_others():
     sequences = Sequences(time_step=0.2, label_after=0.4)
-    labels, weights = step_targets([(1, 2, 12)], 16, 0, sequences)
-    # 55 % of ten steps are background, 85 % are not judged before the ninth step.
-    assert labels.tolist() == [0] * 10 + [1] * 4 + [0] * 2
+    targets, weights = step_targets([(1, 2, 12)], 16, 3, 0, sequences)
+    # 55 % of ten steps are background; before the ninth step, 85 %, both are right and do not count.
+    assert right(targets) == ["0"] * 7 + ["01"] * 3 + ["1"] * 4 + ["0"] * 2
     assert weights.tolist() == [0.5] * 7 + [0] * 3 + [1] * 4 + [0.5] * 2
 
 
 @pytest.mark.parametrize(
     ("intervals", "steps", "labels", "weights"),
     [
-        pytest.param([(1, 0, 4), (2, 4, 8)], 8, "00010002", "bb0Lbb0L", id="the next gesture ends the label"),
-        pytest.param([(2, 6, 16)], 12, "000000000000", "bbbbbbbbbbb0", id="a gesture that is cut"),
-        pytest.param([(1, 1, 2)], 6, "011100", "bLLLbb", id="one step"),
-        pytest.param([], 3, "000", "bbb", id="no gesture"),
+        pytest.param([(1, 0, 4), (2, 4, 8)], 8, "0 0 01 1 0 0 02 2", "bbeLbbeL", id="the next gesture ends the label"),
+        pytest.param([(2, 6, 16)], 12, "0 0 0 0 0 0 0 0 0 0 0 02", "bbbbbbbbbbbe", id="a gesture that is cut"),
+        pytest.param([(1, 1, 2)], 6, "0 1 1 1 0 0", "bLLLbb", id="one step"),
+        pytest.param([], 3, "0 0 0", "bbb", id="no gesture"),
     ],
 )
-def test_targets(intervals, steps, labels, weights):
-    actual = step_targets(intervals, steps, 0, Sequences(time_step=0.2, label_after=0.4, background_weight=0.25))
-    assert "".join(map(str, actual[0])) == labels
-    assert actual[1].tolist() == [{"b": 0.25, "0": 0.0, "L": 1.0}[letter] for letter in weights]
+@pytest.mark.parametrize("either", [0.0, 0.125])
+def test_targets(intervals, steps, labels, weights, either):
+    sequences = Sequences(time_step=0.2, label_after=0.4, background_weight=0.25, either_weight=either)
+    actual = step_targets(intervals, steps, 3, 0, sequences)
+    assert right(actual[0]) == labels.split()
+    assert actual[1].tolist() == [{"b": 0.25, "e": either, "L": 1.0}[letter] for letter in weights]
 
 
 def test_sequences_show_what_their_targets_say(clips):

@@ -20,7 +20,7 @@ BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.fi
 
 def run(backend, model, clips, results):
     code = [sys.executable, "-m", "tests.models.backend_run", str(model), str(clips), str(results)]
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(code, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with np.load(results) as archive:
@@ -42,7 +42,14 @@ def test_an_epoch_is_the_same_on_every_backend(name, tmp_path, monkeypatch):
     tiny.register(monkeypatch)
     options = {"alpha": 0.35} if name == "mobilenet_v2" else {}
     keras.utils.set_random_seed(0)
-    model = keras_action.build_action_net(name, 3, num_segments=2, input_size=64, dropout=0.0, **options)
+    # In double precision: batch normalisation of few small maps magnifies rounding where a variance is near zero, and
+    # differently on each processor.
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        model = keras_action.build_action_net(name, 3, num_segments=2, input_size=64, dropout=0.0, **options)
+    finally:
+        keras.config.set_dtype_policy(policy)
     model.save(tmp_path / "model.keras")
     rng = np.random.default_rng(0)
     clips = rng.integers(0, 256, (4, 2, 64, 64, 3)).astype("float32")
@@ -55,12 +62,10 @@ def test_an_epoch_is_the_same_on_every_backend(name, tmp_path, monkeypatch):
     change = changes(first)
     assert np.linalg.norm(change) > 0
     for other in others:
-        np.testing.assert_allclose(other["before"], first["before"], atol=1e-4 * np.abs(first["before"]).max())
-        np.testing.assert_allclose(other["losses"][0], first["losses"][0], rtol=1e-4)
-        # Batch normalisation of few small maps magnifies rounding where a variance is near zero, and differently on
-        # each processor.
+        for key in ("before", "losses"):
+            np.testing.assert_allclose(other[key], first[key], atol=1e-4 * np.abs(first[key]).max(), err_msg=key)
         assert np.linalg.norm(changes(other) - change) < 0.01 * np.linalg.norm(change)
-        np.testing.assert_allclose(other["losses"], first["losses"], rtol=0.01)
+        print("MEASURED", name, *(np.abs(other[key] - first[key]).max() / np.abs(first[key]).max() for key in ("before", "losses", "after")), np.linalg.norm(changes(other) - change)/ np.linalg.norm(change))
     # What one backend saved, another one goes on with.
     for backend, results in zip(BACKENDS, [first, *others], strict=True):
         loaded = keras.saving.load_model(tmp_path / f"model.{backend}.keras")
