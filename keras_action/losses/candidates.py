@@ -34,9 +34,7 @@ class CandidateCrossentropy(keras.losses.Loss):
     model's own probabilities for the candidates.
     """
 
-    def __init__(
-        self, label_smoothing=0.0, reduction="sum_over_batch_size", name="candidate_crossentropy", dtype=None
-    ):
+    def __init__(self, label_smoothing=0.0, reduction="sum_over_batch_size", name="candidate_crossentropy", dtype=None):
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"`label_smoothing` must be from 0 to 1. Received: label_smoothing={label_smoothing}")
         super().__init__(name=name, reduction=reduction, dtype=dtype)

@@ -244,16 +244,17 @@ def _build(
     if memory is not None:
         x = TemporalMemory(memory, num_segments, name=MEMORY)(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
-    # The head stays in float32 under mixed precision, as logits are summed and compared.
+    # The head is in float32 at least, also under mixed precision, as logits are summed and compared.
+    precision = keras.backend.result_type(keras.config.dtype_policy().compute_dtype, "float32")
     x = keras.layers.Dense(
         num_classes,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
-        dtype="float32",
+        dtype=precision,
         name="classifier",
     )(x)
-    logits = UnfoldTime(num_segments, dtype="float32", name="unfold_time")(x)
+    logits = UnfoldTime(num_segments, dtype=precision, name="unfold_time")(x)
     if not return_sequences:
-        logits = keras.layers.GlobalAveragePooling1D(dtype="float32", name="logits")(logits)
+        logits = keras.layers.GlobalAveragePooling1D(dtype=precision, name="logits")(logits)
     model = keras.Model(clip, logits, name=name)
 
     if state_dict:

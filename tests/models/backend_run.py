@@ -25,8 +25,8 @@ def main(model_path, clips_path, results_path):
         clips, labels = archive["clips"], archive["labels"]
     model = keras.saving.load_model(model_path)
     model.compile(
-        optimizer=keras.optimizers.SGD(0.01, momentum=0.9),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer=keras.optimizers.SGD(0.001, momentum=0.9),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=model.output.dtype),
         run_eagerly=keras.backend.backend() != "jax",  # to trace takes longer than two steps; JAX compiles either way
     )
     initial = {f"initial/{weight.path}": keras.ops.convert_to_numpy(weight) for weight in model.weights}

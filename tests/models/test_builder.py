@@ -149,6 +149,20 @@ def test_rectangular_input_and_one_frame(monkeypatch):
         assert model.predict(clips(3, *shape), batch_size=2, verbose=0).shape == (3, 5)
 
 
+@pytest.mark.one_backend  # JAX has no double precision unless it is told to
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32", "float64"])
+def test_logits_have_single_precision_at_least(policy, monkeypatch):
+    tiny.register(monkeypatch)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = keras_action.build_action_net("tiny", 5, num_segments=2, input_size=32)
+    finally:
+        keras.config.set_dtype_policy(before)
+    expected = "float64" if policy == "float64" else "float32"
+    assert keras.backend.standardize_dtype(model(clips(1, 2, 32, 32)).dtype) == expected
+
+
 def test_numpys_integers_are_integers(monkeypatch):
     tiny.register(monkeypatch)
     model = keras_action.build_tsn("tiny", np.int64(5), num_segments=np.int64(4), input_size=np.int64(32))
