@@ -13,8 +13,8 @@ class CandidateCrossentropy(keras.losses.Loss):
     cross-entropy.
 
     Args:
-        label_smoothing: From 0 to 1, as of `keras.losses.CategoricalCrossentropy`: the share of the loss that is the mean
-            cross-entropy of all labels.
+        label_smoothing: From 0 to 1, as of `keras.losses.CategoricalCrossentropy`: the share of the loss that is the
+            mean cross-entropy of all labels.
         reduction: As of `keras.losses.Loss`.
         name: Its name.
 
