@@ -1,7 +1,7 @@
 """keras_action: video gesture and action recognition for Keras 3, after ACTION-Net (arXiv 2103.07372).
 
 Everything is imported on first use: a LiteRT file runs without Keras and TensorFlow. As soon as Keras is imported,
-before this package or after it, our layers, losses and optimisers are registered, so that Keras can load files with them.
+before this package or after it, our layers, losses and optimisers are registered, so that Keras can load their files.
 """
 
 import importlib
