@@ -24,9 +24,13 @@ from benchmarks.arguments import benchmark_parser
 PLAIN = {"TSN": "plain"}  # the name of TSN among the streams
 
 
-def read_accuracies(path):
-    """Name of a method → its accuracy, and the ends of its interval; from a file of `keras-action experiments`."""
-    return {row["name"]: (row["mean"], *row["interval"]) for row in _read(path)}
+def read_accuracies(*paths):
+    """Name of a method → its accuracy, and the ends of its interval; from files of `keras-action experiments`."""
+    rows = [row for path in paths for row in _read(path)]
+    accuracies = {row["name"]: (row["mean"], *row["interval"]) for row in rows}
+    if len(accuracies) < len(rows):
+        raise ValueError(f"Each method must be in one table. Received: {[row['name'] for row in rows]}")
+    return accuracies
 
 
 def read_times(path, form, threads):
@@ -88,7 +92,12 @@ def table(panels):
 
 def make_parser():
     parser = benchmark_parser("accuracy_speed", __doc__)
-    parser.add_argument("accuracies", metavar="FILE", help="a table of `keras-action experiments` as JSON")
+    parser.add_argument(
+        "accuracies",
+        nargs="+",
+        metavar="FILE",
+        help="tables of `keras-action experiments` as JSON, of different methods",
+    )
     parser.add_argument("--clips", metavar="FILE", help="times of `benchmarks.litert`")
     parser.add_argument("--streams", metavar="FILE", help="times of `benchmarks.litert_streaming`")
     parser.add_argument("--format", default="int8", help="format of the LiteRT files (default: int8)")
@@ -106,7 +115,7 @@ def main(argv=None):
     try:
         from keras_action.plots import save_figure
 
-        accuracies = read_accuracies(arguments.accuracies)
+        accuracies = read_accuracies(*arguments.accuracies)
         panels = {
             title: collect(accuracies, read_times(path, arguments.format, arguments.threads))
             for title, path in files.items()

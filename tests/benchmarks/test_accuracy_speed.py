@@ -46,6 +46,14 @@ def test_points_are_where_they_belong(files):
     assert shown["TSN"] == pytest.approx((5, 0.2)) and shown["TSM"] == pytest.approx((6, 0.9))
 
 
+def test_methods_of_several_tables(files):
+    (files / "more.json").write_text(json.dumps([{"name": "STE", "mean": 0.8, "interval": [0.7, 0.9]}]))
+    accuracies = accuracy_speed.read_accuracies(files / "methods.json", files / "more.json")
+    assert list(accuracies) == ["TSN", "TSM", "ME", "STE"] and accuracies["STE"] == (0.8, 0.7, 0.9)
+    with pytest.raises(ValueError, match=r"Each method must be in one table. Received: .*'TSM', 'ME', 'TSN', 'TSM'"):
+        accuracy_speed.read_accuracies(files / "methods.json", files / "methods.json")
+
+
 def test_a_method_has_one_color_in_all_panels(files):
     accuracies = accuracy_speed.read_accuracies(files / "methods.json")
     panels = {
