@@ -1,5 +1,6 @@
 """Sequences joined from clips, or cut from streams: frames, and targets for their steps."""
 
+import dataclasses
 import itertools
 import math
 from collections import Counter
@@ -85,9 +86,11 @@ class SequenceMaker:
         self._failures, self._seconds = failures, {}
         self._num_steps, self._num_classes, self._sequences = num_steps, len(annotations.labels), sequences
 
-    def make(self, seeds):
-        """The results of `_canvas`, targets, weights and a seed."""
-        rng = np.random.default_rng(seeds)
+    def make(self, number, seeds):
+        """The results of `_canvas`, targets, weights and a seed, of the sequence of this number, from 0."""
+        rng, sequences = np.random.default_rng(seeds), self._sequences
+        if number < sequences.early_sequences:
+            sequences = dataclasses.replace(sequences, label_from=sequences.early_label_from)
         dropped = rng.uniform(0, self._sequences.max_dropped)
         parts, intervals = [], []
         share = len(self._streamed.items) / (len(self._streamed.items) + len(self._gestures.items))
@@ -98,9 +101,7 @@ class SequenceMaker:
                 intervals += [(label, now + first, now + stop) for label, first, stop in shown]
             else:
                 self._add_clip(parts, intervals, now, dropped, rng)
-        targets, weights = step_targets(
-            intervals, self._num_steps, self._num_classes, self._background_id, self._sequences
-        )
+        targets, weights = step_targets(intervals, self._num_steps, self._num_classes, self._background_id, sequences)
         return *_canvas(parts, self._num_steps), targets, weights, rng.integers(0, 2**31, 2).astype(np.int32)
 
     def _add_clip(self, parts, intervals, now, dropped, rng):

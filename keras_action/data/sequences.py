@@ -82,8 +82,9 @@ def sequence_dataset(
     per_epoch = max(1, len(annotations) // per_update) * per_update
     num_classes = len(annotations.labels)
 
-    def make(epoch, place):
-        return maker.make(np.random.SeedSequence([seed, int(epoch), int(place)]))
+    def make(number):
+        epoch, place = divmod(int(number), per_epoch)
+        return maker.make(int(number), np.random.SeedSequence([seed, epoch, place]))
 
     def crop_boxes(canvas, spaces, crop_seed):
         """The crop of each part of a sequence, a box as `tf.image.crop_and_resize` takes it."""
@@ -106,7 +107,7 @@ def sequence_dataset(
     def load(number):
         frames, spaces, parts, targets, weights, seeds = tf.numpy_function(
             make,
-            (number // per_epoch, number % per_epoch),
+            (number,),
             (tf.uint8, tf.int32, tf.int32, tf.float32, tf.float32, tf.int32),
             stateful=False,
         )

@@ -75,6 +75,9 @@ class Sequences:
         max_pause: The longest pause between gestures, in seconds; the shortest is none.
         background_until: Share of a gesture up to which its steps are background: it can't be recognised so early.
         label_from: Share of a gesture from which a step has its label. In between, background and label are both right.
+        early_sequences: Number of sequences at the beginning of a training in which a step has its label earlier, from
+            `early_label_from`. Labels that come only at the end of a gesture are harder to begin with.
+        early_label_from: Share of a gesture from which a step of an early sequence has its label.
         label_after: Seconds after the end of a gesture until which a step has its label.
         background_weight: Weight of background steps; that of steps with the label of a gesture is 1.
         either_weight: Weight of the steps for which background and label are both right; with 0 they do not count, so
@@ -87,6 +90,8 @@ class Sequences:
     max_pause: float = 3.0
     background_until: float = 0.55
     label_from: float = 0.85
+    early_sequences: int = 0
+    early_label_from: float = 0.85
     label_after: float = 0.4
     background_weight: float = 0.5
     either_weight: float = 0.0
@@ -97,18 +102,19 @@ class Sequences:
             self,
             {
                 "time_step speeds": ABOVE_ZERO,
-                "max_pause label_after background_weight either_weight": AT_LEAST_ZERO,
-                "background_until label_from": SHARE,
+                "max_pause label_after background_weight either_weight early_sequences": AT_LEAST_ZERO,
+                "background_until label_from early_label_from": SHARE,
                 "max_dropped": (lambda x: 0 <= x < 1, "0 or more, and below 1"),
             },
         )
         if len(self.speeds) != 2 or self.speeds[0] > self.speeds[1]:
             raise ValueError(f"`speeds` must be the least and the greatest. Received: speeds={self.speeds}")
-        if self.background_until > self.label_from:
-            raise ValueError(
-                "`background_until` must be at most `label_from`. "
-                f"Received: background_until={self.background_until}, label_from={self.label_from}"
-            )
+        for name in ("label_from", *(("early_label_from",) if self.early_sequences else ())):
+            if self.background_until > getattr(self, name):
+                raise ValueError(
+                    f"`background_until` must be at most `{name}`. "
+                    f"Received: background_until={self.background_until}, {name}={getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def validation_batches(recipe, annotations, failures=None, shard=(0, 1)):
     """
     steps = -(-len(annotations) // recipe.clips_per_step)
     if recipe.return_sequences:  # always the same sequences
-        plain = recipe.replace(seed=_VALIDATION_SEED, augmentation=Augmentation())
+        plain = recipe.replace(seed=_VALIDATION_SEED, augmentation=Augmentation(), early_sequences=0)
         batches = training_batches(plain, annotations, failures=failures, shard=shard)
         return batches.take(steps).apply(tf.data.experimental.assert_cardinality(steps))
     index, count = shard
