@@ -100,6 +100,24 @@ def test_labels_stay_after_the_end(clips):
     assert late > 10
 
 
+def test_labels_come_earlier_in_the_first_sequences(clips):
+    fields = {"time_step": 0.1, "speeds": (1.0, 1.0), "max_pause": 1.0, "label_after": 0.0}
+    sequences = Sequences(**fields, label_from=1.0, early_sequences=4, early_label_from=0.6, either_weight=0.25)
+    plain = {
+        name: Sequences(**fields, label_from=share, either_weight=0.25)
+        for name, share in (("early", 0.6), ("late", 1.0))
+    }
+    expected = {name: list(dataset(clips, sequences=kind).take(4).as_numpy_iterator()) for name, kind in plain.items()}
+    for number, batch in enumerate(dataset(clips, sequences=sequences).take(4).as_numpy_iterator()):
+        same = expected["early" if number < 2 else "late"][number]  # batches of two
+        for ours, theirs in zip(batch, same, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert ((batch[2] == 1).sum() > 20) == (number < 2)
+    # A resumed training goes on where it was.
+    resumed = next(dataset(clips, sequences=sequences, initial_epoch=1).as_numpy_iterator())
+    np.testing.assert_array_equal(resumed[1], expected["late"][3][1])
+
+
 @pytest.mark.parametrize(("speed", "steps"), [(1.0, {10, 20}), (2.0, {5, 10}), (0.5, {20, 40})])
 def test_speed(clips, speed, steps):
     sequences = Sequences(time_step=0.1, speeds=(speed, speed), max_pause=0.5)
@@ -269,6 +287,10 @@ def test_other_augmentation_is_refused(clips, field):
         ({"speeds": (1.3, 0.7)}, "`speeds` must be the least and the greatest"),
         ({"speeds": (1.0,)}, "`speeds` must be the least and the greatest"),
         ({"background_until": 0.9}, "`background_until` must be at most `label_from`"),
+        (
+            {"background_until": 0.9, "label_from": 1.0, "early_sequences": 1},
+            "`background_until` must be at most `early_label_from`",
+        ),
         ({"max_pause": -1}, "max_pause"),
         ({"max_dropped": 1.0}, "max_dropped"),
     ],

@@ -14,7 +14,7 @@ import pytest
 
 import keras_action
 from keras_action.data import Annotations, Clip, TooManyFailuresError, read_annotations
-from keras_action.training.build import build_model, make_schedule, training_batches
+from keras_action.training.build import build_model, make_schedule, training_batches, validation_batches
 from keras_action.training.callbacks import Checkpoints, finished_epochs, read_log
 from keras_action.training.fit import median_clip_seconds
 from keras_action.training.recipe import Recipe
@@ -615,3 +615,14 @@ def test_a_model_learns_the_steps_of_streams_and_resumes(streams, monkeypatch, t
     again = keras_action.train(recipe, streams, streams, tmp_path / "stopped", tensorboard=False)
     for one, other in zip(again.load_model().get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_validation_sequences_have_the_labels_of_late_ones(streams):
+    recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=40, time_step=0.05, max_pause=0.5)
+    late = recipe.replace(label_from=1.0, label_after=0.0, either_weight=0.25)
+    batches = [
+        next(validation_batches(kind, streams).as_numpy_iterator())
+        for kind in (late, late.replace(early_sequences=100), late.replace(label_from=0.85))
+    ]
+    np.testing.assert_array_equal(batches[0][1], batches[1][1])
+    assert (batches[0][1] != batches[2][1]).any()
