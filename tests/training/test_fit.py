@@ -617,7 +617,8 @@ def test_a_model_learns_the_steps_of_streams_and_resumes(streams, monkeypatch, t
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_validation_sequences_have_the_labels_of_late_ones(streams):
+def test_validation_sequences_have_the_labels_of_late_ones(streams, monkeypatch):
+    tiny.register(monkeypatch)
     recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=40, time_step=0.05, max_pause=0.5)
     late = recipe.replace(label_from=1.0, label_after=0.0, either_weight=0.25)
     batches = [
