@@ -50,7 +50,7 @@ def streams():
     Its frames come evenly and its gestures at one speed: one epoch without dropped frames and other speeds finds more.
     """
     recipe = live.recipe()
-    even = dataclasses.replace(recipe.sequences, max_dropped=0.0, speeds=(0.75, 1.3))
+    even = dataclasses.replace(recipe.sequences, max_dropped=0.0, speeds=(0.75, 1.3), early_sequences=240)
     return dataclasses.replace(recipe, epochs=1, sequences=even)
 
 

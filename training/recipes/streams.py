@@ -32,7 +32,16 @@ def recipe(num_clips=80):
         memory=MEMORY_UNITS,  # those of the motion weights
         return_sequences=True,
         num_segments=60,
-        sequences=Sequences(time_step=1 / 6, speeds=(0.6, 1.7), max_dropped=0.6, background_weight=0.25),
+        sequences=Sequences(
+            time_step=1 / 6,
+            speeds=(0.6, 1.7),
+            max_dropped=0.6,
+            label_from=1.0,
+            early_sequences=round(_STEPS / 3) * batch_size,
+            label_after=0.6,
+            background_weight=0.25,
+            either_weight=0.25,
+        ),
         partial_batch_norm=True,
         batch_size=batch_size,
         epochs=max(1, round(_STEPS / max(1, num_clips // batch_size))),
