@@ -28,8 +28,8 @@ def sequence_dataset(
     """Batches of sequences without end, for a model that is trained step by step.
 
     A sequence is what a stream shows: gestures at different speeds, with pauses of the background between them. Every
-    step has a target: the background, until the gesture can be told from others; nothing, with weight 0, where that
-    can't be judged; then the label of the gesture, until a little after its end.
+    step has a target: the background, while a gesture can't be told from others; then the background and the label of
+    the gesture, both right, where that can't be judged; then the label alone, until a little after the end.
 
     Clips that are whole videos are joined in random order. Clips with `start` and `end` are parts of streams: sections
     are cut from their videos, in which everything between the gestures is background. Each class of gestures comes as
@@ -55,8 +55,9 @@ def sequence_dataset(
         failures: A `FailureLog`, or `None` for a new one.
 
     Returns:
-        An infinite `tf.data.Dataset` of (frames, targets, weights): uint8 (B, T, height, width, 3), RGB, float32
-        (B, T, classes), and float32 (B, T).
+        An infinite `tf.data.Dataset` of (frames, targets, weights): uint8 (B, T, height, width, 3), RGB; float32
+        (B, T, classes), 1 for each right label of a step, as `keras_action.losses.CandidateCrossentropy` takes them; and
+        float32 (B, T).
 
     Raises:
         ValueError: If there is no background class or nothing else, a clip is not a video, gestures of a stream
@@ -70,7 +71,7 @@ def sequence_dataset(
     model = keras_action.build_action_net(
         "mobilenet_v2", num_classes=9, num_segments=60, input_size=72, causal=True, memory=256, return_sequences=True
     )
-    model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
+    model.compile("adam", keras_action.losses.CandidateCrossentropy())
     model.fit(dataset, steps_per_epoch=100)
     ```
     """

@@ -5,10 +5,10 @@
 
 Some eight minutes on two cores. A class "none" is needed: hands at rest, hands that come and go, an empty picture. The
 model is causal: it takes frame after frame, six a second, and a memory behind the features of a frame holds what was
-before. It learns step by step: `none` until a gesture can be told from others, then its label until a little after its
-end; see `keras_action.data.Sequences`. Sequences are ten seconds long, with gestures at different speeds and pauses
-between them. Whole frames are scaled to 72 × 72 pixels. It starts from the motion weights with a memory. Results are in
-docs/results.md.
+before. It learns step by step: `none`, then `none` or the label, and from the end of a gesture until a little after it
+the label alone, as only then it can be told from others that begin in the same way; see `keras_action.data.Sequences`.
+Sequences are ten seconds long, with gestures at different speeds and pauses between them. Whole frames are scaled to
+72 × 72 pixels. It starts from the motion weights with a memory. Results are in docs/results.md.
 """
 
 import dataclasses
