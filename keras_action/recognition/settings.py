@@ -162,7 +162,7 @@ class EventSettings(DetectorSettings):
             stride: Time from one step to the next, in seconds.
             **changes: Other fields, which override these.
         """
-        fields = {"on_threshold": 0.6, "smoothing": 3 * stride, "min_duration": 0.0, "merge_gap": 2 * stride}
+        fields = {"on_threshold": 0.55, "smoothing": 3 * stride, "min_duration": 0.0, "merge_gap": 2 * stride}
         return cls(**{**fields, "refractory": 0.5, "firing": "early", **changes})
 
     def with_on_threshold(self, threshold):
