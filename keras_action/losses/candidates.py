@@ -65,7 +65,7 @@ class CandidateAccuracy(keras.metrics.MeanMetricWrapper):
 
     def __init__(self, name="accuracy", dtype=None):
         super().__init__(_is_candidate, name=name, dtype=dtype)
-        self._direction = "up"
+        self._direction = "up"  # as Keras' own accuracies have it: for callbacks that look for the best epoch
 
     def get_config(self):
         return {"name": self.name, "dtype": self.dtype}
