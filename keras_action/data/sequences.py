@@ -56,8 +56,8 @@ def sequence_dataset(
 
     Returns:
         An infinite `tf.data.Dataset` of (frames, targets, weights): uint8 (B, T, height, width, 3), RGB; float32
-        (B, T, classes), 1 for each right label of a step, as `keras_action.losses.CandidateCrossentropy` takes them; and
-        float32 (B, T).
+        (B, T, classes), 1 for each right label of a step, as `keras_action.losses.CandidateCrossentropy` takes them;
+        and float32 (B, T).
 
     Raises:
         ValueError: If there is no background class or nothing else, a clip is not a video, gestures of a stream
