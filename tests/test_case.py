@@ -27,6 +27,17 @@ def reference():
 
 
 @contextlib.contextmanager
+def dtype_policy(policy):
+    """A context in which models are built with a policy, such as "mixed_float16"."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
 def eagerly():
     """A context in which TensorFlow's functions run eagerly: to trace a tiny model takes longer than to run it."""
     if keras.backend.backend() != "tensorflow":

@@ -38,11 +38,11 @@ def step_targets(intervals, num_steps, num_classes, background, sequences):
         length = stop - first
         # The step k shows the gesture up to the share (k + 1) / length of it.
         shown = (np.arange(length) + 1) / length
-        unjudged = first + int((shown <= sequences.background_until + 1e-9).sum())
+        either = first + int((shown <= sequences.background_until + 1e-9).sum())
         labelled = min(first + int((shown < sequences.label_from - 1e-9).sum()), stop - 1)
         end = min(stop + tail, following, num_steps)
-        weights[unjudged:labelled] = sequences.either_weight
-        targets[unjudged:end, label] = 1
+        weights[either:labelled] = sequences.either_weight
+        targets[either:end, label] = 1
         targets[labelled:end, background] = 0
         weights[labelled:end] = 1
     return targets, weights

@@ -12,7 +12,7 @@ import pytest
 
 import keras_action
 from tests import tiny
-from tests.test_case import numpy
+from tests.test_case import dtype_policy, numpy
 
 ROOT = Path(__file__).resolve().parents[2]
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
@@ -44,14 +44,10 @@ def test_an_epoch_is_the_same_on_every_backend(name, tmp_path, monkeypatch):
     keras.utils.set_random_seed(0)
     # In double precision: batch normalisation of few small maps magnifies rounding where a variance is near zero, and
     # differently on each processor. Without the preprocessing, whose constants TensorFlow has in single precision.
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    try:
+    with dtype_policy("float64"):
         model = keras_action.build_action_net(
             name, 3, num_segments=2, input_size=64, dropout=0.0, include_preprocessing=False, **options
         )
-    finally:
-        keras.config.set_dtype_policy(policy)
     model.save(tmp_path / "model.keras")
     rng = np.random.default_rng(0)
     clips = rng.uniform(-1, 1, (4, 2, 64, 64, 3)).astype("float32")

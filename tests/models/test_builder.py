@@ -8,7 +8,7 @@ import keras_action
 from keras_action.layers import Action, TemporalShift
 from keras_action.models.backbones import BACKBONES
 from tests import tiny
-from tests.test_case import assert_close, frames, numpy, shared
+from tests.test_case import assert_close, dtype_policy, frames, numpy, shared
 
 BUILDERS = {
     "action_net": keras_action.build_action_net,
@@ -149,16 +149,12 @@ def test_rectangular_input_and_one_frame(monkeypatch):
         assert model.predict(clips(3, *shape), batch_size=2, verbose=0).shape == (3, 5)
 
 
-@pytest.mark.one_backend  # JAX has no double precision unless it is told to
+@pytest.mark.one_backend  # JAX computes in float32 unless JAX_ENABLE_X64 is set
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32", "float64"])
 def test_logits_have_single_precision_at_least(policy, monkeypatch):
     tiny.register(monkeypatch)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
+    with dtype_policy(policy):
         model = keras_action.build_action_net("tiny", 5, num_segments=2, input_size=32)
-    finally:
-        keras.config.set_dtype_policy(before)
     expected = "float64" if policy == "float64" else "float32"
     assert keras.backend.standardize_dtype(model(clips(1, 2, 32, 32)).dtype) == expected
 
