@@ -41,7 +41,8 @@ format: $(VENV)/extra-dev
 test: lint
 	KERAS_BACKEND=tensorflow TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-		-m "not slow and not one_backend" tests/layers tests/losses $(addprefix tests/models/test_,builder.py insertion.py streaming.py)
+		-m "not slow and not one_backend" tests/layers tests/losses tests/training/test_batch_norm.py \
+		$(addprefix tests/models/test_,builder.py insertion.py streaming.py)
 
 test-slow: $(VENV)/extra-dev
 	KERAS_BACKEND=tensorflow TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -m slow -n $(WORKERS) --dist worksteal

@@ -10,7 +10,6 @@ from keras_action.layers.action import PATHS
 from keras_action.layers.fold_time import check_num_segments
 from keras_action.models.backbones import get_backbone, get_variant, name_by_position
 from keras_action.models.blocks import find_blocks, insertion_points
-from keras_action.models.gain import divide_gain
 from keras_action.models.insertion import apply_model, copy_weights
 from keras_action.models.motion_weights import MEMORY, POOL, check_motion_arguments, load_motion_weights
 from keras_action.models.resizing import check_size
@@ -62,10 +61,6 @@ def build_action_net(
         zero_init_residual: Whether the last batch normalisation of each residual branch starts at zero, so that the
             network starts shallow, which makes training from scratch faster
             ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)). Off by default, as in the paper.
-        unit_gain: Whether the layers behind the modules are scaled so that, with `weights`, activations start at about
-            the values that they have without modules. A fresh ACTION module multiplies its input by 4.5 (1.5 for each
-            path), which does not fit stored statistics of batch normalisation that stay fixed. Off by default, as in
-            the paper.
         **options: Other arguments of the backbone's constructor: `alpha=0.35` for a narrower MobileNetV2.
 
     Returns:
@@ -169,7 +164,6 @@ def _build(
     variant=None,
     batch_norm_momentum=0.9,
     zero_init_residual=False,
-    unit_gain=False,
     **backbone_options,
 ):
     entry = get_backbone(backbone)
@@ -195,10 +189,6 @@ def _build(
     if zero_init_residual and weights is not None:
         raise ValueError(
             f"`zero_init_residual` is for training from scratch. Received: zero_init_residual=True, weights={weights!r}"
-        )
-    if unit_gain and weights in (None, "motion"):
-        raise ValueError(
-            f"`unit_gain` is for weights of a network without modules. Received: unit_gain=True, weights={weights!r}"
         )
     motion_file = None
     if weights == "motion":
@@ -265,8 +255,6 @@ def _build(
         copy_weights(frames_model, model)
     elif motion_file is not None:
         load_motion_weights(model, motion_file)
-    if unit_gain:
-        divide_gain(model)
     if zero_init_residual:
         _zero_residual_branches(model, find_blocks(frames_model))
     return model

@@ -83,9 +83,7 @@ def _build_from_start(recipe, num_classes, labels):
 
 
 def _build_new(recipe, num_classes, labels=None):
-    options = {"unit_gain": recipe.unit_gain and recipe.weights is not None}
-    if recipe.alpha != 1.0:
-        options["alpha"] = recipe.alpha
+    options = {} if recipe.alpha == 1.0 else {"alpha": recipe.alpha}
     if recipe.model == "action_net":
         options["paths"] = recipe.paths
     if recipe.shift != "default" and recipe.model != "tsn":

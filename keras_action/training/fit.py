@@ -11,6 +11,7 @@ from keras_action.data import FailureLog, open_clip, steps_per_epoch
 from keras_action.data.decoding import DecodingError
 from keras_action.data.failures import plain_failures, print_failures
 from keras_action.data.pipeline import epoch_order
+from keras_action.training.batch_norm import adapt_batch_norm
 from keras_action.training.build import (
     build_model,
     compile_model,
@@ -114,6 +115,11 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
             print(f"Resuming after epoch {initial_epoch} of {recipe.epochs}.")
     else:
         model = build_model(recipe, len(training.labels), training.labels)
+        if recipe.adapt_batch_norm:
+            # The same batches in each process. A single one uses its data set, which keeps what it has decoded.
+            whole = batches if engine.shard == (0, 1) else training_batches(recipe, training, failures=failures)
+            with plain_failures(failures):
+                adapt_batch_norm(model, whole.take(recipe.adapt_batch_norm))
         if engine.is_main:
             seconds = clip_length(recipe, training)
             digests = set_digests(training, validation)

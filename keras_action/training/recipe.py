@@ -32,7 +32,7 @@ _CHOICES = {
 _RANGES = {
     "num_segments input_size epochs batch_size gradient_accumulation_steps learning_rate alpha memory": ABOVE_ZERO,
     "reference_batch_size global_clipnorm decay_factor": ABOVE_ZERO,
-    "warmup_epochs weight_decay frozen_epochs frozen_stages decay_epochs seed": AT_LEAST_ZERO,
+    "warmup_epochs weight_decay frozen_epochs frozen_stages decay_epochs adapt_batch_norm seed": AT_LEAST_ZERO,
     "dropout label_smoothing max_failed_share": SHARE,
     "momentum ema_momentum": (lambda x: 0 <= x < 1, "from 0 to below 1"),
     "stages": (lambda x: 1 <= x <= 5, "stages from 1 to 5"),
@@ -69,8 +69,6 @@ class Recipe:
         stages: Stages with temporal layers; `None` for all.
         location: Place of the temporal layer in a block, 1 to 4.
         zero_init_residual: Whether each residual branch starts at zero, which speeds up training from scratch.
-        unit_gain: Whether the layer after an ACTION module is scaled so that pretrained `weights` still fit; see
-            `keras_action.build_action_net`. Without `weights` it has no effect.
         dropout: Share of the pooled features dropped in training.
         epochs: Number of passes over the training set.
         batch_size: Number of clips in one update of the weights.
@@ -94,9 +92,12 @@ class Recipe:
         frozen_epochs: Number of epochs at the beginning in which only the new layers (classifier, temporal layers)
             are trained, at a constant learning rate; the schedule begins after them.
         frozen_stages: Number of stages of the backbone, from the input on, that are not trained.
+        adapt_batch_norm: Number of batches of the training set from which the statistics of all batch normalisations
+            are computed anew before the training, so that they fit these clips and fresh modules; 0 keeps those of the
+            weights. See `keras_action.training.batch_norm.adapt_batch_norm`.
         partial_batch_norm: Whether only the first batch normalisation is trained and updates its statistics, since
             those of small batches of videos are inaccurate ([TSN](https://arxiv.org/abs/1608.00859), section 3.2).
-            Those of ACTION modules then stay as initialised.
+            Those of ACTION modules then stay as initialised, or as adapted.
         synchronized_batch_norm: Whether batch normalisation uses the statistics of all replicas of TensorFlow's
             MirroredStrategy instead of its own; on JAX it always does. Such a model can be loaded only on TensorFlow.
         sampling: Which frames make a clip: `"segments"`, `"reference"` or `"dense"`; see
@@ -133,7 +134,6 @@ class Recipe:
     stages: tuple[int, ...] | None = None
     location: int = 1
     zero_init_residual: bool = False
-    unit_gain: bool = False
     dropout: float = 0.5
     epochs: int = 30
     batch_size: int = 16
@@ -152,6 +152,7 @@ class Recipe:
     ema_momentum: float = 0.0
     frozen_epochs: int = 0
     frozen_stages: int = 0
+    adapt_batch_norm: int = 0
     partial_batch_norm: bool = False
     synchronized_batch_norm: bool = False
     sampling: str = "segments"

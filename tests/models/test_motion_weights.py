@@ -97,7 +97,6 @@ def test_a_model_of_another_kind_is_an_error(kind, options, saved):
     [
         ("build_action_net", {"backbone": "resnet50"}, "is for backbone 'mobilenet_v2'.*Received.*'resnet50'"),
         ("build_action_net", {"variant": "keras"}, "for variant 'torchvision'.*variant='keras'"),
-        ("build_action_net", {"unit_gain": True}, "weights of a network without modules.*weights='motion'"),
         ("build_action_net", {"zero_init_residual": True}, "from scratch"),
         ("build_tsn", {}, "a TSN sees no motion"),
         ("build_tsm", {"causal": True, "past_channels": "first"}, "Received.*past_channels='first'"),

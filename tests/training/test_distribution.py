@@ -125,7 +125,7 @@ def test_a_run_can_go_on_with_more_devices_or_fewer(csv, strategies):
     check_same_losses(csv, "whole", "cut")
 
 
-PHASES = {**ONE_DEVICE, "ema_momentum": 0.5, "frozen_epochs": 1, "optimizer": "sgd", "epochs": 3}
+PHASES = {**ONE_DEVICE, "adapt_batch_norm": 1, "ema_momentum": 0.5, "frozen_epochs": 1, "optimizer": "sgd", "epochs": 3}
 
 
 @pytest.mark.slow

@@ -477,7 +477,7 @@ FLOAT16 = {"mixed_precision": "mixed_float16"}
 MIXED = {"mixup_alpha": 0.2, "cutmix_alpha": 1.0, "flip": True, "flip_pairs": ["bright:dark"], "rand_augment_ops": 1}
 PARTS = {"gradient_accumulation_steps": 2, "ema_momentum": 0.5, "partial_batch_norm": True}
 # The first normalisation is the stem's, so that those inside ACTION do not learn, of which a file says nothing.
-FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True}
+FROZEN_NORMS = {"backbone": "tiny_norm", "partial_batch_norm": True, "adapt_batch_norm": 2}
 STEPS = {"optimizer": "sgd", "schedule": "steps", "decay_epochs": (2,)}
 PHASES = {**FROZEN_NORMS, **STEPS, "ema_momentum": 0.9, "frozen_epochs": 1}
 
@@ -544,6 +544,14 @@ def test_partial_batch_norm(annotations, tmp_path):
     norms = {path: value for path, value in best_weights(tmp_path / "run").items() if "moving" in path}
     changed = {path.rpartition("/")[0] for path, value in norms.items() if (value != first[path]).any()}
     assert len(changed) == 1 and len(norms) > 2
+
+
+def test_adapted_batch_norm(annotations, tmp_path):
+    recipe = tiny.recipe(epochs=1, partial_batch_norm=True, adapt_batch_norm=2)
+    keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False)
+    first = {variable.path: np.array(variable) for variable in build_first(recipe).weights}
+    norms = {path: value for path, value in best_weights(tmp_path / "run").items() if "moving" in path}
+    assert all((value != first[path]).any() for path, value in norms.items())
 
 
 def test_accumulated_parts_are_one_update(annotations, tmp_path):

@@ -8,9 +8,9 @@ No validation set is needed: `--cross-validate` estimates the accuracy, by sessi
 training is on all clips. Results are in docs/results.md, what the weights have seen in docs/motion_weights.md.
 
 Whole frames are scaled to 72 × 72 pixels, since hands enter and leave at the sides. The statistics of batch
-normalisation stay those of the motion weights: batches of eight clips are too small for better ones. Clips are neither
-flipped nor reversed, which would make another gesture of many. Batches, and with them the number of steps, follow from
-the number of clips.
+normalisation are computed anew from 20 batches, and stay so: batches of eight clips are too small to update them. Clips
+are neither flipped nor reversed, which would make another gesture of many. Batches, and with them the number of steps,
+follow from the number of clips.
 """
 
 import dataclasses
@@ -29,6 +29,7 @@ def recipe(num_clips=80):
     return dataclasses.replace(
         drawing.recipe(),
         weights="motion",
+        adapt_batch_norm=20,
         partial_batch_norm=True,
         batch_size=batch_size,
         epochs=min(max(epochs, _EPOCHS[0]), _EPOCHS[1]),
