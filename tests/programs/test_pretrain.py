@@ -6,7 +6,7 @@ import pytest
 
 from keras_action.data import Sequences
 from keras_action.training import load_run
-from keras_action.training.run import load_keras_file
+from keras_action.training.run import load_keras_file, read_description
 from keras_action.weights.motion_files import read_motion_file
 from tests import tiny
 from training import pretrain
@@ -38,6 +38,8 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
     third = load_run(tmp_path / "streams")
     assert len(third.labels) == 4 + 9
     assert third.recipe.epochs == 1
+    num_clips = int(read_description(third.folder)[1]["training_set"].split()[0])
+    assert third.recipe.sequences.early_sequences == num_clips // 3 > 1
     assert third.recipe.start_from == str(tmp_path / "memory.keras")
     of_streams = read_motion_file(path_of_streams)
     assert set(of_streams) == {*layers, "memory"}
