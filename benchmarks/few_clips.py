@@ -7,9 +7,9 @@ examples:
 
 Each start is trained with the recipe `few_clips`, once for each number of clips a class and each seed, which also draws
 the clips. A start is "motion", a file of ImageNet weights, or the folder of a run. Without --val the clips of --train
-that were not drawn are evaluated, to choose settings by. The models of the last epoch are evaluated. OUTPUT gets the
-runs, few_clips.md, few_clips.json and, with Matplotlib, few_clips.png; the table has all starts that are in OUTPUT. An
-interrupted benchmark resumes with the same command.
+that were not drawn are evaluated, to choose settings by. The models of the last epoch are evaluated, or with
+`ema_momentum` their average. OUTPUT gets the runs, few_clips.md, few_clips.json and, with Matplotlib, few_clips.png;
+the table has all starts that are in OUTPUT. An interrupted benchmark resumes with the same command.
 
 Calls with the same --name, each with another pretrained model and other seeds, are one row. Its interval is over clips,
 trainings and pretrained models. `keras-action experiments methods --clips-per-class` compares methods in this way.
@@ -48,9 +48,9 @@ def measure(start, count, seed, training, validation, folder, assignments):
     if not path.is_file():
         drawn, others = draw_clips(training, None if count == ALL else count, seed)
         recipe = load_recipe("few_clips", [*start_fields(start), *assignments, f"seed={seed}"], num_clips=len(drawn))
-        keras_action.train(recipe, drawn, None, folder, tensorboard=False)
+        run = keras_action.train(recipe, drawn, None, folder, tensorboard=False)
         report = keras_action.evaluate(
-            keras_action.load_run(folder / "last.keras").load_model(),
+            run.load_model(),
             others if validation is None else validation,
             Protocol.as_trained(recipe),
             progress=False,
