@@ -104,15 +104,15 @@ def thin_out(annotations, step):
     return (*background, *gestures[::step])
 
 
-def stream_recipe(recipe, epochs, num_clips):
+def stream_recipe(recipe, num_sequences):
     """The recipe of the streams, from that of the stage before. In a third of its sequences labels come earlier."""
     from .recipes import streams
 
-    settings = streams.recipe()
+    settings = streams.recipe().replace(early_sequences=num_sequences // 3)
     names = ("causal", "memory", "return_sequences", "num_segments", "sequences", "partial_batch_norm", "batch_size")
     return recipe.replace(
         **attributes(settings, *names), label_smoothing=0.0, learning_rate=1e-3, warmup_epochs=0.1, global_clipnorm=5.0
-    ).replace(epochs=epochs, early_sequences=epochs * num_clips // 3)
+    )
 
 
 def begin_memory(recipe, training, path):
@@ -189,7 +189,7 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
     Annotations = keras_action.data.Annotations
     training = Annotations((*paths.clips, *thin_out(hands, _HAND_STEP)), labels)
     validation = Annotations(thin_out(validation, _VAL_STEP), labels)
-    recipe = stream_recipe(recipe, min(recipe.epochs, streams.epochs), len(training))
+    recipe = stream_recipe(recipe, min(recipe.epochs, streams.epochs) * len(training))
     start = begin_memory(recipe, training, folder / "memory.keras")
     run = train(streams, recipe.replace(start_from=str(start)), training, validation)
     # The last epoch's: the accuracy of steps is less certain than that the schedule has ended.
