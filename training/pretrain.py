@@ -5,6 +5,7 @@ examples:
   keras-action pretrain --output runs/motion --weights mobilenet_v2_imagenet.npz --seed 1
   keras-action pretrain --output runs/motion_tsm --method TSM --videos runs/motion/videos
   keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --clips-only
+  keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --stream-epochs 0.5
 
 There are three stages: nine gestures of an open hand; sixty random paths of a pointing finger (trained on these alone,
 the loss does not fall); and streams, joined from clips of 120 paths and of the open hand, for a causal model with a
@@ -14,12 +15,13 @@ clips, about 4 MB, and of streams, about 7 MB. No path is similar to a gesture o
 keras_action.data.render_path). docs/motion_weights.md has the results.
 
 With several methods or seeds each model has its own folder OUTPUT/METHOD/SEED, where `keras-action experiments
---start-from OUTPUT` finds it. --clips-only leaves out the third stage, which models of clips do not need.
+--start-from OUTPUT` finds it. --clips-only leaves out the third stage, which models of clips do not need, and
+--stream-epochs shortens it.
 """
 
+import dataclasses
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras_action
@@ -33,7 +35,7 @@ _SIZE = (88, 116)
 _VAL_SHARE = 0.1
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Stage:
     """One stage: a synthetic data set, and the epochs of its training.
 
@@ -41,14 +43,14 @@ class Stage:
         name: Name of the folders of its run and its videos.
         kind: Kind of the videos; see `keras_action.data.write_synthetic_dataset`.
         clips_per_class: Clips of each class, a tenth of them for validation.
-        epochs: Number of epochs.
+        epochs: Number of epochs. For streams it may be below 1: a share of the gestures' clips, in one epoch.
         num_paths: Number of random paths, for the kind `"path"`.
     """
 
     name: str
     kind: str
     clips_per_class: int
-    epochs: int
+    epochs: float
     num_paths: int = 60
 
 
@@ -80,6 +82,13 @@ def make_parser():
         help="of the training; the videos are always the same (default: 0)",
     )
     parser.add_argument("--clips-only", action="store_true", help="leave out the stage of streams")
+    parser.add_argument(
+        "--stream-epochs",
+        type=float,
+        default=STREAMS.epochs,
+        metavar="N",
+        help=f"epochs of the stage of streams, also below 1 (default: {STREAMS.epochs})",
+    )
     parser.add_argument("--videos", metavar="FOLDER", help="of an earlier call (default: OUTPUT/videos)")
     parser.add_argument("--clips-share", type=float, default=1.0, metavar="SHARE", help="of the clips, for a trial")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that render (default: one for each core)")
@@ -187,7 +196,9 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
     paths, validation = render(streams, videos, clips_share, workers)
     labels = tuple(sorted({*paths.labels, *hands.labels}))
     Annotations = keras_action.data.Annotations
-    training = Annotations((*paths.clips, *thin_out(hands, _HAND_STEP)), labels)
+    step = max(1, round(1 / streams.epochs))
+    streams = dataclasses.replace(streams, epochs=max(1, int(streams.epochs)))
+    training = Annotations((*thin_out(paths, step), *thin_out(hands, step * _HAND_STEP)), labels)
     validation = Annotations(thin_out(validation, _VAL_STEP), labels)
     recipe = stream_recipe(recipe, min(recipe.epochs, streams.epochs) * len(training))
     start = begin_memory(recipe, training, folder / "memory.keras")
@@ -198,8 +209,13 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
 
 
 def main(argv=None):
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    epochs = arguments.stream_epochs
+    if not (0 < epochs < 1 or (epochs >= 1 and epochs % 1 == 0)):
+        parser.error(f"--stream-epochs must be a whole number, or between 0 and 1. Received: {epochs:g}")
     output, paths = Path(arguments.output), []
+    streams = None if arguments.clips_only else dataclasses.replace(STREAMS, epochs=epochs)
     models = [(method, seed) for seed in arguments.seed for method in arguments.method]
     with exit_on_errors(FloatingPointError, interrupted=f"Interrupted. The same command resumes in {output}."):
         import keras
@@ -213,7 +229,7 @@ def main(argv=None):
             paths += pretrain(
                 recipe.replace(**METHODS[method]),
                 output / method / str(seed) if len(models) > 1 else output,
-                streams=None if arguments.clips_only else STREAMS,
+                streams=streams,
                 videos=arguments.videos or output / "videos",
                 clips_share=arguments.clips_share,
                 workers=arguments.workers,

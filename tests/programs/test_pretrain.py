@@ -22,8 +22,8 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
     few_steps = dataclasses.replace(streams.recipe(), num_segments=8, memory=4, sequences=Sequences(time_step=0.5))
     monkeypatch.setattr(streams, "recipe", lambda: few_steps)
 
-    def run():
-        return pretrain.pretrain(tiny.recipe(model="tsn"), tmp_path, STAGES, STREAMS, workers=1)
+    def run(streams=STREAMS):
+        return pretrain.pretrain(tiny.recipe(model="tsn"), tmp_path, STAGES, streams, workers=1)
 
     path, path_of_streams = run()
     first, second = load_run(tmp_path / "hands"), load_run(tmp_path / "paths")
@@ -63,6 +63,12 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
         for again, before in zip(arrays, layers[name], strict=True):
             np.testing.assert_array_equal(again, before)
 
+    shutil.rmtree(tmp_path / "streams")
+    run(dataclasses.replace(STREAMS, epochs=0.5))
+    third = load_run(tmp_path / "streams")
+    assert third.recipe.epochs == 1
+    assert int(read_description(third.folder)[1]["training_set"].split()[0]) < num_clips
+
 
 def test_every_method_and_seed_has_its_folder(tmp_path, monkeypatch):
     calls = []
@@ -78,6 +84,18 @@ def test_every_method_and_seed_has_its_folder(tmp_path, monkeypatch):
         assert {name: getattr(recipe, name) for name in METHODS[method]} == METHODS[method]
         if method in names:
             assert pretrain.weights_name(recipe) == f"mobilenet_v2_{names[method]}"
+
+
+def test_epochs_of_streams(tmp_path, monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(pretrain, "pretrain", lambda *arguments, **options: calls.append(options["streams"]) or [])
+    for epochs in ("0.5", "1", "4"):
+        pretrain.main(["--output", str(tmp_path), "--stream-epochs", epochs])
+    assert [stage.epochs for stage in calls] == [0.5, 1, pretrain.STREAMS.epochs]
+    for wrong in ("0", "1.5", "nan"):
+        with pytest.raises(SystemExit):
+            pretrain.main(["--output", str(tmp_path), "--stream-epochs", wrong])
+        assert f"a whole number, or between 0 and 1. Received: {wrong}" in capsys.readouterr().err
 
 
 def test_a_missing_file_of_weights_is_an_error(tmp_path):
