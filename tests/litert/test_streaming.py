@@ -84,6 +84,21 @@ def test_one_part_of_rank_four_without_what_litert_lacks(file):
         assert not summary.float_operators
 
 
+def test_a_rare_frame_does_not_widen_the_ranges(stream, tmp_path):
+    def scales(name, recordings):
+        convert(stream, tmp_path / name, quantization="int8", representative_clips=recordings)
+        details = LiteRTFile.read(tmp_path / name)
+        return {state: details.tensor(details.outputs[state]).scale for state in initial_states(stream)}
+
+    usual = (120 + clips(1, 160, SIZE, seed=1) // 16).astype("uint8")
+    rare, frequent = usual.copy(), usual.copy()
+    rare[:, 7], frequent[:, 7::10] = clips(1, 1, SIZE, seed=2)[:, 0], clips(1, 16, SIZE, seed=2)
+    expected, of_rare, of_frequent = (scales(f"{i}.tflite", clip) for i, clip in enumerate((usual, rare, frequent)))
+    for state, scale in expected.items():
+        assert of_rare[state] == pytest.approx(scale, rel=0.3)
+    assert any(of_frequent[state] > 2 * scale for state, scale in expected.items())
+
+
 def test_reset_forgets_everything(file):
     frames = clips(1, 5, SIZE)[0]
     step = LiteRTStream(file[0])
