@@ -7,6 +7,28 @@ from keras_action.utils.signature import is_state
 _ANY_SCALE = {"ADD", "MUL", "SUB"}
 
 
+def read_integers(file):
+    """Lets operators of integers read integers where the quantiser had them read a dequantised output.
+
+    It marks the outputs of the graph as read by operator −1, which it then takes for the last operator. In a model with
+    a memory that is the classifier, which reads the state of the memory.
+
+    Args:
+        file: A quantised `LiteRTFile`.
+    """
+    schema = require("ai_edge_litert.schema_py_generated")
+    operators, tensors = file.graph.operators, file.graph.tensors
+    sources = {
+        operator.outputs[0]: operator.inputs[0]
+        for operator in operators
+        if file.operator_name(operator) == "DEQUANTIZE" and operator.outputs[0] in file.graph.outputs
+    }
+    for operator in operators:
+        if all(tensors[index].type != schema.TensorType.FLOAT32 for index in operator.outputs):
+            operator.inputs = [sources.get(index, index) for index in operator.inputs]
+    file.edited()
+
+
 def make_input_uint8(file, name):
     """Changes an input from float32 to uint8.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_action.litert.extras import require
 from keras_action.litert.file import LiteRTFile
-from keras_action.litert.integer_edges import make_input_uint8, make_output_uint8, make_states_integers
+from keras_action.litert.integer_edges import make_input_uint8, make_output_uint8, make_states_integers, read_integers
 from keras_action.utils.signature import SIGNATURE, is_state
 
 # Activations that never exceed this on the representative clips are dead. Their range would be noise, and the delegate
@@ -155,6 +155,7 @@ def _widen(value, smallest):
 
 def _finish(file, uint8_input, uint8_output):
     """Edits that the quantiser does not make: integers at inputs and outputs, and sums of int16 with any scale."""
+    read_integers(file)
     if uint8_input is not None:
         make_input_uint8(file, uint8_input)
     if uint8_output is not None:

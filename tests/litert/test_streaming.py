@@ -84,6 +84,17 @@ def test_one_part_of_rank_four_without_what_litert_lacks(file):
         assert not summary.float_operators
 
 
+@pytest.mark.parametrize("kind", ["tsm", "tsn"])
+def test_a_classifier_of_integers_behind_a_memory(kind, tmp_path):
+    """The last operator is the classifier, and it reads the memory's state, which is an output."""
+    stream, frames = streaming_model(make(kind=kind, memory=6)), clips(1, 20, SIZE)[0]
+    path = tmp_path / "memory.tflite"
+    convert(stream, path, quantization="int8", representative_clips=clips(2, 12, SIZE, seed=1))
+    assert not inspect_file(path).float_operators
+    expected = run(stream, frames[None])[0][0]
+    assert np.abs(frame_logits(path, frames) - expected).max() / np.ptp(expected) < 0.15
+
+
 def test_a_rare_frame_does_not_widen_the_ranges(stream, tmp_path):
     def scales(name, recordings):
         convert(stream, tmp_path / name, quantization="int8", representative_clips=recordings)
