@@ -11,7 +11,7 @@ import pytest
 import keras_action
 from keras_action.explain.cam import find_map_layer
 from tests import tiny
-from tests.test_case import numpy
+from tests.test_case import dtype_policy, numpy
 
 ROOT = Path(__file__).resolve().parents[2]
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if find_spec(name)]
@@ -121,11 +121,8 @@ def test_a_number_is_the_last_layer_of_that_stride():
 
 
 def test_mixed_precision_keeps_the_gradient(monkeypatch, model):
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with dtype_policy("mixed_float16"):
         mixed = make_model()
-    finally:
-        keras.config.set_dtype_policy("float32")
     mixed.set_weights(model.get_weights())
     for layer in (None, "stem"):
         expected = keras_action.grad_cam(model, clips(), layer, class_ids=1)

@@ -5,7 +5,7 @@ import pytest
 import keras_action
 from keras_action.layers import Action
 from tests import tiny
-from tests.test_case import numpy, randomise
+from tests.test_case import dtype_policy, numpy, randomise
 
 FRAMES = 3
 CLIPS = np.random.default_rng(0).integers(0, 256, (2, FRAMES, 32, 32, 3), dtype="uint8")
@@ -44,11 +44,8 @@ def test_the_masks_are_those_the_module_multiplies_by(shift):
 def test_the_masks_of_a_model_in_mixed_precision(policy):
     model = keras_action.build_action_net("tiny", 4, FRAMES, input_size=32)
     expected = keras_action.excitation_masks(model, CLIPS)
-    keras.config.set_dtype_policy(policy)
-    try:
+    with dtype_policy(policy):
         mixed = keras_action.build_action_net("tiny", 4, FRAMES, input_size=32)
-    finally:
-        keras.config.set_dtype_policy("float32")
     mixed.set_weights(model.get_weights())
     for name, mask in keras_action.excitation_masks(mixed, CLIPS).items():
         assert mask.dtype == np.float32

@@ -10,6 +10,7 @@ from keras_action.litert import QUANTIZATIONS, ConversionError, LiteRTModel, con
 from keras_action.litert.forms import form_of
 from keras_action.training import Recipe
 from tests.litert.color_model import CLIP_SHAPE, LABELS, color_clips, make_color_model
+from tests.test_case import dtype_policy
 
 
 @pytest.mark.parametrize(
@@ -111,11 +112,8 @@ def test_converting_twice_gives_the_same_numbers(model, reports, tmp_path):
 
 
 def test_mixed_precision_becomes_float32(model, tmp_path):
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with dtype_policy("mixed_float16"):
         report = convert(make_color_model(), tmp_path / "model.tflite")
-    finally:
-        keras.config.set_dtype_policy("float32")
     # The mixed model itself is rounded to float16, the file is not.
     assert verify(report.path, model, color_clips()[0]).max_abs_error < 1e-4
 

@@ -10,7 +10,7 @@ from keras_action.litert.inference_action import InferenceAction
 from keras_action.litert.inference_pooling import InferencePooling
 from keras_action.models.backbones import BACKBONES, Backbone, Preprocessing, Variant
 from tests import tiny
-from tests.test_case import assert_close, numpy, randomise
+from tests.test_case import assert_close, dtype_policy, numpy, randomise
 
 
 def bottlenecks(input_shape, include_top, weights):
@@ -112,11 +112,8 @@ def test_mobilenet_is_the_same_function(options):
 )
 def test_other_models_are_the_same_function(options):
     """In float64: a deep network of random weights magnifies the rounding of float32."""
-    keras.config.set_dtype_policy("float64")
-    try:
+    with dtype_policy("float64"):
         assert_same_function(*make(**options))
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.parametrize("variant", ["keras", "torchvision"])

@@ -10,6 +10,7 @@ from keras_action.litert.forms import frame_sequences
 from keras_action.litert.integer_edges import make_states_integers
 from tests import tiny
 from tests.models.test_streaming import clips, make, run
+from tests.test_case import dtype_policy
 
 SIZE = 32
 
@@ -225,11 +226,8 @@ def test_a_file_whose_states_are_integers_already_stays_as_it_is(file):
 
 @pytest.mark.parametrize("quantization", ["float32", "int8"])
 def test_mixed_precision_becomes_float32(quantization, tmp_path):
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with dtype_policy("mixed_float16"):
         mixed = streaming_model(make())
-    finally:
-        keras.config.set_dtype_policy("float32")
     representative = clips(2, 6, SIZE) if quantization == "int8" else None
     report = convert(mixed, tmp_path / "mixed.tflite", quantization, representative_clips=representative)
     assert "CAST" not in report.summary.operators

@@ -8,7 +8,7 @@ import keras_action
 from keras_action.layers import Action
 from keras_action.models import resize_model
 from tests import tiny
-from tests.test_case import assert_close
+from tests.test_case import assert_close, dtype_policy
 
 
 def build(backbone, size, **options):
@@ -57,11 +57,8 @@ def test_every_backbone(backbone):
 
 def test_a_saved_model_of_mixed_precision(tmp_path, monkeypatch):
     tiny.register(monkeypatch)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with dtype_policy("mixed_bfloat16"):
         model = build("tiny", 32)
-    finally:
-        keras.config.set_dtype_policy("float32")
     model.save(tmp_path / "model.keras")
     resized = resize_model(keras.saving.load_model(tmp_path / "model.keras"), 48)
     assert resized.get_layer("stem").compute_dtype == "bfloat16"

@@ -17,7 +17,7 @@ from keras_action.layers import FoldTime, TemporalShift, UnfoldTime
 from keras_action.models.backbones import BACKBONES
 from keras_action.models.insertion import finalize_normalizations
 from tests import tiny
-from tests.test_case import numpy
+from tests.test_case import dtype_policy, numpy
 
 ROOT = Path(__file__).resolve().parents[2]
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
@@ -126,12 +126,9 @@ def test_each_frame_has_the_logits_of_the_clip_that_ends_with_it():
 )
 def test_forty_frames_of_the_papers_backbones(name, size, options):
     """In float64: without training ResNet-50's values grow to 3e5, and with them the rounding of float32."""
-    keras.config.set_dtype_policy("float64")
-    try:
+    with dtype_policy("float64"):
         model = make(name, num_segments=40, size=size, **options)
         check(model, streaming_model(model), clips(1, 40, size))
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.graph
@@ -141,16 +138,13 @@ def test_four_frames_of_all_other_backbones(name):
     """In float64: the rounding of float32 would grow over as many layers."""
     size = SMALLEST.get(name, 32)
     frames = clips(1, 4, size)
-    keras.config.set_dtype_policy("float64")
-    try:
+    with dtype_policy("float64"):
         model = make(name, size=size, **({"alpha": 0.35} if name.startswith("mobilenet") else {}))
         for layer in model.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0  # the statistics of blocks that were left out would not fit
         take_statistics(model, clips(4, 4, size))  # or what is seen of a frame would fade from layer to layer
         stream = streaming_model(model)
-    finally:
-        keras.config.set_dtype_policy("float32")
     logits, _ = check(model, stream, frames)
     assert np.isfinite(logits).all()
     # The frames are not the same to it, by far more than the two may differ.
@@ -248,12 +242,9 @@ def test_the_weights_are_copies():
 
 
 def test_mixed_precision():
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with dtype_policy("mixed_float16"):
         model = make()
         stream = streaming_model(model)
-    finally:
-        keras.config.set_dtype_policy("float32")
     frames = clips(1, 4, 32)
     logits, states = run(stream, frames)
     assert {str(x.dtype) for x in states.values()} == {"float16"}
