@@ -22,16 +22,17 @@ _STEPS_WITHIN = 0.97
 _PIXELS = (("min", 0.0), ("max", 255.0))
 
 
-def calibrate(file, sequences):
-    """The smallest and the largest value of each tensor over all sequences; of a streaming model, of most steps.
+def calibrate(file, sequences, activation_bits=8):
+    """The smallest and the largest value of each tensor over all sequences; for int8 in a stream, of most steps.
 
-    In a stream a few steps would make the ranges too wide for all others: 97 % of its steps are within. Of whole clips
-    there are too few to tell what is rare, and none is clipped. (The quantiser's default is a moving average.)
+    In a stream a few steps would make the ranges too wide for all others in int8: 97 % of its steps are within. Of whole
+    clips there are too few to tell what is rare, and none is clipped. (The quantiser's default is a moving average.)
 
     Args:
         file: The `LiteRTFile` with float activations.
         sequences: Iterables of steps: dicts of inputs by their names in the signature, with a batch of one, without
             states. The states are zeros before each sequence, and come from the step before otherwise.
+        activation_bits: 8 or 16, of the activations.
 
     Returns:
         A dict from names of tensors to `{"min": …, "max": …}`.
@@ -57,7 +58,7 @@ def calibrate(file, sequences):
                 calibration.clear_cached_output()
                 states = {name: outputs[name] for name in zeros}
             extremes.append(dict(calibration.get_model_qsvs()))
-    share = _STEPS_WITHIN if zeros else 1.0
+    share = _STEPS_WITHIN if zeros and activation_bits == 8 else 1.0
     return {name: _range([step[name] for step in extremes], share) for name in extremes[-1]}
 
 

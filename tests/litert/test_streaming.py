@@ -97,18 +97,21 @@ def test_a_classifier_of_integers_behind_a_memory(kind, tmp_path):
 
 
 def test_a_rare_frame_does_not_widen_the_ranges(stream, tmp_path):
-    def scales(name, recordings):
-        convert(stream, tmp_path / name, quantization="int8", representative_clips=recordings)
-        details = LiteRTFile.read(tmp_path / name)
-        return {state: details.tensor(details.outputs[state]).scale for state in initial_states(stream)}
+    def scales(recordings, quantization="int8"):
+        convert(stream, tmp_path / "file.tflite", quantization, representative_clips=recordings, max_partitions=None)
+        file = LiteRTFile.read(tmp_path / "file.tflite")
+        return {state: file.tensor(file.outputs[state]).scale for state in initial_states(stream)}
 
     usual = (120 + clips(1, 160, SIZE, seed=1) // 16).astype("uint8")
     rare, frequent = usual.copy(), usual.copy()
     rare[:, 7], frequent[:, 7::10] = clips(1, 1, SIZE, seed=2)[:, 0], clips(1, 16, SIZE, seed=2)
-    expected, of_rare, of_frequent = (scales(f"{i}.tflite", clip) for i, clip in enumerate((usual, rare, frequent)))
+    expected, of_rare, of_frequent = map(scales, (usual, rare, frequent))
     for state, scale in expected.items():
         assert of_rare[state] == pytest.approx(scale, rel=0.3)
     assert any(of_frequent[state] > 2 * scale for state, scale in expected.items())
+    # int16 has room for all of them.
+    expected, of_rare = (scales(recordings, "int16x8") for recordings in (usual, rare))
+    assert any(of_rare[state] > 2 * scale for state, scale in expected.items())
 
 
 def test_reset_forgets_everything(file):
