@@ -25,8 +25,9 @@ _PIXELS = (("min", 0.0), ("max", 255.0))
 def calibrate(file, sequences, activation_bits=8):
     """The smallest and the largest value of each tensor over all sequences; for int8 in a stream, of most steps.
 
-    In a stream a few steps would make the ranges too wide for all others in int8: 97 % of its steps are within. Of whole
-    clips there are too few to tell what is rare, and none is clipped. (The quantiser's default is a moving average.)
+    In a stream a few steps would make the ranges too wide for all others in int8: 97 % of its steps are within. Of
+    whole clips there are too few to tell what is rare, and none is clipped. (The quantiser's default is a moving
+    average.)
 
     Args:
         file: The `LiteRTFile` with float activations.
