@@ -5,7 +5,7 @@ examples:
   keras-action pretrain --output runs/motion --weights mobilenet_v2_imagenet.npz --seed 1
   keras-action pretrain --output runs/motion_tsm --method TSM --videos runs/motion/videos
   keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --clips-only
-  keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --stream-epochs 0.5
+  keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --stream-epochs 1
 
 There are three stages: nine gestures of an open hand; sixty random paths of a pointing finger (trained on these alone,
 the loss does not fall); and streams, joined from clips of 120 paths and of the open hand, for a causal model with a

@@ -10,8 +10,8 @@ _ANY_SCALE = {"ADD", "MUL", "SUB"}
 def read_integers(file):
     """Lets operators of integers read integers where the quantiser had them read a dequantised output.
 
-    It marks the outputs of the graph as read by operator −1, which it then takes for the last operator. In a model with
-    a memory that is the classifier, which reads the state of the memory.
+    The quantiser marks the outputs of the graph as read by operator −1, and then takes that for the last operator. In a
+    model with a memory it is the classifier, which reads the state of the memory.
 
     Args:
         file: A quantised `LiteRTFile`.

@@ -69,7 +69,11 @@ def _range(extremes, share):
         return extremes[0]
     smallest, largest = (np.stack([step[bound] for step in extremes]) for bound in ("min", "max"))
     whole = {"min": smallest.min(axis=0), "max": largest.max(axis=0)}
-    within = {"min": np.quantile(smallest, 1 - share, axis=0), "max": np.quantile(largest, share, axis=0)}
+    # Of the values themselves, not between two of them: of 33 steps or fewer all are within.
+    within = {
+        "min": np.quantile(smallest, 1 - share, axis=0, method="lower"),
+        "max": np.quantile(largest, share, axis=0, method="higher"),
+    }
     return whole if _magnitude(within) < _DEAD else within
 
 
