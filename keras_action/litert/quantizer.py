@@ -16,8 +16,9 @@ _DEAD = 1e-6
 # Smaller ranges are widened to these, one after the other, until the delegate computes the file.
 _SMALLEST_RANGES = (_DEAD, 1e-4, 1e-2)
 
-# The share of the steps of a stream whose extremes are within a range.
+# The share of the steps of a stream whose extremes are within a range; of fewer steps all are.
 _STEPS_WITHIN = 0.97
+_FEW_STEPS = 100
 
 _PIXELS = (("min", 0.0), ("max", 255.0))
 
@@ -59,7 +60,7 @@ def calibrate(file, sequences, activation_bits=8):
                 calibration.clear_cached_output()
                 states = {name: outputs[name] for name in zeros}
             extremes.append(dict(calibration.get_model_qsvs()))
-    share = _STEPS_WITHIN if zeros and activation_bits == 8 else 1.0
+    share = _STEPS_WITHIN if zeros and activation_bits == 8 and len(extremes) >= _FEW_STEPS else 1.0
     return {name: _range([step[name] for step in extremes], share) for name in extremes[-1]}
 
 
@@ -69,11 +70,7 @@ def _range(extremes, share):
         return extremes[0]
     smallest, largest = (np.stack([step[bound] for step in extremes]) for bound in ("min", "max"))
     whole = {"min": smallest.min(axis=0), "max": largest.max(axis=0)}
-    # Of the values themselves, not between two of them: of 33 steps or fewer all are within.
-    within = {
-        "min": np.quantile(smallest, 1 - share, axis=0, method="lower"),
-        "max": np.quantile(largest, share, axis=0, method="higher"),
-    }
+    within = {"min": np.quantile(smallest, 1 - share, axis=0), "max": np.quantile(largest, share, axis=0)}
     return whole if _magnitude(within) < _DEAD else within
 
 
