@@ -16,7 +16,7 @@ _DEAD = 1e-6
 # Smaller ranges are widened to these, one after the other, until the delegate computes the file.
 _SMALLEST_RANGES = (_DEAD, 1e-4, 1e-2)
 
-# The share of the steps of a stream whose extremes are within a range; of fewer steps all are.
+# The share of a stream's steps whose values are within the int8 ranges. With fewer than `_FEW_STEPS` all are.
 _STEPS_WITHIN = 0.97
 _FEW_STEPS = 100
 
@@ -24,11 +24,10 @@ _PIXELS = (("min", 0.0), ("max", 255.0))
 
 
 def calibrate(file, sequences, activation_bits=8):
-    """The smallest and the largest value of each tensor over all sequences; for int8 in a stream, of most steps.
+    """The range of each tensor: from its smallest to its largest value, or for a stream in int8 of 97 % of the steps.
 
-    In a stream a few steps would make the ranges too wide for all others in int8: 97 % of its steps are within. Of
-    whole clips there are too few to tell what is rare, and none is clipped. (The quantiser's default is a moving
-    average.)
+    The rare steps with the largest values would make the ranges of int8 too wide for all others. Whole clips are too
+    few to tell which values are rare, so none is left out. (The quantiser's default is a moving average.)
 
     Args:
         file: The `LiteRTFile` with float activations.
@@ -65,7 +64,7 @@ def calibrate(file, sequences, activation_bits=8):
 
 
 def _range(extremes, share):
-    """The range that the extremes of a share of the steps are within, of all steps where it would be dead."""
+    """A range that contains the extremes of a share of the steps; of all steps if it would be dead otherwise."""
     if not extremes[0]:
         return extremes[0]
     smallest, largest = (np.stack([step[bound] for step in extremes]) for bound in ("min", "max"))
