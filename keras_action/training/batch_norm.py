@@ -1,8 +1,8 @@
 """Statistics of batch normalisation for other clips than those that the weights were trained on."""
 
-import contextlib
-
 import keras
+
+from keras_action.training.forward import forward
 
 
 def adapt_batch_norm(model, batches):
@@ -37,18 +37,9 @@ def adapt_batch_norm(model, batches):
         for count, (frames, *_) in enumerate(batches, start=1):
             for norm in norms:
                 norm.momentum = 1 - 1 / count  # the moving average is the mean of the batches so far
-            with _without_gradients():
-                model(keras.ops.convert_to_tensor(frames), training=True)
+            forward(model, frames, training=True)
     finally:
         for norm, (momentum, trainable, synchronized) in zip(norms, settings, strict=True):
             norm.momentum, norm.trainable, norm.synchronized = momentum, trainable, synchronized
     if not count:
         raise ValueError("Statistics need at least one batch. Received: none")
-
-
-def _without_gradients():
-    if keras.backend.backend() != "torch":
-        return contextlib.nullcontext()
-    import torch
-
-    return torch.no_grad()

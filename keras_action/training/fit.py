@@ -22,6 +22,7 @@ from keras_action.training.build import (
 )
 from keras_action.training.callbacks import Checkpoints, EpochLog, SeedEpochs, StopOnBadLoss, finished_epochs, read_log
 from keras_action.training.distribution import start
+from keras_action.training.outcome import warn_if_not_learned
 from keras_action.training.resume import restore
 from keras_action.training.run import (
     BEST,
@@ -35,6 +36,8 @@ from keras_action.training.run import (
 )
 from keras_action.training.stream_windows import has_stream_windows
 
+_LOOKED_AT = 4  # batches of the training set, after the training
+
 
 def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=True, strategy="none"):
     """Trains a recipe's model, or resumes its training.
@@ -42,7 +45,7 @@ def train(recipe, training, validation, folder, *, callbacks=(), tensorboard=Tru
     The folder contains `best.keras` (by validation accuracy), `last.keras`, `run.json` (recipe, labels, length of
     clips), `log.csv`, and TensorBoard's logs. An interrupted run is resumed by the same call: it continues after the
     last whole epoch, with the same clips as without the interruption. Clips that cannot be decoded are replaced by
-    others, with a warning for each, and counted at the end.
+    others, with a warning for each, and counted at the end. A model that has learned hardly anything is a warning too.
 
     Args:
         recipe: A `keras_action.Recipe`.
@@ -164,6 +167,9 @@ def _fit(engine, recipe, training, validation, folder, callbacks, tensorboard):
                 shuffle=False,  # the data set is shuffled already
                 verbose=_verbosity(engine),
             )
+    if initial_epoch < recipe.epochs and engine.shard == (0, 1):
+        with plain_failures(failures):
+            warn_if_not_learned(model, batches.take(_LOOKED_AT), training.labels)
     print_failures(failures, validation_failures)
 
 

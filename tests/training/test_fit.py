@@ -554,6 +554,23 @@ def test_adapted_batch_norm(annotations, tmp_path):
     assert all((value != first[path]).any() for path, value in norms.items())
 
 
+class Forget(keras.callbacks.Callback):
+    """At the end the model has the same answer to everything."""
+
+    def on_train_end(self, logs=None):
+        classifier = self.model.get_layer("classifier")
+        classifier.set_weights([np.zeros_like(weight) for weight in classifier.get_weights()])
+
+
+def test_a_model_that_learned_nothing_is_a_warning(annotations, tmp_path):
+    recipe = small(epochs=1)
+    with pytest.warns(UserWarning, match="hardly anything: of 16 clips .*Train again with another seed"):
+        keras_action.train(recipe, annotations, None, tmp_path / "run", tensorboard=False, callbacks=[Forget()])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The model has learned")
+        keras_action.train(small(epochs=8), annotations, None, tmp_path / "learned", tensorboard=False)
+
+
 def test_accumulated_parts_are_one_update(annotations, tmp_path):
     counts = []
 
@@ -623,6 +640,13 @@ def test_a_model_learns_the_steps_of_streams_and_resumes(streams, monkeypatch, t
     again = keras_action.train(recipe, streams, streams, tmp_path / "stopped", tensorboard=False)
     for one, other in zip(again.load_model().get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_model_that_learned_no_steps_is_a_warning(streams, monkeypatch, tmp_path):
+    tiny.register(monkeypatch)
+    recipe = tiny.recipe(causal=True, memory=4, return_sequences=True, num_segments=8, time_step=0.25, epochs=1)
+    with pytest.warns(UserWarning, match="hardly anything: of .* steps of the training set"):
+        keras_action.train(recipe, streams, None, tmp_path / "run", tensorboard=False, callbacks=[Forget()])
 
 
 def test_validation_sequences_have_the_labels_of_late_ones(streams, monkeypatch):
