@@ -21,6 +21,7 @@ from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS, DrawingMotio
 from keras_action.data.synthetic.hand import Hand
 from keras_action.data.synthetic.motion import random_motion
 from keras_action.data.synthetic.paths import random_paths
+from keras_action.data.synthetic.person import Person
 from keras_action.data.synthetic.scene import Scene
 from keras_action.data.video_writing import write_video
 from keras_action.utils.fields import check_choice
@@ -37,7 +38,9 @@ TIME_REVERSED_PAIRS = (
 SYNTHETIC_GESTURES = (*itertools.chain(*TIME_REVERSED_PAIRS), "none")
 
 KINDS = ("hand", "drawing", "path")
+PERFORMERS = ("finger", "person")
 _PATH_SEED = 7
+_MAX_PATHS = 999
 
 _VERSION = 1  # of the rendered frames; datasets of other versions are not reused
 _MIN_SIDE = 32
@@ -115,8 +118,8 @@ def path_labels(num_paths):
     return (*(f"path_{number:03}" for number in range(num_paths)), "none")
 
 
-def render_path(label, seed, num_frames=24, size=(120, 160)):
-    """Renders one clip of a pointing finger that draws a random path.
+def render_path(label, seed, num_frames=24, size=(120, 160), performer="finger"):
+    """Renders one clip of a random path that somebody draws in the air.
 
     The paths are those of `random_paths`. None of them is similar to one of `SYNTHETIC_DRAWINGS`, that is to a gesture
     of EgoGestAR: a model pretrained on them has learnt to follow motion, but has not seen these gestures.
@@ -126,6 +129,8 @@ def render_path(label, seed, num_frames=24, size=(120, 160)):
         seed: Integer, 0 or more. The same label and seed give the same clip.
         num_frames: Number of frames.
         size: (height, width) in pixels, each at least 32.
+        performer: Who draws: `"finger"`, a pointing finger as the wearer of a headset sees it, or `"person"`, a person
+            who faces the camera, with any of four poses of the hand.
 
     Returns:
         A uint8 array of shape (num_frames, height, width, 3), RGB.
@@ -138,17 +143,25 @@ def render_path(label, seed, num_frames=24, size=(120, 160)):
     >>> render_path("path_007", seed=7).shape
     (24, 120, 160, 3)
     """
-    if label == "none":
+    check_choice("performer", performer, PERFORMERS)
+    if label == "none" and performer == "finger":
         return render_drawing(label, seed, num_frames, size)
     match = re.fullmatch(r"path_(\d{3})", label)
-    if not match:
+    if not match and label != "none":
         raise ValueError(f'A path is named "path_000", "path_001", …; or "none". Received: label={label!r}')
     _check_frames(num_frames, size)
-    number = int(match[1])
+    number = int(match[1]) if match else _MAX_PATHS
     rng = _generator(seed, len(SYNTHETIC_GESTURES) + 1 + len(SYNTHETIC_DRAWINGS) + number)
+    corners = _paths(number + 1)[number] if match else None
+    if performer == "person":
+        scene = Scene(rng, size)
+        person = Person(rng, corners, size)
+        times = np.arange(num_frames) / num_frames
+        return np.stack(
+            [scene.paint(time, i, functools.partial(person.paint, time=time)) for i, time in enumerate(times)]
+        )
     renderer = _Renderer(rng, size, pointing=True)
-    motion = DrawingMotion(rng, _paths(number + 1)[number], size)
-    return renderer.clip(motion, num_frames)
+    return renderer.clip(DrawingMotion(rng, corners, size), num_frames)
 
 
 def _paths(count):
@@ -175,6 +188,7 @@ def write_synthetic_dataset(
     kind="hand",
     labels=None,
     num_paths=60,
+    performers=("finger",),
 ):
     """Writes a dataset of synthetic gesture videos and its annotations.
 
@@ -194,9 +208,10 @@ def write_synthetic_dataset(
         workers: Number of processes; `None` for one per core, fewer for a small dataset.
         progress: Function called with the numbers of written and of all clips after each clip, or `None`.
         kind: `"hand"` for `SYNTHETIC_GESTURES`, `"drawing"` for `SYNTHETIC_DRAWINGS`, a finger that draws in the air,
-            or `"path"` for a finger that draws random paths (see `render_path`).
+            or `"path"` for random paths (see `render_path`).
         labels: Some of the labels of this kind; `None` for all. The clips of a label do not depend on the others.
         num_paths: Number of random paths, for `kind="path"`.
+        performers: Who draws them, in turn: some of `"finger"` and `"person"`.
 
     Returns:
         The paths of `train.csv` and `val.csv`.
@@ -220,8 +235,8 @@ def write_synthetic_dataset(
         raise ValueError(f"`val_share` must be between 0 and 1. Received: val_share={val_share}")
     check_choice("kind", kind, KINDS)
     _check_frames(num_frames, size)
-    if kind == "path" and not 1 <= num_paths < 1000:
-        raise ValueError(f"`num_paths` must be from 1 to 999. Received: num_paths={num_paths}")
+    if kind == "path" and not 1 <= num_paths <= _MAX_PATHS:
+        raise ValueError(f"`num_paths` must be from 1 to {_MAX_PATHS}. Received: num_paths={num_paths}")
     classes = {"hand": SYNTHETIC_GESTURES, "drawing": SYNTHETIC_DRAWINGS, "path": path_labels(num_paths)}
     known = tuple(classes[kind])
     labels = known if labels is None else tuple(labels)
@@ -241,6 +256,13 @@ def write_synthetic_dataset(
         arguments["kind"] = kind
     if kind == "path":
         arguments["num_paths"] = num_paths
+    performers = tuple(performers)
+    if not performers or not set(performers) <= set(PERFORMERS):
+        raise ValueError(f"`performers` must be of {', '.join(PERFORMERS)}. Received: performers={performers}")
+    if performers != ("finger",):
+        if kind != "path":
+            raise ValueError(f'`performers` are for kind="path". Received: kind={kind!r}, performers={performers}')
+        arguments["performers"] = list(performers)
     if set(labels) != set(known):
         arguments["labels"] = sorted(labels)
     csv_paths = folder / "train.csv", folder / "val.csv"
@@ -260,7 +282,8 @@ def write_synthetic_dataset(
             for i, scene_seed in enumerate(scene_seeds):
                 path = f"{label}/{label}_{i:04d}.mp4"
                 rows["train.csv" if i < clips_per_class - num_val else "val.csv"].append((path, label))
-                jobs.append((str(work / path), kind, label, scene_seed, num_frames, tuple(size), fps))
+                options = {"performer": performers[i % len(performers)]} if kind == "path" else {}
+                jobs.append((str(work / path), kind, label, scene_seed, num_frames, tuple(size), fps, options))
         _run(jobs, workers, progress)
         for name, content in rows.items():
             write_csv(work / name, ("path", "label"), content)
@@ -349,7 +372,7 @@ class _Renderer:
 
     def __init__(self, rng, size, pointing=False):
         self._scene = Scene(rng, size)
-        self._hand = Hand(rng, 1.05 * min(size), pointing)
+        self._hand = Hand(rng, 1.05 * min(size), "pointing" if pointing else None, forearm=pointing)
 
     def clip(self, motion, num_frames):
         """The frames of a clip; `motion` is a function from time, in clips, to the pose of the hand."""
@@ -365,11 +388,11 @@ class _Renderer:
 
 
 def _render_to_file(job):
-    path, kind, label, seed, num_frames, size, fps = job
+    path, kind, label, seed, num_frames, size, fps, options = job
     render = {"hand": render_gesture, "drawing": render_drawing, "path": render_path}[kind]
     # Key frames of the same quality: the file of a reversed clip decodes to exactly the reversed frames. The blur of
     # predicted frames would reveal the direction.
-    write_video(path, render(label, seed, num_frames, size), fps=fps, intra_only=True)
+    write_video(path, render(label, seed, num_frames, size, **options), fps=fps, intra_only=True)
 
 
 def _run(jobs, workers, progress):

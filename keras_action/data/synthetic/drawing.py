@@ -23,7 +23,7 @@ SYNTHETIC_DRAWINGS = {
     "none": None,
 }
 _EITHER_WAY = ("square",)  # people draw it clockwise and counterclockwise, from the same corner
-_FINGERTIP = 0.5  # from the palm's centre, in hand coordinates
+FINGERTIP = 0.5  # from the palm's centre, in hand coordinates
 
 
 class DrawingMotion:
@@ -33,7 +33,7 @@ class DrawingMotion:
     points to an elbow below the image, so that the hand turns as it moves sideways.
     """
 
-    def __init__(self, rng, corners, size):
+    def __init__(self, rng, corners, size, tip=FINGERTIP):
         height, width = size
         corners = np.array(corners, float) - 0.5
         is_shape = len(corners) > 2
@@ -51,15 +51,16 @@ class DrawingMotion:
         self._moments = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum()
         self._eases = is_shape and len(corners) < 10
         rest = rng.uniform(0, 0.18, 2)
-        self._active = rest[0], 1 - rest[1]
+        self.active = rest[0], 1 - rest[1]
         self._length = rng.uniform(0.45, 0.8) * min(size)
         self._elbow = np.array([rng.uniform(0.2, 1.2) * width, rng.uniform(1.5, 2.4) * height])
         if rng.random() < 0.35:  # a left arm
             self._elbow[0] = width - self._elbow[0]
+        self._tip = tip
         self._sway = Wave(rng, 3, 0.5, 2.5)
 
     def __call__(self, time):
-        share = np.clip((time - self._active[0]) / (self._active[1] - self._active[0]), 0, 1)
+        share = np.clip((time - self.active[0]) / (self.active[1] - self.active[0]), 0, 1)
         stroke = np.clip(np.searchsorted(self._moments, share, side="right") - 1, 0, len(self._moments) - 2)
         begin, end = self._moments[stroke : stroke + 2]
         part = (share - begin) / (end - begin)
@@ -69,7 +70,7 @@ class DrawingMotion:
         dx, dy, grow = self._sway(time) * (0.02, 0.02, 0.03)
         x, y, length = x + dx * self._length, y + dy * self._length, self._length * (1 + grow)
         angle = np.arctan2(x - self._elbow[0], self._elbow[1] - y)
-        return x - _FINGERTIP * length * np.sin(angle), y + _FINGERTIP * length * np.cos(angle), length, angle
+        return x - self._tip * length * np.sin(angle), y + self._tip * length * np.cos(angle), length, angle
 
 
 def drawing_motion(rng, label, size):

@@ -11,12 +11,16 @@ _SKIN_TONES = np.array(
     [[244, 208, 180], [231, 180, 145], [208, 152, 112], [176, 118, 80], [134, 85, 56], [96, 62, 44]],
     np.float32,
 )
-_SLEEVE_COLORS = np.array(
+SLEEVE_COLORS = np.array(
     [[45, 60, 105], [150, 35, 45], [40, 95, 65], [230, 230, 225], [45, 45, 50], [215, 165, 50], [110, 70, 130]],
     np.float32,
 )
 # x of the base, length and thickness of index, middle, ring and little finger.
 _FINGERS = ((-0.150, 0.34, 0.056), (-0.050, 0.39, 0.058), (0.052, 0.36, 0.055), (0.148, 0.28, 0.048))
+
+POSES = {"open": (), "pointing": (1, 2, 3), "grasping": (0, 1, 2, 3), "pinching": ()}  # and the fingers that are folded
+_PINCH = (-0.2, -0.36)  # where the tips of index finger and thumb meet
+_THUMBS = {"grasping": (0.0, -0.08), "pinching": _PINCH}  # tips of thumbs that are not spread
 
 
 def value_noise(rng, shape, cell):
@@ -68,7 +72,7 @@ def sample_bilinear(image, y, x):
     return upper
 
 
-def _capsule(x, y, start, end, start_radius, end_radius):
+def capsule(x, y, start, end, start_radius, end_radius):
     """Signed distance to a tapered bar, and the position along it: 0 at its start, 1 at its end."""
     direction = np.subtract(end, start)
     along = ((x - start[0]) * direction[0] + (y - start[1]) * direction[1]) / (direction @ direction)
@@ -77,7 +81,8 @@ def _capsule(x, y, start, end, start_radius, end_radius):
     return distance - (start_radius + position * (end_radius - start_radius)), along
 
 
-def _rounded_box(x, y, center, half_size, radius):
+def rounded_box(x, y, center, half_size, radius):
+    """Signed distance to a box whose corners are arcs."""
     qx = np.abs(x - center[0]) - (half_size[0] - radius)
     qy = np.abs(y - center[1]) - (half_size[1] - radius)
     return np.hypot(np.maximum(qx, 0), np.maximum(qy, 0)) + np.minimum(np.maximum(qx, qy), 0) - radius
@@ -97,17 +102,21 @@ class Hand:
     Args:
         rng: A NumPy generator.
         pixels_per_unit: Pixels of the largest sprite for one unit of hand coordinates.
-        pointing: Whether the index finger points and the others are folded, with a forearm that reaches out of the
-            image. Otherwise the pose is random, and the hand ends in a cuff.
+        pose: One of `POSES`, or `None` for a random one, mostly open.
+        forearm: Whether the hand has a forearm that reaches out of the image. Otherwise it ends in a cuff.
+
+    Attributes:
+        skin: The mean colour of its palm, (3,), 0 to 255.
     """
 
-    def __init__(self, rng, pixels_per_unit, pointing=False):
+    def __init__(self, rng, pixels_per_unit, pose=None, forearm=False):
         scale = max(24, int(pixels_per_unit))
         x = np.linspace(*SPRITE_X, int((SPRITE_X[1] - SPRITE_X[0]) * scale), dtype=np.float32)
         y = np.linspace(*SPRITE_Y, int((SPRITE_Y[1] - SPRITE_Y[0]) * scale), dtype=np.float32)
         x, y = np.meshgrid(x, y)
-        color, distance = _draw(rng, x, y, scale, pointing)
-        self._arm = _Arm(color, y) if pointing else None
+        color, distance = _draw(rng, x, y, scale, pose, forearm)
+        self.skin = color[(np.abs(x) < 0.1) & (np.abs(y) < 0.1)].mean(0)
+        self._arm = _Arm(color, y) if forearm else None
         alpha = np.clip(0.5 - distance * scale, 0, 1)
         # Premultiplied alpha, so that averages of pixels, here and in the warp, are correct.
         sprite = np.concatenate([color * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
@@ -164,14 +173,14 @@ class _Arm:
         columns = (np.arange(width, dtype=np.float32) - x)[None, :] / length
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
         along, across = cos * rows - sin * columns, cos * columns + sin * rows
-        distance, _ = _capsule(across, along, (0, 0.45), (0, self._LENGTH), *self._RADII)
+        distance, _ = capsule(across, along, (0, 0.45), (0, self._LENGTH), *self._RADII)
         alpha = np.clip(0.5 - distance * length, 0, 1)[..., None]
         # Darker towards its sides, as it is round.
         shade = 0.55 + 0.45 * np.sqrt(np.clip(-distance / self._RADII[0], 0, 1))
         image += alpha * (self._color * shade[..., None] - image)
 
 
-def _draw(rng, x, y, scale, pointing):
+def _draw(rng, x, y, scale, pose, forearm):
     """Colours, (h, w, 3) in 0 … 255, and the signed distance to the outline, (h, w), of a random hand."""
     skin = _SKIN_TONES[rng.integers(len(_SKIN_TONES))] * rng.uniform(0.92, 1.06)
     shows_palm = rng.random() < 0.5
@@ -182,10 +191,10 @@ def _draw(rng, x, y, scale, pointing):
     spread = rng.uniform(0.7, 1.35)
     # Most hands are open; some show one or two fingers with the others folded.
     folded = {0: (), 1: (1, 2, 3), 2: (2, 3)}[rng.choice(3, p=[0.7, 0.12, 0.18])]
-    folded = (1, 2, 3) if pointing else folded
-    sleeved = not pointing or rng.random() < 0.5
+    folded = POSES[pose] if pose else folded
+    sleeved = not forearm or rng.random() < 0.5
 
-    palm = _rounded_box(x, y, (0, 0.03), (0.2, 0.22), 0.11)
+    palm = rounded_box(x, y, (0, 0.03), (0.2, 0.22), 0.11)
     outline, inner = palm, palm.copy()
     marks = np.zeros_like(x)
     nails = np.zeros_like(x)
@@ -194,7 +203,9 @@ def _draw(rng, x, y, scale, pointing):
         direction = spread * base * 1.7 + rng.uniform(-0.04, 0.04)
         start = (base, -0.13)
         end = (base + length * np.sin(direction), -0.13 - length * np.cos(direction))
-        finger, along = _capsule(x, y, start, end, radius, radius * 0.84)
+        if pose == "pinching" and number == 0:
+            end = _PINCH
+        finger, along = capsule(x, y, start, end, radius, radius * 0.84)
         outline = _smooth_union(outline, finger, 0.03)
         inner = np.minimum(inner, finger)
         for joint in (0.36, 0.68):
@@ -203,11 +214,12 @@ def _draw(rng, x, y, scale, pointing):
         nail = ((along - 0.97) * length / 0.042) ** 2 + (np.minimum(finger + radius, 1) / 0.034) ** 2
         nails = np.maximum(nails, np.clip((1 - nail) * 4, 0, 1) * (number not in folded))
     tip = (-0.2 - 0.2 * np.sin(0.65 * spread + 0.25), 0.06 - 0.25 * np.cos(0.65 * spread + 0.25))
-    thumb, along = _capsule(x, y, (-0.14, 0.14), tip, 0.085, 0.052)
+    tip = _THUMBS.get(pose, tip)
+    thumb, along = capsule(x, y, (-0.14, 0.14), tip, 0.085, 0.052)
     outline = _smooth_union(outline, thumb, 0.035)
     inner = np.minimum(inner, thumb)
     marks = np.maximum(marks, np.exp(-(((along - 0.68) / 0.045) ** 2)) * (thumb < -0.004) * 0.25)
-    wrist = _rounded_box(x, y, (0, 0.3), (0.13, 0.2), 0.03)
+    wrist = rounded_box(x, y, (0, 0.3), (0.13, 0.2), 0.03)
     outline = _smooth_union(outline, wrist, 0.06)
     inner = np.minimum(inner, wrist)
 
@@ -228,8 +240,8 @@ def _draw(rng, x, y, scale, pointing):
     color = skin * (shade * (1 - marks))[..., None]
     color += 0.45 * nails[..., None] * (np.array([250, 215, 210], np.float32) * shade[..., None] - color)
 
-    cuff = _rounded_box(x, y, (0, 0.47), (0.185, 0.1), 0.03)
-    sleeve = _SLEEVE_COLORS[rng.integers(len(_SLEEVE_COLORS))]
+    cuff = rounded_box(x, y, (0, 0.47), (0.185, 0.1), 0.03)
+    sleeve = SLEEVE_COLORS[rng.integers(len(SLEEVE_COLORS))]
     sleeve = sleeve if sleeved else skin
     ribs = 0.86 + 0.14 * np.sin(x * rng.uniform(60, 110))
     ribs = ribs * (0.72 + 0.28 * np.sqrt(np.clip(-cuff / 0.05, 0, 1)))

@@ -24,6 +24,6 @@ def test_angles_are_clockwise():
 
 def test_a_pointing_hand_has_an_arm_that_leaves_the_picture():
     image = np.full((100, 100, 3), -1.0, np.float32)
-    Hand(np.random.default_rng(0), 60, pointing=True).paint(image, 50, 30, 40, 0.0)
+    Hand(np.random.default_rng(0), 60, pose="pointing", forearm=True).paint(image, 50, 30, 40, 0.0)
     assert (image[-1, 45:55] > -0.5).all()
     assert (image[:, :20] < -0.5).all()

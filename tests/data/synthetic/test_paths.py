@@ -53,6 +53,27 @@ def test_a_clip():
         assert not np.array_equal(clip, render_path(label, seed=seed, num_frames=6, size=(40, 48)))
 
 
+def test_a_clip_of_a_person():
+    options = {"num_frames": 6, "size": (40, 48), "performer": "person"}
+    clip = render_path("path_007", seed=3, **options)
+    assert clip.shape == (6, 40, 48, 3) and clip.dtype == np.uint8
+    np.testing.assert_array_equal(clip, render_path("path_007", seed=3, **options))
+    for label, changed in (("path_008", {}), ("none", {}), ("path_007", {"performer": "finger"})):
+        assert not np.array_equal(clip, render_path(label, seed=3, **{**options, **changed}))
+
+
+def test_performers_take_turns(tmp_path):
+    options = {"num_frames": 4, "size": (32, 32), "kind": "path", "labels": ["path_001"], "workers": 1}
+    for performers in (("finger",), ("finger", "person")):
+        write_synthetic_dataset(tmp_path / "_".join(performers), 4, performers=performers, **options)
+    finger, both = (
+        [path.read_bytes() for path in sorted((tmp_path / name).rglob("*.mp4"))] for name in ("finger", "finger_person")
+    )
+    assert [one == other for one, other in zip(finger, both, strict=True)] == [True, False, True, False]
+    with pytest.raises(FileExistsError, match="performers"):
+        write_synthetic_dataset(tmp_path / "finger", 4, performers=("person",), **options)
+
+
 def test_a_set_of_paths(tmp_path):
     settings = {"clips_per_class": 2, "num_frames": 4, "size": (32, 32), "kind": "path", "workers": 1}
     train, _ = write_synthetic_dataset(tmp_path / "paths", num_paths=3, **settings)
@@ -67,7 +88,10 @@ def test_a_set_of_paths(tmp_path):
         (lambda: random_paths(0), "Received: count=0"),
         (lambda: random_paths(50, min_distance=2), r"Only 1 paths .* Received: count=50, min_distance=2"),
         (lambda: render_path("path_7", 0), "Received: label='path_7'"),
+        (lambda: render_path("path_007", 0, performer="dog"), "Received: performer='dog'"),
         (lambda: write_synthetic_dataset("x", 2, kind="path", num_paths=0), "Received: num_paths=0"),
+        (lambda: write_synthetic_dataset("x", 2, kind="path", performers=()), r"Received: performers=\(\)"),
+        (lambda: write_synthetic_dataset("x", 2, performers=("person",)), "Received: kind='hand', performers="),
     ],
 )
 def test_errors(call, message):
