@@ -4,11 +4,13 @@ examples:
   keras-action synthesize --output gestures
   keras-action synthesize --labels swipe_left swipe_right none --clips-per-class 40 --output swipes
   keras-action synthesize --kind drawing --clips-per-class 140 --size 88 116 --output drawings
+  keras-action synthesize --kind drawing --performers person --clips-per-class 22 --output persons
   keras-action synthesize --kind path --num-paths 60 --clips-per-class 28 --size 88 116 --output paths
 
 The kind "hand" has eight gestures of a hand, in pairs of which one is the other played backwards, and none; "drawing"
 has swipes and shapes that a finger draws in the air, as in first-person videos; "path" has random paths of this finger,
-none of them similar to such a shape. OUTPUT gets train.csv, val.csv and the videos.
+none of them similar to such a shape. With --performers a person who faces the camera draws them. OUTPUT gets train.csv,
+val.csv and the videos.
 """
 
 import sys
@@ -18,7 +20,7 @@ from keras_action.programs.arguments import exit_on_errors, program_parser
 from keras_action.utils.fields import attributes
 
 # Arguments of `keras_action.data.write_synthetic_dataset`.
-_OPTIONS = ("clips_per_class", "seed", "fps", "val_share", "workers", "kind", "labels", "num_paths")
+_OPTIONS = ("clips_per_class", "seed", "fps", "val_share", "workers", "kind", "labels", "num_paths", "performers")
 
 
 def make_parser():
@@ -27,6 +29,14 @@ def make_parser():
     parser.add_argument("--kind", choices=("hand", "drawing", "path"), default="hand", help="default: hand")
     parser.add_argument(
         "--num-paths", type=int, default=60, metavar="N", help='number of paths of "path" (default: 60)'
+    )
+    parser.add_argument(
+        "--performers",
+        nargs="+",
+        choices=("finger", "person"),
+        default=["finger"],
+        metavar="WHO",
+        help='who draws, in turn, in "drawing" and "path": finger, person (default: finger)',
     )
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="some of the classes of the kind (default: all)")
     parser.add_argument("--clips-per-class", type=int, default=64, metavar="N", help="default: 64")

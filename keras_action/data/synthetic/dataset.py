@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS, DrawingMotion, drawing_motion
+from keras_action.data.synthetic.drawing import SYNTHETIC_DRAWINGS, DrawingMotion, drawing_corners, drawing_motion
 from keras_action.data.synthetic.hand import Hand
 from keras_action.data.synthetic.motion import random_motion
 from keras_action.data.synthetic.paths import random_paths
@@ -82,8 +82,8 @@ def render_gesture(label, seed, num_frames=24, size=(120, 160)):
     return np.ascontiguousarray(frames[::-1]) if backward else frames
 
 
-def render_drawing(label, seed, num_frames=24, size=(120, 160)):
-    """Renders one clip of a pointing finger that draws in the air, as first-person gestures are.
+def render_drawing(label, seed, num_frames=24, size=(120, 160), performer="finger"):
+    """Renders one clip of somebody who draws in the air, as first-person gestures are.
 
     Args:
         label: One of `SYNTHETIC_DRAWINGS`: swipes, shapes, and `none`, where the hand does something else. Names and
@@ -91,6 +91,8 @@ def render_drawing(label, seed, num_frames=24, size=(120, 160)):
         seed: Integer, 0 or more. The same label and seed give the same clip.
         num_frames: Number of frames.
         size: (height, width) in pixels, each at least 32.
+        performer: Who draws: `"finger"`, a pointing finger as the wearer of a headset sees it, or `"person"`, a person
+            who faces the camera, with any of four poses of the hand.
 
     Returns:
         A uint8 array of shape (num_frames, height, width, 3), RGB.
@@ -105,9 +107,12 @@ def render_drawing(label, seed, num_frames=24, size=(120, 160)):
     """
     if label not in SYNTHETIC_DRAWINGS:
         raise ValueError(f"Unknown drawing; known are {', '.join(SYNTHETIC_DRAWINGS)}. Received: label={label!r}")
+    check_choice("performer", performer, PERFORMERS)
     _check_frames(num_frames, size)
     # The numbers after SYNTHETIC_GESTURES and the stream: no two kinds of video share a generator.
     rng = _generator(seed, len(SYNTHETIC_GESTURES) + 1 + list(SYNTHETIC_DRAWINGS).index(label))
+    if performer == "person":
+        return _render_person(rng, drawing_corners(rng, label), num_frames, size)
     renderer = _Renderer(rng, size, pointing=label != "none" or rng.random() < 0.5)
     motion = drawing_motion(rng, label, size)
     return renderer.clip(motion, num_frames)
@@ -129,8 +134,7 @@ def render_path(label, seed, num_frames=24, size=(120, 160), performer="finger")
         seed: Integer, 0 or more. The same label and seed give the same clip.
         num_frames: Number of frames.
         size: (height, width) in pixels, each at least 32.
-        performer: Who draws: `"finger"`, a pointing finger as the wearer of a headset sees it, or `"person"`, a person
-            who faces the camera, with any of four poses of the hand.
+        performer: Who draws, as of `render_drawing`.
 
     Returns:
         A uint8 array of shape (num_frames, height, width, 3), RGB.
@@ -154,14 +158,15 @@ def render_path(label, seed, num_frames=24, size=(120, 160), performer="finger")
     rng = _generator(seed, len(SYNTHETIC_GESTURES) + 1 + len(SYNTHETIC_DRAWINGS) + number)
     corners = _paths(number + 1)[number] if match else None
     if performer == "person":
-        scene = Scene(rng, size)
-        person = Person(rng, corners, size)
-        times = np.arange(num_frames) / num_frames
-        return np.stack(
-            [scene.paint(time, i, functools.partial(person.paint, time=time)) for i, time in enumerate(times)]
-        )
+        return _render_person(rng, corners, num_frames, size)
     renderer = _Renderer(rng, size, pointing=True)
     return renderer.clip(DrawingMotion(rng, corners, size), num_frames)
+
+
+def _render_person(rng, corners, num_frames, size):
+    scene, person = Scene(rng, size), Person(rng, corners, size)
+    times = np.arange(num_frames) / num_frames
+    return np.stack([scene.paint(time, i, functools.partial(person.paint, time=time)) for i, time in enumerate(times)])
 
 
 def _paths(count):
@@ -207,11 +212,12 @@ def write_synthetic_dataset(
         val_share: Share of the clips of each class for validation; at least one clip.
         workers: Number of processes; `None` for one per core, fewer for a small dataset.
         progress: Function called with the numbers of written and of all clips after each clip, or `None`.
-        kind: `"hand"` for `SYNTHETIC_GESTURES`, `"drawing"` for `SYNTHETIC_DRAWINGS`, a finger that draws in the air,
-            or `"path"` for random paths (see `render_path`).
+        kind: `"hand"` for `SYNTHETIC_GESTURES`, `"drawing"` for `SYNTHETIC_DRAWINGS`, or `"path"` for random paths (see
+            `render_path`).
         labels: Some of the labels of this kind; `None` for all. The clips of a label do not depend on the others.
         num_paths: Number of random paths, for `kind="path"`.
-        performers: Who draws them, in turn: some of `"finger"` and `"person"`.
+        performers: Who draws, in turn, for `kind="drawing"` and `kind="path"`: some of `"finger"`, a pointing finger
+            in first-person view, and `"person"`, a person who faces the camera.
 
     Returns:
         The paths of `train.csv` and `val.csv`.
@@ -260,8 +266,10 @@ def write_synthetic_dataset(
     if not performers or not set(performers) <= set(PERFORMERS):
         raise ValueError(f"`performers` must be of {', '.join(PERFORMERS)}. Received: performers={performers}")
     if performers != ("finger",):
-        if kind != "path":
-            raise ValueError(f'`performers` are for kind="path". Received: kind={kind!r}, performers={performers}')
+        if kind == "hand":
+            raise ValueError(
+                f'`performers` are for the kinds "drawing" and "path". Received: kind="hand", performers={performers}'
+            )
         arguments["performers"] = list(performers)
     if set(labels) != set(known):
         arguments["labels"] = sorted(labels)
@@ -282,7 +290,7 @@ def write_synthetic_dataset(
             for i, scene_seed in enumerate(scene_seeds):
                 path = f"{label}/{label}_{i:04d}.mp4"
                 rows["train.csv" if i < clips_per_class - num_val else "val.csv"].append((path, label))
-                options = {"performer": performers[i % len(performers)]} if kind == "path" else {}
+                options = {} if kind == "hand" else {"performer": performers[i % len(performers)]}
                 jobs.append((str(work / path), kind, label, scene_seed, num_frames, tuple(size), fps, options))
         _run(jobs, workers, progress)
         for name, content in rows.items():

@@ -73,10 +73,16 @@ class DrawingMotion:
         return x - self._tip * length * np.sin(angle), y + self._tip * length * np.cos(angle), length, angle
 
 
+def drawing_corners(rng, label):
+    """The corners of a label of `SYNTHETIC_DRAWINGS`, in an order that people draw them in; `None` for "none"."""
+    corners = SYNTHETIC_DRAWINGS[label]
+    backwards = label in _EITHER_WAY and rng.random() < 0.5
+    return corners[::-1] if backwards else corners
+
+
 def drawing_motion(rng, label, size):
     """A random motion for a label of `SYNTHETIC_DRAWINGS`; "none" is a hand that does something else."""
-    corners = SYNTHETIC_DRAWINGS[label]
+    corners = drawing_corners(rng, label)
     if corners is not None:
-        backwards = label in _EITHER_WAY and rng.random() < 0.5
-        return DrawingMotion(rng, corners[::-1] if backwards else corners, size)
+        return DrawingMotion(rng, corners, size)
     return random_motion(rng, str(rng.choice(["none", "rotate_cw", "zoom_in"], p=[0.5, 0.25, 0.25])), size, False)

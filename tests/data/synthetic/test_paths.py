@@ -91,7 +91,7 @@ def test_a_set_of_paths(tmp_path):
         (lambda: render_path("path_007", 0, performer="dog"), "Received: performer='dog'"),
         (lambda: write_synthetic_dataset("x", 2, kind="path", num_paths=0), "Received: num_paths=0"),
         (lambda: write_synthetic_dataset("x", 2, kind="path", performers=()), r"Received: performers=\(\)"),
-        (lambda: write_synthetic_dataset("x", 2, performers=("person",)), "Received: kind='hand', performers="),
+        (lambda: write_synthetic_dataset("x", 2, performers=("person",)), r"Received: kind=\"hand\", performers="),
     ],
 )
 def test_errors(call, message):
