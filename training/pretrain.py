@@ -45,7 +45,6 @@ class Stage:
         clips_per_class: Clips of each class, a tenth of them for validation.
         epochs: Number of epochs. For streams it may be below 1: a share of the gestures' clips, in one epoch.
         num_paths: Number of random paths, for the kind `"path"`.
-        performers: Who draws them.
     """
 
     name: str
@@ -53,14 +52,9 @@ class Stage:
     clips_per_class: int
     epochs: float
     num_paths: int = 60
-    performers: tuple = ("finger",)
 
 
-STAGES = (
-    Stage("hands", "hand", clips_per_class=140, epochs=8),
-    Stage("paths", "path", clips_per_class=28, epochs=8),
-    Stage("people", "path", clips_per_class=28, epochs=8, performers=("finger", "person")),
-)
+STAGES = (Stage("hands", "hand", clips_per_class=140, epochs=8), Stage("paths", "path", clips_per_class=28, epochs=8))
 STREAMS = Stage("streams", "path", clips_per_class=22, epochs=4, num_paths=120)
 _HAND_STEP = 3  # of the open hand's gestures every third clip is in the streams
 _VAL_STEP = 3  # and of the validation clips of gestures
@@ -105,12 +99,7 @@ def make_parser():
 def render(stage, videos, clips_share=1.0, workers=None):
     """Renders the videos of a stage, unless they are there already; returns the two `Annotations`."""
     data = keras_action.data
-    options = {
-        "size": _SIZE,
-        "val_share": _VAL_SHARE,
-        "workers": workers,
-        **attributes(stage, "kind", "num_paths", "performers"),
-    }
+    options = {"size": _SIZE, "val_share": _VAL_SHARE, "workers": workers, **attributes(stage, "kind", "num_paths")}
     clips_per_class = max(2, round(stage.clips_per_class * clips_share))
     training_csv, validation_csv = data.write_synthetic_dataset(videos / stage.name, clips_per_class, **options)
     training = data.read_annotations(training_csv)
