@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_action.losses import CandidateAccuracy, CandidateCrossentropy
 from keras_action.models.motion_weights import CLASSIFIER, MEMORY, POOL
+from keras_action.training.forward import forward
 
 
 def train_memory(model, batches, steps, epochs=6, learning_rate=1e-3, background_share=0.2, batch_size=16):
@@ -28,7 +29,7 @@ def train_memory(model, batches, steps, epochs=6, learning_rate=1e-3, background
     trunk = keras.Model(model.input, model.get_layer(POOL).output)
     features, targets, weights = [], [], []
     for frames, labels, weight in batches.take(steps).as_numpy_iterator():
-        pooled = keras.ops.convert_to_numpy(trunk(frames, training=False))
+        pooled = keras.ops.convert_to_numpy(forward(trunk, frames))
         features.append(pooled.reshape(*weight.shape, pooled.shape[-1]).astype(np.float16))
         targets.append(labels)
         weights.append(weight)

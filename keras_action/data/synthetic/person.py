@@ -25,9 +25,6 @@ class Person:
         corners: The path, as `DrawingMotion` takes it, or `None` for a person who draws nothing: the hand rests or
             wanders.
         size: (height, width) of the frames in pixels.
-
-    Attributes:
-        active: Begin and end of the drawing, in clips, or `None`.
     """
 
     def __init__(self, rng, corners, size):
@@ -52,17 +49,22 @@ class Person:
         self._origin = np.maximum(low, (0.02 * width, 0.02 * height))
         reach = np.minimum(high, (0.98 * width, 0.98 * height)) - self._origin
         if corners is None:
-            self._motion = self.active = None
+            self._motion = None
             self._wander = Wave(rng, 2, 0.2, 0.8)
             self._wander_size = rng.uniform(0.0, 0.35, 2) * reach * (rng.random() < 0.6)
             self._place = rng.uniform(0.3, 0.9, 2) * reach if rng.random() < 0.5 else self._rest - self._origin
         else:
             self._motion = DrawingMotion(rng, corners, tuple(reach[::-1]), tip=0.0)
             begin, end = self._motion.active
-            self.active = self._motion.active = max(begin, 0.08), min(end, 0.92)
+            self._motion.active = max(begin, 0.08), min(end, 0.92)
         self._time_up = rng.uniform(0.1, 0.25, 2)  # to rise and to sink, in clips
         self._starts_up, self._ends_up = rng.random(2) < 0.3
         self._wrist_bend, self._upright = rng.uniform(0.2, 0.9), np.deg2rad(rng.uniform(-25, 25))
+
+    @property
+    def active(self):
+        """Begin and end of the drawing, in clips; `None` if nothing is drawn."""
+        return None if self._motion is None else self._motion.active
 
     def paint(self, image, to_frame, tilt, time):
         """Paints the person over `image` in place.
