@@ -35,6 +35,7 @@ from keras_action.programs.arguments import (
 )
 
 from .methods import METHODS
+from .pretrain import PERSONS, STAGES
 
 # Experiment → row → fields of the recipe. "methods" has the rows of Tables 1 and 3.
 EXPERIMENTS = {
@@ -49,7 +50,6 @@ EXPERIMENTS = {
     "locations": {f"location {number}": {"location": number} for number in (1, 2, 3, 4)},
     "methods": METHODS,
 }
-_LAST_STAGE_OF_CLIPS = "paths"  # the run of `keras-action pretrain` that clip models start from
 _SHIFTS = {"action_net": "learnable", "tsm": "fixed"}  # of a recipe with `shift="default"`
 
 
@@ -124,7 +124,8 @@ def find_start(pattern, row, seed):
 
     path = str(pattern) if "{" in str(pattern) else f"{pattern}/{{row}}/{{seed}}"
     path = Path(path.replace("{row}", row.replace(" ", "_")).replace("{seed}", str(seed)))
-    runs = [run for run in (path, path / _LAST_STAGE_OF_CLIPS) if (run / DESCRIPTION).is_file()]
+    stages = [path / stage.name for stage in (PERSONS, *reversed(STAGES))]  # of `keras-action pretrain`, last to first
+    runs = [run for run in (path, *stages) if (run / DESCRIPTION).is_file()]
     if not runs:
         raise FileNotFoundError(
             f"There is no run of {row!r} with seed {seed} to start from. Received: --start-from {pattern}, where "

@@ -4,19 +4,21 @@ examples:
   keras-action pretrain --output runs/motion
   keras-action pretrain --output runs/motion --weights mobilenet_v2_imagenet.npz --seed 1
   keras-action pretrain --output runs/motion_tsm --method TSM --videos runs/motion/videos
-  keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --clips-only
+  keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --stages hands paths
   keras-action pretrain --output runs/pretrained --method TSM ME ACTION --seed 0 1 2 --stream-epochs 1
 
-There are three stages: nine gestures of an open hand; sixty random paths of a pointing finger (trained on these alone,
-the loss does not fall); and streams, joined from clips of 120 paths and of the open hand, for a causal model with a
-memory, which is first trained alone. Each stage is a run in OUTPUT, and the videos are in OUTPUT/videos. The same
-command resumes after an interruption. At the end OUTPUT gets two files of weights without the classifier in float16: of
-clips, about 4 MB, and of streams, about 7 MB. No path is similar to a gesture of EgoGestAR (see
-keras_action.data.render_path). docs/motion_weights.md has the results.
+The stages: "hands", nine gestures of an open hand; "paths", sixty random paths of a pointing finger (trained on these
+alone, the loss does not fall); "paths_again", the same clips with the schedule from its start; and "streams", joined
+from clips of 120 paths and of the open hand, for a causal model with a memory, which is first trained alone. Each stage
+is a run in OUTPUT, and the videos are in OUTPUT/videos. The same command resumes after an interruption. At the end
+OUTPUT gets two files of weights without the classifier in float16: of clips, about 4 MB, and of streams, about 7 MB. No
+path is similar to a gesture of EgoGestAR (see keras_action.data.render_path). docs/motion_weights.md has the results.
+
+For a camera that people face, `--stages hands paths persons` has another stage: the sixty paths in twice as many clips,
+half of them by synthetic persons. Models of clips do not need the stage of streams; --stream-epochs shortens it.
 
 With several methods or seeds each model has its own folder OUTPUT/METHOD/SEED, where `keras-action experiments
---start-from OUTPUT` finds it. --clips-only leaves out the third stage, which models of clips do not need, and
---stream-epochs shortens it.
+--start-from OUTPUT` finds it.
 """
 
 import dataclasses
@@ -40,11 +42,13 @@ class Stage:
     """One stage: a synthetic data set, and the epochs of its training.
 
     Attributes:
-        name: Name of the folders of its run and its videos.
+        name: Name of the folder of its run.
         kind: Kind of the videos; see `keras_action.data.write_synthetic_dataset`.
         clips_per_class: Clips of each class, a tenth of them for validation.
         epochs: Number of epochs. For streams it may be below 1: a share of the gestures' clips, in one epoch.
         num_paths: Number of random paths, for the kind `"path"`.
+        performers: Who draws, in turn.
+        videos: Name of the folder of its videos; `None` for its name.
     """
 
     name: str
@@ -52,9 +56,17 @@ class Stage:
     clips_per_class: int
     epochs: float
     num_paths: int = 60
+    performers: tuple[str, ...] = ("finger",)
+    videos: str | None = None
 
 
-STAGES = (Stage("hands", "hand", clips_per_class=140, epochs=8), Stage("paths", "path", clips_per_class=28, epochs=8))
+_PATHS = Stage("paths", "path", clips_per_class=28, epochs=8)
+STAGES = (
+    Stage("hands", "hand", clips_per_class=140, epochs=8),
+    _PATHS,
+    dataclasses.replace(_PATHS, name="paths_again", videos="paths"),
+)
+PERSONS = Stage("persons", "path", clips_per_class=56, epochs=8, performers=("finger", "person"))
 STREAMS = Stage("streams", "path", clips_per_class=22, epochs=4, num_paths=120)
 _HAND_STEP = 3  # of the open hand's gestures every third clip is in the streams
 _VAL_STEP = 3  # and of the validation clips of gestures
@@ -81,7 +93,14 @@ def make_parser():
         metavar="N",
         help="of the training; the videos are always the same (default: 0)",
     )
-    parser.add_argument("--clips-only", action="store_true", help="leave out the stage of streams")
+    parser.add_argument(
+        "--stages",
+        nargs="+",
+        choices=[stage.name for stage in (*STAGES, PERSONS, STREAMS)],
+        default=[stage.name for stage in (*STAGES, STREAMS)],
+        metavar="NAME",
+        help=f"leave out the others (default: all but {PERSONS.name})",
+    )
     parser.add_argument(
         "--stream-epochs",
         type=float,
@@ -99,9 +118,11 @@ def make_parser():
 def render(stage, videos, clips_share=1.0, workers=None):
     """Renders the videos of a stage, unless they are there already; returns the two `Annotations`."""
     data = keras_action.data
-    options = {"size": _SIZE, "val_share": _VAL_SHARE, "workers": workers, **attributes(stage, "kind", "num_paths")}
+    options = {"size": _SIZE, "val_share": _VAL_SHARE, "workers": workers}
+    options |= attributes(stage, "kind", "num_paths", "performers")
+    folder = videos / (stage.videos or stage.name)
     clips_per_class = max(2, round(stage.clips_per_class * clips_share))
-    training_csv, validation_csv = data.write_synthetic_dataset(videos / stage.name, clips_per_class, **options)
+    training_csv, validation_csv = data.write_synthetic_dataset(folder, clips_per_class, **options)
     training = data.read_annotations(training_csv)
     return training, data.read_annotations(validation_csv, labels=training.labels)
 
@@ -214,8 +235,11 @@ def main(argv=None):
     epochs = arguments.stream_epochs
     if not (0 < epochs < 1 or (epochs >= 1 and epochs % 1 == 0)):
         parser.error(f"--stream-epochs must be a whole number, or between 0 and 1. Received: {epochs:g}")
+    if STAGES[0].name not in arguments.stages:
+        parser.error(f"--stages must contain {STAGES[0].name}. Received: {' '.join(arguments.stages)}")
     output, paths = Path(arguments.output), []
-    streams = None if arguments.clips_only else dataclasses.replace(STREAMS, epochs=epochs)
+    stages = [stage for stage in (*STAGES, PERSONS) if stage.name in arguments.stages]
+    streams = dataclasses.replace(STREAMS, epochs=epochs) if STREAMS.name in arguments.stages else None
     models = [(method, seed) for seed in arguments.seed for method in arguments.method]
     with exit_on_errors(FloatingPointError, interrupted=f"Interrupted. The same command resumes in {output}."):
         import keras
@@ -229,6 +253,7 @@ def main(argv=None):
             paths += pretrain(
                 recipe.replace(**METHODS[method]),
                 output / method / str(seed) if len(models) > 1 else output,
+                stages=stages,
                 streams=streams,
                 videos=arguments.videos or output / "videos",
                 clips_share=arguments.clips_share,

@@ -124,11 +124,13 @@ def starts(*arguments):
 
 
 def test_rows_start_from_their_own_models(tiny_backbone, tmp_path):
-    for run in ("TSN/0", "TSN/2", "location_1/1", "location_1/10", "ME/5/hands", "ME/5/paths"):
+    runs = "TSN/0 TSN/2 location_1/1 location_1/10 ME/5/hands ME/5/paths ME/6/paths ME/6/paths_again"
+    for run in runs.split():
         pretrained(tmp_path / run, int(run.split("/")[1]))
     assert starts(["TSN"], [0, 2], tmp_path) == [str(tmp_path / "TSN" / seed) for seed in "02"]
     assert starts(["location 1"], [1], tmp_path) == [str(tmp_path / "location_1" / "1")]
-    assert starts(["ME"], [5], tmp_path) == [str(tmp_path / "ME" / "5" / "paths")]  # as `pretrain` writes it
+    for seed, last in ((5, "paths"), (6, "paths_again")):  # as `pretrain` writes them
+        assert starts(["ME"], [seed], tmp_path) == [str(tmp_path / "ME" / str(seed) / last)]
     assert starts(["ME"], [5], tmp_path / "{row}" / "{seed}" / "hands") == [str(tmp_path / "ME" / "5" / "hands")]
 
 

@@ -13,7 +13,11 @@ from training import pretrain
 from training.methods import METHODS
 from training.recipes import streams
 
-STAGES = (pretrain.Stage("hands", "hand", 2, 2), pretrain.Stage("paths", "path", 2, 1, num_paths=3))
+STAGES = (
+    pretrain.Stage("hands", "hand", 2, 2),
+    pretrain.Stage("paths", "path", 2, 1, num_paths=3, performers=("finger", "person")),
+    pretrain.Stage("again", "path", 2, 1, num_paths=3, performers=("finger", "person"), videos="paths"),
+)
 STREAMS = pretrain.Stage("streams", "path", 2, 1, num_paths=4)
 
 
@@ -26,14 +30,15 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
         return pretrain.pretrain(tiny.recipe(model="tsn"), tmp_path, STAGES, streams, workers=1)
 
     path, path_of_streams = run()
-    first, second = load_run(tmp_path / "hands"), load_run(tmp_path / "paths")
-    assert (len(first.labels), len(second.labels)) == (9, 4)
-    assert (first.recipe.epochs, second.recipe.epochs) == (2, 1)
-    assert second.recipe.start_from == str(tmp_path / "hands")
+    first, second, last = (load_run(tmp_path / stage.name) for stage in STAGES)
+    assert [len(run.labels) for run in (first, second, last)] == [9, 4, 4]
+    assert [run.recipe.epochs for run in (first, second, last)] == [2, 1, 1]
+    assert [run.recipe.start_from for run in (second, last)] == [str(tmp_path / "hands"), str(tmp_path / "paths")]
+    assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == ["hands", "paths", "streams"]
     layers = read_motion_file(path)
     assert "classifier" not in layers
     np.testing.assert_array_equal(
-        layers["stem"][0], second.load_model().get_layer("stem").get_weights()[0].astype("float16")
+        layers["stem"][0], last.load_model().get_layer("stem").get_weights()[0].astype("float16")
     )
     third = load_run(tmp_path / "streams")
     assert len(third.labels) == 4 + 9
@@ -50,8 +55,8 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
 
     shutil.rmtree(tmp_path / "streams")  # the memory's first training is kept
     path.unlink()
-    (tmp_path / "paths" / "last.keras").unlink()
-    (tmp_path / "paths" / "best.keras").unlink()
+    (tmp_path / "again" / "last.keras").unlink()
+    (tmp_path / "again" / "best.keras").unlink()
     time = (tmp_path / "hands" / "best.keras").stat().st_mtime_ns
     run()
     assert (tmp_path / "hands" / "best.keras").stat().st_mtime_ns == time
@@ -73,17 +78,35 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
 def test_every_method_and_seed_has_its_folder(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(pretrain, "pretrain", lambda *arguments, **options: calls.append((*arguments, options)) or [])
-    arguments = ["--output", str(tmp_path), "--clips-only", "--set", "epochs=1"]
+    arguments = ["--output", str(tmp_path), "--stages", "hands", "paths", "--set", "epochs=1"]
     pretrain.main([*arguments, "--method", *METHODS, "--seed", "1", "2"])
     pretrain.main([*arguments, "--method", "ME", "--seed", "3"])
     expected = [(method, seed, tmp_path / method / str(seed)) for seed in (1, 2) for method in METHODS]
     names = {"TSM": "tsm", "ACTION": "action_net", "CE": "action_net_ce", "shift": "tsm_learnable_shift"}
     for (recipe, folder, options), (method, seed, path) in zip(calls, [*expected, ("ME", 3, tmp_path)], strict=True):
         assert (folder, recipe.seed, recipe.epochs) == (path, seed, 1)
+        assert [stage.name for stage in options["stages"]] == ["hands", "paths"]
         assert options["streams"] is None and options["videos"] == tmp_path / "videos"
         assert {name: getattr(recipe, name) for name in METHODS[method]} == METHODS[method]
         if method in names:
             assert pretrain.weights_name(recipe) == f"mobilenet_v2_{names[method]}"
+
+
+def test_persons_are_trained_if_asked_for(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(pretrain, "pretrain", lambda *arguments, **options: calls.append(options) or [])
+    pretrain.main(["--output", str(tmp_path)])
+    pretrain.main(["--output", str(tmp_path), "--stages", "persons", "hands", "paths"])
+    names = [[stage.name for stage in options["stages"]] for options in calls]
+    assert names == [["hands", "paths", "paths_again"], ["hands", "paths", "persons"]]
+    assert [options["streams"] is None for options in calls] == [False, True]
+    assert calls[1]["stages"][-1].performers == ("finger", "person")
+
+
+def test_the_first_stage_cannot_be_left_out(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        pretrain.main(["--output", str(tmp_path), "--stages", "paths", "streams"])
+    assert "--stages must contain hands. Received: paths streams" in capsys.readouterr().err
 
 
 def test_epochs_of_streams(tmp_path, monkeypatch, capsys):
