@@ -50,6 +50,8 @@ EXPERIMENTS = {
     "locations": {f"location {number}": {"location": number} for number in (1, 2, 3, 4)},
     "methods": METHODS,
 }
+# The runs of `keras-action pretrain` that clip models start from: the first one that is there.
+_STAGES_OF_CLIPS = tuple(stage.name for stage in (PERSONS, *reversed(STAGES[1:])))
 _SHIFTS = {"action_net": "learnable", "tsm": "fixed"}  # of a recipe with `shift="default"`
 
 
@@ -106,7 +108,8 @@ def plan(rows, seeds, start_from=None, start_seeds=None):
     Raises:
         FileNotFoundError: If a pretrained model is missing. One of another seed is no substitute: trainings that share
             a pretrained model are not independent.
-        ValueError: If a pretrained model has another seed, or its training is not finished.
+        ValueError: If a pretrained model has another seed, its training is not finished, or not all are of the same
+            stage of `keras-action pretrain`.
     """
     trainings = []
     for seed in seeds:
@@ -114,6 +117,13 @@ def plan(rows, seeds, start_from=None, start_seeds=None):
             for row in rows:
                 start = None if start_from is None else find_start(start_from, row, start_seed)
                 trainings.append(Training(row, seed, start, start_seed))
+    starts = [Path(training.start_from) for training in trainings if training.start_from]
+    by_stage = {path.name if path.name in _STAGES_OF_CLIPS else None: path for path in starts}
+    if len(by_stage) > 1:
+        raise ValueError(
+            "All rows must start from the same stage of `keras-action pretrain`. Received: "
+            f"{', '.join(map(str, by_stage.values()))}"
+        )
     return trainings
 
 
@@ -124,8 +134,8 @@ def find_start(pattern, row, seed):
 
     path = str(pattern) if "{" in str(pattern) else f"{pattern}/{{row}}/{{seed}}"
     path = Path(path.replace("{row}", row.replace(" ", "_")).replace("{seed}", str(seed)))
-    stages = [path / stage.name for stage in (PERSONS, *reversed(STAGES))]  # of `keras-action pretrain`, last to first
-    runs = [run for run in (path, *stages) if (run / DESCRIPTION).is_file()]
+    runs = [path, *(path / stage for stage in _STAGES_OF_CLIPS)]
+    runs = [run for run in runs if (run / DESCRIPTION).is_file()]
     if not runs:
         raise FileNotFoundError(
             f"There is no run of {row!r} with seed {seed} to start from. Received: --start-from {pattern}, where "

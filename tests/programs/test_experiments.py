@@ -134,6 +134,17 @@ def test_rows_start_from_their_own_models(tiny_backbone, tmp_path):
     assert starts(["ME"], [5], tmp_path / "{row}" / "{seed}" / "hands") == [str(tmp_path / "ME" / "5" / "hands")]
 
 
+def test_rows_start_from_the_same_stage(tiny_backbone, tmp_path):
+    for run in ("TSN/0/paths", "TSM/0/paths", "TSM/0/paths_again", "ME/0/hands"):  # pretrainings were interrupted
+        pretrained(tmp_path / run)
+    with pytest.raises(ValueError, match=r"from the same stage of .*Received: .*paths, .*paths_again"):
+        experiments.plan(["TSN", "TSM"], [0], tmp_path)
+    with pytest.raises(FileNotFoundError, match="There is no run of 'ME'"):
+        experiments.plan(["ME"], [0], tmp_path)
+    (tmp_path / "TSN" / "0" / "paths").rename(tmp_path / "TSN" / "0" / "paths_again")
+    assert len(experiments.plan(["TSN", "TSM"], [0], tmp_path)) == 2
+
+
 @pytest.mark.parametrize(
     ("row", "seed", "message"),
     [
