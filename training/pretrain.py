@@ -222,7 +222,7 @@ def pretrain(recipe, folder, stages=STAGES, streams=STREAMS, videos=None, clips_
     training = Annotations((*thin_out(paths, step), *thin_out(hands, step * _HAND_STEP)), labels)
     validation = Annotations(thin_out(validation, _VAL_STEP), labels)
     recipe = stream_recipe(recipe, min(recipe.epochs, streams.epochs) * len(training))
-    start = begin_memory(recipe, training, folder / "memory.keras")
+    start = begin_memory(recipe, training, folder / f"memory_{stages[-1].name}.keras")
     run = train(streams, recipe.replace(start_from=str(start)), training, validation)
     # The last epoch's: the accuracy of steps is less certain than that the schedule has ended.
     model = load_keras_file(run.folder / LAST)

@@ -45,7 +45,7 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
     assert third.recipe.epochs == 1
     num_clips = int(read_description(third.folder)[1]["training_set"].split()[0])
     assert third.recipe.sequences.early_sequences == num_clips // 3 > 1
-    assert third.recipe.start_from == str(tmp_path / "memory.keras")
+    assert third.recipe.start_from == str(tmp_path / "memory_again.keras")
     of_streams = read_motion_file(path_of_streams)
     assert set(of_streams) == {*layers, "memory"}
     memory = load_keras_file(tmp_path / "streams" / "last.keras").get_layer("memory")
@@ -67,6 +67,9 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
     for name, arrays in read_motion_file(path).items():
         for again, before in zip(arrays, layers[name], strict=True):
             np.testing.assert_array_equal(again, before)
+
+    with pytest.raises(ValueError, match=r"memory_paths.*before.*memory_again"):  # the streams began after "again"
+        pretrain.pretrain(tiny.recipe(model="tsn"), tmp_path, STAGES[:2], STREAMS, workers=1)
 
     shutil.rmtree(tmp_path / "streams")
     run(dataclasses.replace(STREAMS, epochs=0.5))
