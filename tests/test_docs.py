@@ -25,7 +25,7 @@ NOT_RUN = {
     "docs/devices.md": "all",
     "docs/index.md": ["python3 -m venv"],
     "docs/litert_speed.md": "all",
-    "docs/motion_weights.md": ["keras-action pretrain", "keras-action pretrain"],
+    "docs/motion_weights.md": ["B=", "keras-action pretrain", "keras-action pretrain"],
     "docs/onnx.md": ['pip install "keras', "import keras_action", "stream ="],
     "docs/recognize.md": ["keras-action recognize", "pip install 'keras", "keras-action recognize"],
     "docs/results.md": "all",
