@@ -78,9 +78,15 @@ def test_stages_start_from_each_other_and_resume(tiny_backbone, tmp_path, monkey
     assert int(read_description(third.folder)[1]["training_set"].split()[0]) < num_clips
 
 
-def test_every_method_and_seed_has_its_folder(tmp_path, monkeypatch):
+@pytest.fixture
+def calls(monkeypatch):
+    """List of the calls of `pretrain.pretrain` by the program: the recipe, the folder and the options. None trains."""
     calls = []
     monkeypatch.setattr(pretrain, "pretrain", lambda *arguments, **options: calls.append((*arguments, options)) or [])
+    return calls
+
+
+def test_every_method_and_seed_has_its_folder(tmp_path, calls):
     arguments = ["--output", str(tmp_path), "--stages", "hands", "paths", "--set", "epochs=1"]
     pretrain.main([*arguments, "--method", *METHODS, "--seed", "1", "2"])
     pretrain.main([*arguments, "--method", "ME", "--seed", "3"])
@@ -95,15 +101,13 @@ def test_every_method_and_seed_has_its_folder(tmp_path, monkeypatch):
             assert pretrain.weights_name(recipe) == f"mobilenet_v2_{names[method]}"
 
 
-def test_persons_are_trained_if_asked_for(tmp_path, monkeypatch):
-    calls = []
-    monkeypatch.setattr(pretrain, "pretrain", lambda *arguments, **options: calls.append(options) or [])
+def test_persons_are_trained_if_asked_for(tmp_path, calls):
     pretrain.main(["--output", str(tmp_path)])
     pretrain.main(["--output", str(tmp_path), "--stages", "persons", "hands", "paths"])
-    names = [[stage.name for stage in options["stages"]] for options in calls]
+    names = [[stage.name for stage in options["stages"]] for *_, options in calls]
     assert names == [["hands", "paths", "paths_again"], ["hands", "paths", "persons"]]
-    assert [options["streams"] is None for options in calls] == [False, True]
-    assert calls[1]["stages"][-1].performers == ("finger", "person")
+    assert [options["streams"] is None for *_, options in calls] == [False, True]
+    assert calls[1][-1]["stages"][-1].performers == ("finger", "person")
 
 
 def test_the_first_stage_cannot_be_left_out(tmp_path, capsys):
@@ -112,12 +116,10 @@ def test_the_first_stage_cannot_be_left_out(tmp_path, capsys):
     assert "--stages must contain hands. Received: paths streams" in capsys.readouterr().err
 
 
-def test_epochs_of_streams(tmp_path, monkeypatch, capsys):
-    calls = []
-    monkeypatch.setattr(pretrain, "pretrain", lambda *arguments, **options: calls.append(options["streams"]) or [])
+def test_epochs_of_streams(tmp_path, calls, capsys):
     for epochs in ("0.5", "1", "4"):
         pretrain.main(["--output", str(tmp_path), "--stream-epochs", epochs])
-    assert [stage.epochs for stage in calls] == [0.5, 1, pretrain.STREAMS.epochs]
+    assert [options["streams"].epochs for *_, options in calls] == [0.5, 1, pretrain.STREAMS.epochs]
     for wrong in ("0", "1.5", "nan"):
         with pytest.raises(SystemExit):
             pretrain.main(["--output", str(tmp_path), "--stream-epochs", wrong])
